@@ -1,0 +1,58 @@
+import type { Platform } from '../oci/types.ts';
+import { type Parsed, parsed, unparsable } from './parsed.ts';
+import { quote } from './printable.ts';
+
+const ARCHITECTURE_ALIASES: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  'x86-64': 'amd64',
+  aarch64: 'arm64',
+  i386: '386',
+  armhf: 'arm',
+  armel: 'arm',
+};
+const ARCHITECTURES = new Set(
+  '386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm'.split(' '),
+);
+const OPERATING_SYSTEMS = new Set('linux windows darwin freebsd wasi wasip1'.split(' '));
+
+/**
+ * Parses `os/architecture[/variant]` and normalises it as BuildKit does: `linux/arm64/v8` is `linux/arm64`, `linux/arm` is
+ * `linux/arm/v7`, `linux/x86_64` is `linux/amd64` (containerd/platforms v1.0, normalizeArch).
+ */
+export function parsePlatform(text: string): Parsed<Platform> {
+  const [os = '', alias = '', givenVariant = '', rest] = text.toLowerCase().split('/');
+  const architecture = ARCHITECTURE_ALIASES[alias] ?? alias;
+  if (
+    rest !== undefined ||
+    !OPERATING_SYSTEMS.has(os) ||
+    !ARCHITECTURES.has(architecture) ||
+    !/^(?:v[0-9]+)?$/.test(givenVariant)
+  ) {
+    return unparsable(
+      `${quote(text)} is not a platform: os/architecture[/variant] is allowed, as in linux/amd64 or linux/arm/v7`,
+    );
+  }
+  if (os === 'windows') {
+    return unparsable(`${quote(text)}: Windows containers are not supported; Linux images are`);
+  }
+  return parsed(normalizePlatform({ os, architecture, ...(givenVariant === '' ? {} : { variant: givenVariant }) }));
+}
+
+/** The one spelling of a platform that comparison needs. */
+export function normalizePlatform(platform: Platform): Platform {
+  const { os, architecture, variant } = platform;
+  const standard = architecture === 'arm' ? (variant ?? 'v7') : variant;
+  const implied = (architecture === 'arm64' && standard === 'v8') || (architecture === 'amd64' && standard === 'v1');
+  return { os, architecture, ...(standard === undefined || implied ? {} : { variant: standard }) };
+}
+
+/** `linux/arm/v7`. */
+export function formatPlatform(platform: Platform): string {
+  const { os, architecture, variant } = normalizePlatform(platform);
+  return variant === undefined ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`;
+}
+
+/** Node's `process.arch` in the words of the image specification. */
+export function architectureOfNode(arch: string): string {
+  return { x64: 'amd64', ia32: '386' }[arch] ?? arch;
+}

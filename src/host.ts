@@ -1,0 +1,90 @@
+/**
+ * The port to the world: stages and tools reach time, files, processes and the log through it only. `hosts/actions.ts` is
+ * the GitHub runner, `hosts/terminal.ts` everything else.
+ */
+export interface Host {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where relative paths start; absolute. */
+  readonly cwd: string;
+  /** This machine in the words of the image specification. */
+  readonly architecture: string;
+  readonly files: Files;
+  readonly log: Log;
+  /** Aborts when the run is interrupted: children are ended, requests cut. */
+  readonly signal: AbortSignal;
+  now(): Date;
+  /** 32 random hexadecimal characters. */
+  randomId(): string;
+  sleep(durationMs: number): Promise<void>;
+  /** Runs a program without a shell. Resolves with its exit code; rejects with CommandError only when it cannot start. */
+  exec(command: Command): Promise<CommandResult>;
+  /**
+   * Registers work to undo at the end of the run, whatever its end. `undo` is also written down as data, so that the
+   * action's post step does it when this process was killed. Returns a function that does it now, once.
+   */
+  cleanup(undo: Undo): () => Promise<void>;
+}
+
+/** Something to undo; data, so that it can outlive the process. */
+export type Undo =
+  | { readonly kind: 'remove'; readonly path: string }
+  | { readonly kind: 'command'; readonly argv: readonly string[]; readonly env?: Readonly<Record<string, string>> };
+
+export interface Command {
+  readonly argv: readonly [program: string, ...rest: string[]];
+  readonly cwd?: string;
+  /** Added to the environment of this process. Secrets travel here, never in `argv`. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  /** Called with each line as it is written, to show progress. */
+  readonly onLine?: (line: string) => void;
+}
+
+export interface CommandResult {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A place in a file of the workspace that a message is about. */
+export interface Location {
+  /** Relative to the workspace. */
+  readonly file: string;
+  readonly line?: number;
+}
+
+/** Messages for a person. Every text is made printable and harmless to the runner by the host. */
+export interface Log {
+  debug(message: string): void;
+  info(message: string): void;
+  notice(message: string, at?: Location): void;
+  warning(message: string, at?: Location): void;
+  error(message: string, at?: Location): void;
+  /** Runs `work` inside a foldable group. */
+  group<T>(title: string, work: () => Promise<T>): Promise<T>;
+  /** Keeps this text out of everything printed from now on. */
+  mask(secret: string): void;
+}
+
+export interface FileEntry {
+  readonly name: string;
+  readonly kind: 'file' | 'directory' | 'symlink' | 'other';
+}
+
+/** Synchronous on purpose: one promise a file is two to five times slower. Paths are absolute, or relative to `cwd`. */
+export interface Files {
+  /** `undefined` when there is no such file. */
+  read(path: string): Uint8Array | undefined;
+  readText(path: string): string | undefined;
+  /** sha256 in hex of a file's bytes, read in pieces, and whether its owner may execute it. */
+  digest(path: string): { readonly sha256: string; readonly executable: boolean };
+  /** The entries of a directory, unsorted; `undefined` when there is none. */
+  list(path: string): readonly FileEntry[] | undefined;
+  /** What the path is, links not followed; `undefined` when nothing is there. */
+  kindOf(path: string): FileEntry['kind'] | undefined;
+  readLink(path: string): string;
+  /** Writes with mode 0600, making directories as needed. */
+  write(path: string, content: string | Uint8Array): void;
+  /** A fresh private directory for this run, removed at its end. */
+  makeTemporaryDirectory(prefix: string): string;
+}
