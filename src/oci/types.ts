@@ -51,6 +51,16 @@ export interface Manifest {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** What an image says about itself: https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md */
+export interface ImageConfig {
+  readonly platform: Platform;
+  /** RFC 3339, as written. */
+  readonly created?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Digests of the layers' uncompressed bytes, the base first. */
+  readonly diffIds: readonly Digest[];
+}
+
 /** True when content of this media type lives under `/manifests/`, not `/blobs/`. */
 export function isManifestMediaType(mediaType: string): boolean {
   return (

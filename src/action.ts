@@ -1,0 +1,35 @@
+import { isBuildOnceError } from './errors.ts';
+import { createActionsHost, isPostStep, pendingUndos } from './hosts/actions.ts';
+import { watchSignals } from './hosts/signals.ts';
+import { runCommand } from './pipeline.ts';
+import { renderMarkdown } from './report/render.ts';
+import { failureOf } from './report/report.ts';
+
+const INPUT = 'INPUT_';
+
+const { env } = process;
+const interrupt = watchSignals(process);
+const host = createActionsHost({ env, cwd: env['GITHUB_WORKSPACE'] ?? process.cwd(), signal: interrupt.signal });
+try {
+  if (isPostStep(env)) for (const undo of pendingUndos(env)) host.cleanup(undo);
+  else await main();
+} catch (error) {
+  fail(error);
+} finally {
+  await host.finish();
+}
+
+async function main(): Promise<void> {
+  const inputs = Object.entries(env).filter(([name]) => name.startsWith(INPUT));
+  const raw = Object.fromEntries(inputs.map(([name, value]) => [name.slice(INPUT.length).toLowerCase(), value]));
+  const { report, options, error } = await runCommand('build', raw, host);
+  for (const [name, value] of Object.entries(report.outputs)) host.setOutput(name, value);
+  if (options.summary) host.appendSummary(renderMarkdown(report));
+  if (error !== undefined) fail(error);
+}
+
+function fail(error: unknown): void {
+  const { code, message, hint, at } = failureOf(error);
+  host.log.error(`${code}: ${message}${hint === undefined ? '' : `\n${hint}`}`, at);
+  process.exitCode = interrupt.exitCode() ?? (isBuildOnceError(error) ? error.exitCode : 1);
+}

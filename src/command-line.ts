@@ -1,0 +1,64 @@
+import { nearest } from './core/nearest.ts';
+import { quote } from './core/printable.ts';
+import { type Problem, UsageError } from './errors.ts';
+import { isOptionName, OPTION_NAMES, OPTION_TABLE, type RawOptions } from './options.ts';
+
+export const COMMAND_NAMES = ['build', 'hash', 'demo', 'help', 'version'] as const;
+export type CliCommand = (typeof COMMAND_NAMES)[number];
+
+/** What a person typed. */
+export interface CommandLine {
+  readonly command: CliCommand;
+  readonly raw: RawOptions;
+  /** Print the report as JSON. */
+  readonly json: boolean;
+}
+
+/**
+ * Parses the arguments after the program's name. `--name value`, `--name=value`; lists may be repeated, switches need no
+ * value; one bare word after the command is the context. Throws a UsageError with every problem.
+ */
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const problems: Problem[] = [];
+  const raw: Record<string, string> = {};
+  const bare: string[] = [];
+  let json = false;
+  let help = false;
+  for (let index = 0; index < argv.length; index++) {
+    const argument = argv[index] ?? '';
+    const [, name = '', inline] = /^--([^=]+)(?:=([\s\S]*))?$/.exec(argument) ?? [];
+    if (argument === '--json') json = true;
+    else if (argument === '--help' || argument === '-h') help = true;
+    else if (argument === '--version' && argv.length === 1) bare.push('version');
+    else if (!argument.startsWith('-')) bare.push(argument);
+    else if (!isOptionName(name))
+      problems.push({ input: quote(argument.split('=', 1)[0] ?? ''), message: unknownFlag(name) });
+    else {
+      const isSwitch = OPTION_TABLE[name].shape === 'switch';
+      const value = inline ?? (isSwitch ? 'true' : argv[++index]);
+      if (value === undefined) problems.push({ input: `--${name}`, message: 'needs a value' });
+      else
+        raw[name] = OPTION_TABLE[name].shape === 'list' && raw[name] !== undefined ? `${raw[name]}\n${value}` : value;
+    }
+  }
+  const [first = 'help', context, ...more] = bare;
+  const command = COMMAND_NAMES.find((known) => known === first);
+  if (command === undefined) problems.push({ input: 'command', message: unknownCommand(first) });
+  if (context !== undefined) raw['context'] = context;
+  if (more.length > 0)
+    problems.push({ input: 'arguments', message: `${more.map(quote).join(' ')}: one context is allowed` });
+  if (problems.length > 0 || command === undefined)
+    throw new UsageError(problems, { hint: 'build-once help lists everything.' });
+  return { command: help ? 'help' : command, raw, json };
+}
+
+/** `--version` is a flag of `build`; alone it asks for the program's own version. */
+function unknownFlag(name: string): string {
+  const near = nearest(name, [...OPTION_NAMES, 'json', 'help']);
+  return `is not a known flag${near === undefined ? '' : `; did you mean --${near}?`}`;
+}
+
+function unknownCommand(name: string): string {
+  const near = nearest(name, COMMAND_NAMES);
+  return `${quote(name)} is not a command: ${COMMAND_NAMES.join(', ')} are${near === undefined ? '' : `; did you mean ${near}?`}`;
+}

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { compareCodePoints } from './code-point-order.ts';
+import type { Digest } from './digest.ts';
+
+/** One context entry and what of it counts: a file's bytes and exec bit, a link's target, an empty directory. */
+export type Entry = readonly [path: string, leaf: string];
+
+/** What a named context is: a directory's entries, or what its value stands for. */
+export type NamedInput = { readonly entries: readonly Entry[] } | { readonly source: string };
+
+/**
+ * Everything that the image depends on. Two runs whose manifests are equal would build the same image; nothing else counts.
+ * Scheme 1, over-inclusive: the whole context after the ignore file, whatever the target reads of it.
+ */
+export interface InputManifest {
+  readonly scheme: 1;
+  readonly form: 'context';
+  /** Canonical instructions, or the digest of the raw bytes where they could not be read. */
+  readonly dockerfile: readonly string[] | { readonly raw: string };
+  readonly context: readonly Entry[];
+  readonly namedContexts: Readonly<Record<string, NamedInput>>;
+  /** Index digest of every image that the Dockerfile names, by the name it uses. */
+  readonly images: Readonly<Record<string, Digest>>;
+  readonly buildArgs: readonly string[];
+  readonly options: Readonly<Record<string, string | readonly string[]>>;
+  /** `hash-files`. */
+  readonly files: readonly Entry[];
+  readonly salt: string;
+  /** A random text when the build reads what cannot be pinned: such a manifest equals no other. */
+  readonly unique: string;
+}
+
+const HASH_TAG_DIGITS = 32;
+
+/** sha256 of the manifest's canonical JSON, 64 hexadecimal digits. */
+export function contentHash(manifest: InputManifest): string {
+  return createHash('sha256').update(canonicalJson(manifest)).digest('hex');
+}
+
+/** The tag that stands for a content hash: 128 bits of it. The full hash is in the image's annotation. */
+export function hashTag(hash: string): string {
+  return `hash-${hash.slice(0, HASH_TAG_DIGITS)}`;
+}
+
+/** JSON with the keys of each object by code point and no blanks: one text for one value. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  entries.sort(([a], [b]) => compareCodePoints(a, b));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+}

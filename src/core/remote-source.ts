@@ -1,0 +1,33 @@
+/** A commit id of git, as BuildKit tells it from a branch. */
+const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+const SCP_STYLE = /^[a-zA-Z0-9-_]+@[a-zA-Z0-9-.]+:/;
+
+/** True when ADD fetches this from the network: http(s), `git://`, `ssh://` and `user@host:path` (BuildKit v0.29, gitutil). */
+export function isRemoteSource(source: string): boolean {
+  return /^(?:https?|git|ssh):\/\//i.test(source) || SCP_STYLE.test(source);
+}
+
+/**
+ * True when a source that is a git repository names the commit itself: `#<commit>`, or `ref`, `commit` or `checksum` in the
+ * query. What it brings never changes.
+ */
+export function namesCommit(source: string): boolean {
+  const [beforeFragment = '', fragment = ''] = splitOnce(source, '#');
+  const [address = '', query = ''] = splitOnce(beforeFragment, '?');
+  if (!isGitAddress(address)) return false;
+  const [ref = ''] = fragment.split(':', 1);
+  const parameters = new URLSearchParams(query);
+  const pins = ['checksum', 'commit', 'ref'].map((name) => parameters.get(name) ?? '');
+  return [ref, ...pins].some((pin) => COMMIT.test(pin));
+}
+
+/** Over http(s), only what ends in `.git` is a repository. */
+function isGitAddress(address: string): boolean {
+  if (/^https?:\/\//i.test(address)) return /^https?:\/\/[^/]*\/.*\.git$/is.test(address);
+  return isRemoteSource(address);
+}
+
+function splitOnce(text: string, separator: string): readonly string[] {
+  const index = text.indexOf(separator);
+  return index < 0 ? [text] : [text.slice(0, index), text.slice(index + 1)];
+}

@@ -1,0 +1,111 @@
+import type { Platform } from '../oci/types.ts';
+import { type BuildScope, globalVariables } from './build-scope.ts';
+import { type Dockerfile, type DockerfileStage, type Instruction, triggerOf } from './dockerfile.ts';
+import { type Located, located, misplaced } from './located.ts';
+import { quote } from './printable.ts';
+import { formatRepositoryName, parseReference } from './reference.ts';
+import { expandWord } from './shell-words.ts';
+
+/** What a stage, a copy or a mount begins from. */
+export type Source =
+  | { readonly kind: 'stage'; readonly index: number }
+  | { readonly kind: 'context' }
+  | { readonly kind: 'scratch' }
+  | { readonly kind: 'image'; readonly reference: string };
+
+/** A stage as it is built for one platform. */
+export interface BuiltStage {
+  readonly stage: DockerfileStage;
+  readonly base: Source;
+  /** What runs, in order: the triggers of the stage that it is based on, then its own without ONBUILD. */
+  readonly instructions: readonly Instruction[];
+}
+
+/** All stages as built for one platform. */
+export interface StageGraph {
+  readonly stages: readonly BuiltStage[];
+  readonly variables: ReadonlyMap<string, string>;
+}
+
+/**
+ * Expands each FROM and finds what it names: an earlier stage by name, whatever the case; `scratch`; a named context, which
+ * also replaces a stage of the same name; else an image (BuildKit v0.29, dockerfile2llb). A problem for a base or platform
+ * that is empty, for what is no image reference, and for a Dockerfile without stages or without the target.
+ */
+export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platform: Platform): Located<StageGraph> {
+  const variables = globalVariables(dockerfile, scope, platform);
+  if (!variables.ok) return variables;
+  const last = dockerfile.stages.at(-1);
+  if (last === undefined) return misplaced('the Dockerfile has no FROM', 1);
+  const missing = findMissingTarget(dockerfile, scope.target);
+  if (missing !== undefined) return misplaced(missing, last.line);
+  const isNamedContext = namedContextTest(scope.namedContexts);
+  const stages: BuiltStage[] = [];
+  for (const stage of dockerfile.stages) {
+    const base = expandFrom(stage, dockerfile, variables.value);
+    if (!base.ok) return base;
+    const index = stages.findLastIndex(
+      (earlier) => earlier.stage.name === base.value.toLowerCase() && earlier.stage.name !== '',
+    );
+    const source: Located<Source> = isNamedContext(stage.name)
+      ? located({ kind: 'context' })
+      : index >= 0
+        ? located({ kind: 'stage', index })
+        : sourceOfName(base.value, stage.line, isNamedContext);
+    if (!source.ok) return source;
+    const triggers = index >= 0 ? triggersOf(stages[index]?.stage) : [];
+    const own = stage.instructions.filter(({ name }) => name !== 'ONBUILD');
+    stages.push({ stage, base: source.value, instructions: [...triggers, ...own] });
+  }
+  return located({ stages, variables: variables.value });
+}
+
+/** A name that is no stage: `scratch`, a named context or an image. A problem when it is no image reference. */
+export function sourceOfName(name: string, line: number, isNamedContext: (name: string) => boolean): Located<Source> {
+  if (name === 'scratch') return located({ kind: 'scratch' });
+  if (isNamedContext(name)) return located({ kind: 'context' });
+  const reference = parseReference(name);
+  return reference.ok ? located({ kind: 'image', reference: name }) : misplaced(reference.problem, line);
+}
+
+/** Named contexts are compared as references, `latest` implied; `scratch` and `context` cannot be replaced. */
+export function namedContextTest(namedContexts: readonly string[]): (name: string) => boolean {
+  const names = new Set(namedContexts.map(contextKey));
+  return (name) => !/^(?:|scratch|context)$/i.test(name) && names.has(contextKey(name));
+}
+
+function contextKey(name: string): string {
+  const reference = parseReference(name);
+  if (!reference.ok) return name;
+  const { repository, tag, digest } = reference.value;
+  return `${formatRepositoryName(repository)}:${tag ?? (digest === undefined ? 'latest' : '')}@${digest ?? ''}`;
+}
+
+function findMissingTarget({ stages }: Dockerfile, target: string | undefined): string | undefined {
+  const isMissing = target !== undefined && target !== '' && !stages.some(({ name }) => name === target.toLowerCase());
+  if (!isMissing) return undefined;
+  const names = stages.map(({ name }) => name).filter((name) => name !== '');
+  return `the target ${quote(target)} is no stage: ${names.length === 0 ? 'none has a name' : `${names.join(', ')} are`}`;
+}
+
+function expandFrom(
+  { base, platform, line }: DockerfileStage,
+  { escape }: Dockerfile,
+  variables: ReadonlyMap<string, string>,
+): Located<string> {
+  const lookup = (name: string) => variables.get(name);
+  const expandedPlatform = expandWord(platform, lookup, escape);
+  if (!expandedPlatform.ok) return misplaced(expandedPlatform.problem, line);
+  if (platform !== '' && expandedPlatform.value === '') {
+    return misplaced(`FROM --platform=${quote(platform)} is empty once its variables are expanded`, line);
+  }
+  const expanded = expandWord(base, lookup, escape);
+  if (!expanded.ok) return misplaced(expanded.problem, line);
+  if (expanded.value === '') return misplaced(`FROM ${quote(base)} is empty once its variables are expanded`, line);
+  return located(expanded.value);
+}
+
+function triggersOf(stage: DockerfileStage | undefined): readonly Instruction[] {
+  const onbuilds = stage?.instructions.filter(({ name }) => name === 'ONBUILD') ?? [];
+  return onbuilds.flatMap((onbuild) => triggerOf(onbuild) ?? []);
+}

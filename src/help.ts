@@ -1,0 +1,28 @@
+import { OPTION_NAMES, OPTION_TABLE } from './options.ts';
+
+const COMMANDS = `build-once: build each container image once per content
+
+Usage: build-once COMMAND [CONTEXT] [--FLAG VALUE …]
+
+Commands
+  build     reuse the image when the registry has this content, else build, push and tag it
+  hash      print the hash tag of what the build would read
+  demo      show it all on a small sample, in a registry of its own, and clean up
+  help      this page
+  version   the version of this program
+
+Exit codes: 0 done, 1 failed, 2 bad input, 3 refused for safety, 130/143 interrupted.
+Results go to standard output, messages to standard error. --json prints the whole report.
+
+Flags (lists may be repeated)`;
+
+/** The help page, made from the option table. */
+export function helpText(): string {
+  const width = Math.max(...OPTION_NAMES.map((name) => name.length)) + 4;
+  const rows = OPTION_NAMES.map((name) => {
+    const { about, default: standIn } = OPTION_TABLE[name];
+    const shown = standIn === '' || about.includes('Default:') ? '' : ` Default: ${standIn}.`;
+    return `  ${`--${name}`.padEnd(width)}${about.replaceAll('`', '')}${shown}`;
+  });
+  return [COMMANDS, ...rows].join('\n');
+}

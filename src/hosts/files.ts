@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { FileEntry, Files } from '../host.ts';
+
+const PIECE_BYTES = 1 << 20;
+const OWNER_MAY_EXECUTE = 0o100;
+
+/** The real file system; see `Files`. `own` is told of every temporary directory, to remove it at the end. */
+export function createFiles(cwd: string, own: (directory: string) => void): Files {
+  const at = (file: string): string => path.resolve(cwd, file);
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  return {
+    read: (file) => orAbsent(() => fs.readFileSync(at(file))),
+    readText: (file) => orAbsent(() => fs.readFileSync(at(file), 'utf8')),
+    digest(file) {
+      const descriptor = fs.openSync(at(file), 'r');
+      try {
+        const hash = createHash('sha256');
+        for (let count = PIECE_BYTES; count > 0; ) {
+          count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null);
+          hash.update(piece.subarray(0, count));
+        }
+        return { sha256: hash.digest('hex'), executable: isExecutable(fs.fstatSync(descriptor).mode) };
+      } finally {
+        fs.closeSync(descriptor);
+      }
+    },
+    list: (directory) =>
+      orAbsent(() => fs.readdirSync(at(directory), { withFileTypes: true }))?.map((entry) => ({
+        name: entry.name,
+        kind: kindOf(entry),
+      })),
+    kindOf(file) {
+      const stats = orAbsent(() => fs.lstatSync(at(file)));
+      return stats === undefined ? undefined : kindOf(stats);
+    },
+    readLink: (file) => fs.readlinkSync(at(file)),
+    write(file, content) {
+      fs.mkdirSync(path.dirname(at(file)), { recursive: true });
+      fs.writeFileSync(at(file), content, { mode: 0o600 });
+    },
+    makeTemporaryDirectory(prefix) {
+      const directory = fs.mkdtempSync(path.join(os.tmpdir(), prefix));
+      own(directory);
+      return directory;
+    },
+  };
+}
+
+/** Windows has no such bit: there every file counts as executable, as BuildKit's client sends it. */
+function isExecutable(mode: number): boolean {
+  return process.platform === 'win32' || (mode & OWNER_MAY_EXECUTE) !== 0;
+}
+
+function kindOf(entry: fs.Dirent | fs.Stats): FileEntry['kind'] {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'directory';
+  return entry.isSymbolicLink() ? 'symlink' : 'other';
+}
+
+function orAbsent<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined;
+    throw error;
+  }
+}

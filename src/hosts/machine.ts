@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import { architectureOfNode } from '../core/platform.ts';
+import type { Host, Log, Undo } from '../host.ts';
+import { Cleanups, removePath } from './cleanups.ts';
+import { createFiles } from './files.ts';
+
+export interface MachineSettings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Told of everything that is still to undo, each time that changes. */
+  readonly remember?: (pending: readonly Undo[]) => void;
+}
+
+/** A host on this machine; `finish` undoes what the run left, and is to be called whatever the run's end. */
+export interface Machine extends Host {
+  finish(): Promise<void>;
+}
+
+/** The parts that every host shares: files, processes, time, cleaning up. */
+export function createMachine(settings: MachineSettings): Machine {
+  const { env, cwd, log, signal } = settings;
+  const exec: Host['exec'] = async (command) => {
+    const { execCommand } = await import(/* webpackIgnore: true */ './exec.ts');
+    return execCommand(command, { env, cwd, signal });
+  };
+  const cleanups = new Cleanups(async (undo) => {
+    try {
+      if (undo.kind === 'remove') removePath(undo.path);
+      else await runUndo(undo, env, cwd);
+    } catch (error) {
+      log.warning(`cleaning up failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }, settings.remember);
+  return {
+    env,
+    cwd,
+    architecture: architectureOfNode(process.arch),
+    files: createFiles(cwd, (path) => cleanups.add({ kind: 'remove', path })),
+    log,
+    signal,
+    now: () => new Date(),
+    randomId: () => randomBytes(16).toString('hex'),
+    sleep: (durationMs) =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(resolve, durationMs);
+        signal.addEventListener('abort', () => {
+          clearTimeout(timer);
+          reject(signal.reason);
+        });
+      }),
+    exec,
+    cleanup: (undo) => cleanups.add(undo),
+    finish: () => cleanups.runAll(),
+  };
+}
+
+/** With a signal of its own: what undoes a run must work also when the run was interrupted. */
+async function runUndo(
+  undo: Extract<Undo, { kind: 'command' }>,
+  env: MachineSettings['env'],
+  cwd: string,
+): Promise<void> {
+  const [program, ...rest] = undo.argv;
+  if (program === undefined) return;
+  const { execCommand } = await import(/* webpackIgnore: true */ './exec.ts');
+  const command = { argv: [program, ...rest] as const, ...(undo.env === undefined ? {} : { env: undo.env }) };
+  await execCommand(command, { env, cwd, signal: new AbortController().signal });
+}

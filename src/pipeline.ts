@@ -1,0 +1,91 @@
+import { UsageError } from './errors.ts';
+import type { Host } from './host.ts';
+import { type OptionName, type Options, parseOptions, type RawOptions } from './options.ts';
+import { openRegistries, type RegistriesSettings } from './registry/open.ts';
+import { type Report, reportOf } from './report/report.ts';
+import { type Run, type RunnableStage, runnable } from './stage.ts';
+import { buildStage } from './stages/build.ts';
+import { readEvent } from './stages/event.ts';
+import { findContextProblems, hashStage } from './stages/hash.ts';
+import { lookupStage } from './stages/lookup.ts';
+import { tagStage } from './stages/tag.ts';
+import { prepareTags } from './stages/tags.ts';
+
+/** A command: what it needs, and the stages it runs, in order. */
+interface Command {
+  readonly required: readonly OptionName[];
+  readonly stages: readonly RunnableStage[];
+}
+
+const COMMANDS = {
+  build: {
+    required: ['images'],
+    stages: [runnable(hashStage), runnable(lookupStage), runnable(buildStage), runnable(tagStage)],
+  },
+  hash: { required: [], stages: [runnable(hashStage)] },
+} as const satisfies Record<string, Command>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+export function isCommandName(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name);
+}
+
+/** How a run ended: what happened up to there, and the error that ended it. */
+export interface Finished {
+  readonly report: Report;
+  readonly options: Options;
+  readonly error: unknown;
+}
+
+/**
+ * Runs a command. Bad input is a UsageError with every problem, thrown before any request or write; a failure after that
+ * comes back as `error`, with the report of what had happened.
+ */
+export async function runCommand(name: CommandName, raw: RawOptions, host: Host): Promise<Finished> {
+  const command: Command = COMMANDS[name];
+  const startedAt = host.now();
+  const prepared = prepare(raw, command, host);
+  const { options } = prepared;
+  for (const secret of [options.password, options.githubToken, ...options.secrets.map(({ value }) => value)]) {
+    if (secret !== undefined) host.log.mask(secret);
+  }
+  const registries = openRegistries(registrySettings(options, host));
+  let run: Run = { ...prepared, host, registries, startedAt, results: {}, journal: [] };
+  try {
+    for (const stage of command.stages) run = await stage(run);
+    return { report: reportOf(run, elapsed(host, startedAt)), options, error: undefined };
+  } catch (error) {
+    return { report: reportOf(run, elapsed(host, startedAt), error), options, error };
+  } finally {
+    registries.close();
+  }
+}
+
+function registrySettings(
+  { images, registry, username, password, githubToken }: Options,
+  host: Host,
+): RegistriesSettings {
+  const explicit =
+    username === undefined || password === undefined
+      ? undefined
+      : { registry: registry ?? images[0]?.registry ?? '', username, password };
+  return { env: host.env, signal: host.signal, explicit, githubToken };
+}
+
+/** Everything that can be decided, and be wrong, before the first request: values, files, event, tags; problems all at once. */
+function prepare(raw: RawOptions, command: Command, host: Host): Pick<Run, 'options' | 'platforms' | 'event' | 'tags'> {
+  const { options, problems, fromEnvironment } = parseOptions(raw, host.env, command.required);
+  const event = readEvent(host, options);
+  const tags = prepareTags(options, event.git);
+  const all = [...problems, ...findContextProblems(options, host.files), ...(tags.ok ? [] : tags.problems)];
+  if (all.length > 0 || !tags.ok) throw new UsageError(all);
+  for (const sentence of [...fromEnvironment, ...tags.plan.notices]) host.log.notice(sentence);
+  if (event.untrusted !== undefined && options.push) host.log.notice(`nothing is pushed: ${event.untrusted}`);
+  const own = [{ os: 'linux', architecture: host.architecture }];
+  return { options, platforms: options.platforms.length > 0 ? options.platforms : own, event, tags: tags.plan };
+}
+
+function elapsed(host: Host, since: Date): number {
+  return host.now().getTime() - since.getTime();
+}

@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { textAt, valueAt } from '../core/json.ts';
+import { quote } from '../core/printable.ts';
+import { canonicalRegistry } from '../core/reference.ts';
+import { BuildOnceError } from '../errors.ts';
+import { type Credentials, Secret } from './credentials.ts';
+
+/** The key under which Docker itself keeps Docker Hub. */
+const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
+
+/** What `docker login` left behind. Asked by registry as in `RepositoryName`; hosts match exactly. */
+export interface DockerConfigFile {
+  readonly path: string;
+  /** The credential helper of this registry, `credHelpers`. */
+  helperOf(registry: string): string | undefined;
+  /** Credentials in the file itself, `auths`. */
+  credentialsOf(registry: string): Credentials | undefined;
+  /** The helper for every registry, `credsStore`. */
+  readonly store: string | undefined;
+}
+
+/** The folder of Docker's configuration: `DOCKER_CONFIG`, else `.docker` in the home folder. */
+export function dockerConfigFolder(env: Readonly<Record<string, string | undefined>>): string {
+  return env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker');
+}
+
+/**
+ * Reads `config.json` of that folder; `undefined` when there is none. A file that cannot be read or parsed is an error with
+ * code DOCKER_CONFIG_INVALID, which names the file and shows nothing of its content.
+ * Fields: https://github.com/docker/cli/blob/v28.5.2/cli/config/configfile/file.go
+ */
+export function readDockerConfigFile(env: Readonly<Record<string, string | undefined>>): DockerConfigFile | undefined {
+  const path = join(dockerConfigFolder(env), 'config.json');
+  const json = readJson(path);
+  if (json === undefined) return undefined;
+  return {
+    path,
+    helperOf: (registry) => entriesOf(json, 'credHelpers', registry).find(isText),
+    credentialsOf(registry) {
+      for (const entry of entriesOf(json, 'auths', registry)) {
+        const credentials = credentialsIn(entry, () =>
+          invalid(path, `the entry of ${quote(registry)} in "auths" is malformed`),
+        );
+        if (credentials !== undefined) return credentials;
+      }
+      return undefined;
+    },
+    store: textAt(json, 'credsStore'),
+  };
+}
+
+/** How Docker names this registry to a credential helper. */
+export function serverAddressOf(registry: string): string {
+  return canonicalRegistry(registry) === 'docker.io' ? DOCKER_HUB_KEY : registry;
+}
+
+function readJson(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = textAt(error, 'code');
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw invalid(path, `it cannot be read (${code ?? 'unknown reason'})`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the text, which may hold a password.
+    throw invalid(path, 'it is not JSON');
+  }
+  for (const field of ['auths', 'credHelpers']) {
+    const value = valueAt(json, field) ?? {};
+    if (typeof value !== 'object' || Array.isArray(value)) throw invalid(path, `"${field}" is not an object`);
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw invalid(path, 'it is not a JSON object');
+  return json;
+}
+
+function invalid(path: string, why: string): BuildOnceError {
+  return new BuildOnceError('DOCKER_CONFIG_INVALID', `Docker's configuration ${quote(path)} is not usable: ${why}`, 2, {
+    hint: 'Repair or remove the file, or set DOCKER_CONFIG to another folder.',
+  });
+}
+
+/** The entries whose key is this registry in one of Docker's spellings; the spelling that Docker itself uses comes first. */
+function entriesOf(json: unknown, field: string, registry: string): readonly unknown[] {
+  const wanted = canonicalRegistry(registry);
+  const own = serverAddressOf(registry);
+  return Object.entries(valueAt(json, field) ?? {})
+    .filter(([key]) => hostOfKey(key) === wanted)
+    .sort(([a], [b]) => Number(b === own) - Number(a === own))
+    .map(([, entry]) => entry);
+}
+
+/** `https://ghcr.io/v1/` → `ghcr.io`. A key with any other path is for a part of a registry only and matches nothing. */
+function hostOfKey(key: string): string | undefined {
+  const host = /^(?:https?:\/\/)?([^/]+)\/?(?:v[12]\/?)?$/.exec(key)?.[1];
+  return host === undefined ? undefined : canonicalRegistry(host);
+}
+
+function credentialsIn(entry: unknown, malformed: () => BuildOnceError): Credentials | undefined {
+  const registryToken = textAt(entry, 'registrytoken');
+  if (registryToken !== undefined) return { registryToken: new Secret(registryToken) };
+  const identityToken = textAt(entry, 'identitytoken');
+  if (identityToken !== undefined) return { identityToken: new Secret(identityToken) };
+  const auth = textAt(entry, 'auth');
+  const [username, password] =
+    auth === undefined ? [textAt(entry, 'username'), textAt(entry, 'password')] : decoded(auth);
+  // An empty entry says that the store has the credentials.
+  if (auth === undefined && (username === undefined || password === undefined)) return undefined;
+  if (username === undefined || password === undefined) throw malformed();
+  return { username, password: new Secret(password) };
+}
+
+function decoded(auth: string): readonly [username: string | undefined, password: string | undefined] {
+  const text = /^[A-Za-z0-9+/]*={0,2}$/.test(auth) ? Buffer.from(auth, 'base64').toString('utf8') : '';
+  const colon = text.indexOf(':');
+  // Docker pads with NUL.
+  return colon < 0 ? [undefined, undefined] : [text.slice(0, colon), text.slice(colon + 1).replace(/\0+$/, '')];
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}

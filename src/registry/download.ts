@@ -1,0 +1,60 @@
+import { RegistryError } from '../errors.ts';
+import type { Descriptor } from '../oci/types.ts';
+import type { Endpoint } from './endpoint.ts';
+import { connectionFailure, publicUrl } from './failure.ts';
+import type { Content } from './repository.ts';
+import type { Answer, HttpRequest } from './transport.ts';
+import { verifiedContent } from './verified-content.ts';
+import { NetworkError } from './wire.ts';
+
+const DEFAULT_LIMIT_BYTES = 4 * 1024 * 1024;
+/** How often a download is taken up again where it was cut. */
+const MAX_RESUMPTIONS = 5;
+
+/** Content that is in memory and checked already. */
+export function contentInMemory(descriptor: Descriptor, bytes: Uint8Array): Content {
+  return {
+    descriptor,
+    bytes(limitBytes = DEFAULT_LIMIT_BYTES) {
+      return bytes.length > limitBytes ? Promise.reject(tooLarge(descriptor, limitBytes)) : Promise.resolve(bytes);
+    },
+    async *stream() {
+      yield bytes;
+    },
+  };
+}
+
+/** A blob; `undefined` when it is not there. Its content is checked as it passes, and taken up again when it is cut. */
+export async function openBlob(endpoint: Endpoint, descriptor: Descriptor): Promise<Content | undefined> {
+  const request: HttpRequest = { method: 'GET', url: endpoint.url(`blobs/${descriptor.digest}`), streamed: true };
+  const answer = await endpoint.send(request);
+  if (answer.status === 404) return undefined;
+  if (answer.status !== 200) throw endpoint.failure(answer);
+  return verifiedContent(descriptor, publicUrl(request.url), () => resumed(endpoint, request, answer));
+}
+
+async function* resumed(endpoint: Endpoint, request: HttpRequest, first: Answer): AsyncGenerator<Uint8Array> {
+  let answer = first;
+  let passedBytes = 0;
+  for (let resumptions = 0; ; resumptions += 1) {
+    try {
+      for await (const chunk of answer.stream ?? []) {
+        passedBytes += chunk.length;
+        yield chunk;
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof NetworkError)) throw error;
+      const { error: failure, passing } = connectionFailure(request, error.cause);
+      if (!passing || resumptions === MAX_RESUMPTIONS) throw failure;
+      answer = await endpoint.send({ ...request, headers: { range: `bytes=${passedBytes}-` } });
+      // A registry that starts again from the beginning cannot resume.
+      const range = answer.header('content-range') ?? '';
+      if (answer.status !== 206 || !range.startsWith(`bytes ${passedBytes}-`)) throw failure;
+    }
+  }
+}
+
+function tooLarge({ digest, sizeBytes }: Descriptor, limitBytes: number): RegistryError {
+  return new RegistryError('TOO_LARGE', `${digest} has ${sizeBytes} bytes; ${limitBytes} are the most that is read`);
+}

@@ -1,0 +1,48 @@
+import { type RepositoryName } from '../core/reference.ts';
+import type { RegistryError } from '../errors.ts';
+import { accessHint, answerFailure, type FailedAnswer } from './failure.ts';
+import { repositoryScope } from './scope.ts';
+import type { Access, Session } from './session.ts';
+import type { Answer, HttpRequest } from './transport.ts';
+
+/** One repository of a registry, as URLs and rights: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md */
+export class Endpoint {
+  readonly name: RepositoryName;
+  readonly session: Session;
+  readonly #reading: Access;
+  readonly #writing: Access;
+
+  /** `pushes` says that this run will push here, so that one token does for reads and writes. */
+  constructor(name: RepositoryName, session: Session, pushes: boolean) {
+    this.name = name;
+    this.session = session;
+    const write = repositoryScope(name.path, ['pull', 'push']);
+    this.#writing = { scopes: [write], hint: accessHint(name, true) };
+    this.#reading = { scopes: [pushes ? write : repositoryScope(name.path, ['pull'])], hint: accessHint(name, false) };
+  }
+
+  /** The URL of a part of this repository: `manifests/1.2.3`, `tags/list?n=100`. */
+  url(part: string): URL {
+    return new URL(`/v2/${this.name.path}/${part}`, this.session.origin);
+  }
+
+  /** What this request needs; `mountFrom` is another repository that it reads from. */
+  access({ method }: HttpRequest, mountFrom?: RepositoryName): Access {
+    const own = method === 'GET' || method === 'HEAD' ? this.#reading : this.#writing;
+    return mountFrom === undefined
+      ? own
+      : { ...own, scopes: [...own.scopes, repositoryScope(mountFrom.path, ['pull'])] };
+  }
+
+  /** The answer after the repetitions that may help. */
+  send(request: HttpRequest, mountFrom?: RepositoryName): Promise<Answer> {
+    return this.session.send(request, this.access(request, mountFrom));
+  }
+
+  /** The error for an answer that is not the one hoped for; a refusal says what to do. */
+  failure(answer: FailedAnswer): RegistryError {
+    const refused = answer.status === 401 || answer.status === 403;
+    const { hint } = answer.method === 'GET' || answer.method === 'HEAD' ? this.#reading : this.#writing;
+    return answerFailure(answer, refused ? hint : undefined);
+  }
+}

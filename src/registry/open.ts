@@ -1,0 +1,57 @@
+import { isLoopback, type RepositoryName } from '../core/reference.ts';
+import type { Credentials } from './credentials.ts';
+import { Distribution } from './distribution.ts';
+import { Endpoint } from './endpoint.ts';
+import { createKeychain, type KeychainSettings } from './keychain.ts';
+import { ManifestCache } from './manifest-cache.ts';
+import type { PushAccess, Repository, TagDeletion } from './repository.ts';
+import { Session } from './session.ts';
+import { createTransport, type TransportSettings } from './transport.ts';
+
+export type RegistriesSettings = KeychainSettings & TransportSettings;
+
+/** What a repository in a registry can do. */
+export type RegistryRepository = Repository & PushAccess & TagDeletion;
+
+/** Every registry of a run: one keychain, one pool of connections, tokens shared. */
+export interface Registries {
+  /**
+   * A repository. With `push`, reads ask for the right to push at once, so that one token does for the whole run; where that
+   * is refused they go on without. Makes no request.
+   */
+  open(name: RepositoryName, access?: 'pull' | 'push'): RegistryRepository;
+  /** The credentials of a registry, for programs that need them; see `Keychain`. */
+  credentials(registry: string): Promise<Credentials | undefined>;
+  /** Closes the connections, so that the process can end. */
+  close(): void;
+}
+
+const DOCKER_HUB_HOST = 'registry-1.docker.io';
+
+/** Opens the registries of a run. Nothing is read and no connection is made before a repository is asked something. */
+export function openRegistries(settings: RegistriesSettings): Registries {
+  const keychain = createKeychain(settings);
+  const transport = createTransport(settings);
+  const sessions = new Map<string, Session>();
+  const caches = new Map<string, ManifestCache>();
+  return {
+    open(name, access = 'pull') {
+      const session =
+        sessions.get(name.registry) ??
+        new Session(originOf(name.registry), transport, () => keychain.credentials(name.registry));
+      sessions.set(name.registry, session);
+      const key = `${name.registry}/${name.path}`;
+      const cache = caches.get(key) ?? new ManifestCache();
+      caches.set(key, cache);
+      return new Distribution(new Endpoint(name, session, access === 'push'), cache);
+    },
+    credentials: (registry) => keychain.credentials(registry),
+    close: () => transport.close(),
+  };
+}
+
+/** Where a registry answers: Docker Hub under another name, this machine over plain http, all others over https. */
+function originOf(registry: string): URL {
+  if (registry === 'docker.io') return new URL(`https://${DOCKER_HUB_HOST}`);
+  return new URL(`${isLoopback(registry) ? 'http' : 'https'}://${registry}`);
+}

@@ -1,0 +1,115 @@
+import { type Digest, digestOf, parseDigest } from '../../core/digest.ts';
+import { quote } from '../../core/printable.ts';
+import { isTag } from '../../core/reference.ts';
+import { MAX_MANIFEST_BYTES } from '../../oci/parse.ts';
+import { isManifestMediaType } from '../../oci/types.ts';
+import { type Answer, answerEmpty, type Call, Refusal, refuseMethod } from './answer.ts';
+import type { Shelf } from './catalog.ts';
+import type { Shelves } from './shelves.ts';
+import { readManifest, type StoredManifest } from './stored-manifest.ts';
+
+/** `/v2/NAME/manifests/TAG-OR-DIGEST` */
+export async function answerManifest(shelves: Shelves, call: Call): Promise<Answer> {
+  switch (call.method) {
+    case 'GET':
+    case 'HEAD':
+      return getManifest(shelves, call);
+    case 'PUT':
+      return putManifest(shelves, call);
+    case 'DELETE':
+      return deleteManifest(shelves, call);
+    default:
+      throw refuseMethod(call.method, 'GET, HEAD, PUT, DELETE');
+  }
+}
+
+function getManifest(shelves: Shelves, { name, reference }: Call): Answer {
+  const shelf = requireShelf(shelves, name);
+  const digest = parseDigest(reference) ?? shelf.tags.get(reference);
+  const manifest = digest === undefined ? undefined : shelf.manifests.get(digest);
+  if (manifest === undefined) throw unknownManifest(name, reference);
+  const { mediaType, digest: found, sizeBytes } = manifest.descriptor;
+  const headers = { 'Content-Type': mediaType, 'Docker-Content-Digest': found };
+  return { status: 200, headers, sizeBytes, body: shelves.store.read(found) };
+}
+
+/** https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests */
+async function putManifest(shelves: Shelves, call: Call): Promise<Answer> {
+  const { name, reference } = call;
+  const wanted = parseReference(reference);
+  const bytes = await readBody(call);
+  const digest = digestOf(bytes, 'digest' in wanted ? wanted.digest : undefined);
+  if ('digest' in wanted && wanted.digest !== digest) {
+    throw new Refusal(400, 'DIGEST_INVALID', `the manifest has the digest ${digest}, not ${wanted.digest}`);
+  }
+  const manifest = readManifest(bytes, digest, mediaTypeOf(call));
+  if (!manifest.ok) throw new Refusal(400, 'MANIFEST_INVALID', manifest.problem);
+  requireBlobs(shelves.shelf(name), manifest.value);
+  await shelves.addManifest(name, manifest.value, bytes, 'tag' in wanted ? wanted.tag : undefined);
+  const { subject } = manifest.value;
+  return answerEmpty(201, {
+    Location: `/v2/${name}/manifests/${digest}`,
+    'Docker-Content-Digest': digest,
+    ...(subject === undefined ? {} : { 'OCI-Subject': subject }),
+  });
+}
+
+async function deleteManifest(shelves: Shelves, { name, reference }: Call): Promise<Answer> {
+  const shelf = requireShelf(shelves, name);
+  const wanted = parseReference(reference);
+  if ('tag' in wanted) {
+    if (!shelf.tags.has(wanted.tag)) throw unknownManifest(name, reference);
+    shelves.catalog.apply({ kind: 'tag-removed', repository: name, tag: wanted.tag });
+  } else {
+    if (!shelf.manifests.has(wanted.digest)) throw unknownManifest(name, reference);
+    await shelves.removeManifest(name, wanted.digest);
+  }
+  return answerEmpty(202, {});
+}
+
+function parseReference(reference: string): { readonly tag: string } | { readonly digest: Digest } {
+  const digest = parseDigest(reference);
+  if (digest !== undefined) return { digest };
+  if (isTag(reference)) return { tag: reference };
+  const code = reference.includes(':') ? 'DIGEST_INVALID' : 'MANIFEST_INVALID';
+  throw new Refusal(400, code, `${quote(reference)} is neither a tag nor a digest`);
+}
+
+async function readBody({ headers, body }: Call): Promise<Uint8Array> {
+  const tooLarge = new Refusal(413, 'SIZE_INVALID', `a manifest has at most ${MAX_MANIFEST_BYTES} bytes`);
+  if (Number(headers['content-length'] ?? 0) > MAX_MANIFEST_BYTES) throw tooLarge;
+  const pieces: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const piece of body) {
+    sizeBytes += piece.length;
+    if (sizeBytes > MAX_MANIFEST_BYTES) throw tooLarge;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Without parameters; `undefined` when the client leaves the type to the document. */
+function mediaTypeOf({ headers }: Call): string | undefined {
+  const mediaType = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  if (mediaType === undefined || mediaType === '' || GENERIC_TYPES.has(mediaType)) return undefined;
+  if (isManifestMediaType(mediaType)) return mediaType;
+  throw new Refusal(400, 'MANIFEST_INVALID', `${quote(mediaType)} is no type of manifest or index`);
+}
+
+const GENERIC_TYPES = new Set(['application/json', 'application/octet-stream']);
+
+function requireBlobs(shelf: Shelf | undefined, { blobs }: StoredManifest): void {
+  const missing = blobs.find(({ digest }) => !(shelf?.blobs.has(digest) ?? false));
+  if (missing === undefined) return;
+  throw new Refusal(400, 'MANIFEST_BLOB_UNKNOWN', `the manifest names the blob ${missing.digest}, which is not here`);
+}
+
+function requireShelf(shelves: Shelves, name: string): Shelf {
+  const shelf = shelves.shelf(name);
+  if (shelf === undefined) throw new Refusal(404, 'NAME_UNKNOWN', `there is no repository ${name}`);
+  return shelf;
+}
+
+function unknownManifest(name: string, reference: string): Refusal {
+  return new Refusal(404, 'MANIFEST_UNKNOWN', `${name} has no manifest ${quote(reference)}`);
+}

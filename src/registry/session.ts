@@ -1,0 +1,145 @@
+import { quote } from '../core/printable.ts';
+import { isRegistryError, RegistryError } from '../errors.ts';
+import { type Challenge, parseChallenges } from './challenge.ts';
+import { basicAuthorization, type Credentials } from './credentials.ts';
+import { resolveLocation } from './location.ts';
+import { type Attempt, type RetryRules, retry } from './retry.ts';
+import { coversScopes, formatScope, mergeScopes, parseScopes, readingScopes, type Scope } from './scope.ts';
+import { fetchToken, type Token, type TokenService } from './token.ts';
+import type { Answer, HttpRequest, Transport } from './transport.ts';
+
+/** What a request needs, and what to say when it is refused. */
+export interface Access {
+  readonly scopes: readonly Scope[];
+  readonly hint: string;
+}
+
+/**
+ * Requests to one registry, authorised as it asks. Nothing is known at first: the first request goes without credentials
+ * and learns what is wanted. Tokens are kept by scope, renewed before they expire and once when refused; requests that need
+ * the same token at the same time share one exchange.
+ */
+export class Session {
+  readonly origin: URL;
+  readonly #transport: Transport;
+  readonly #credentials: () => Promise<Credentials | undefined>;
+  readonly #granted: { readonly scopes: readonly Scope[]; readonly token: Token }[] = [];
+  readonly #exchanges = new Map<string, Promise<Token>>();
+  /** Scopes that were refused, so that reads do not ask for them again. */
+  readonly #refused = new Set<string>();
+  #service: TokenService | undefined;
+  /** A header that needs no exchange: of basic authentication, or a token that the user gave. */
+  #fixed: string | undefined;
+
+  /** `origin` is the registry's: a URL elsewhere gets no authorisation. */
+  constructor(origin: URL, transport: Transport, credentials: () => Promise<Credentials | undefined>) {
+    this.origin = origin;
+    this.#transport = transport;
+    this.#credentials = credentials;
+  }
+
+  /** How a failure that may pass is to be repeated. */
+  get rules(): RetryRules {
+    return this.#transport.rules;
+  }
+
+  /** The answer, whatever its status, after the repetitions that may help. */
+  send(request: HttpRequest, access: Access): Promise<Answer> {
+    return retry(this.rules, () => this.attempt(request, access));
+  }
+
+  /** One try, with at most one renewal of the authorisation; see `Transport.attempt`. */
+  async attempt(request: HttpRequest, access: Access): Promise<Attempt<Answer>> {
+    if (request.url.origin !== this.origin.origin) return this.#transport.attempt(request);
+    const authorization = this.#fixed ?? (await this.#tokenFor(request, access))?.authorization;
+    const outcome = await this.#transport.attempt({ ...request, authorization });
+    if (!('value' in outcome) || outcome.value.status !== 401) return outcome;
+    // A storage that a redirect led to has no say in what the registry wants.
+    if (outcome.value.url.origin !== request.url.origin) return outcome;
+    const renewed = await this.#renew(outcome.value, request, { access, refused: authorization });
+    return renewed === undefined ? outcome : this.#transport.attempt({ ...request, authorization: renewed });
+  }
+
+  /** Another value for the header after a 401, or `undefined` when there is none to try. */
+  async #renew(
+    answer: Answer,
+    request: HttpRequest,
+    { access, refused }: { readonly access: Access; readonly refused: string | undefined },
+  ): Promise<string | undefined> {
+    const challenges = parseChallenges(answer.header('www-authenticate') ?? '');
+    const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'));
+    const credentials = await this.#credentials();
+    const fixed = fixedHeader(challenges, credentials);
+    if (bearer === undefined || fixed !== undefined) {
+      if (fixed === undefined || fixed === refused) return undefined;
+      this.#fixed = fixed;
+      return fixed;
+    }
+    this.#service = serviceOf(bearer, answer);
+    const stale = this.#granted.findIndex(({ token }) => token.authorization === refused);
+    if (stale >= 0) this.#granted.splice(stale, 1);
+    const scopes = mergeScopes([...access.scopes, ...parseScopes(bearer.parameters.get('scope') ?? '')]);
+    const token = await this.#tokenFor(request, { ...access, scopes });
+    return token?.authorization === refused ? undefined : token?.authorization;
+  }
+
+  /** A token for these scopes; for less when a read asked for more than it needs and was refused. */
+  async #tokenFor({ method }: HttpRequest, access: Access): Promise<Token | undefined> {
+    if (this.#service === undefined) return undefined;
+    const key = keyOf(access.scopes);
+    const reading = readingScopes(access.scopes);
+    const mayDoWithLess = (method === 'GET' || method === 'HEAD') && keyOf(reading) !== key;
+    if (mayDoWithLess && this.#refused.has(key)) return this.#token(reading, access.hint, this.#service);
+    try {
+      return await this.#token(access.scopes, access.hint, this.#service);
+    } catch (error) {
+      const isRefusal = isRegistryError(error) && (error.status === 401 || error.status === 403);
+      if (!isRefusal || !mayDoWithLess) throw error;
+      this.#refused.add(key);
+      return this.#token(reading, access.hint, this.#service);
+    }
+  }
+
+  async #token(scopes: readonly Scope[], hint: string, service: TokenService): Promise<Token> {
+    const nowMs = this.rules.clock.now();
+    const held = this.#granted.find(({ scopes: own, token }) => token.renewAtMs > nowMs && coversScopes(own, scopes));
+    if (held !== undefined) return held.token;
+    const key = keyOf(scopes);
+    const running = this.#exchanges.get(key);
+    if (running !== undefined) return running;
+    const exchange = this.#exchange(scopes, hint, service).finally(() => this.#exchanges.delete(key));
+    this.#exchanges.set(key, exchange);
+    return exchange;
+  }
+
+  async #exchange(scopes: readonly Scope[], hint: string, service: TokenService): Promise<Token> {
+    const token = await fetchToken(this.#transport, service, { scopes, hint, credentials: await this.#credentials() });
+    const outlived = this.#granted.findIndex((grant) => coversScopes(scopes, grant.scopes));
+    if (outlived >= 0) this.#granted.splice(outlived, 1);
+    this.#granted.push({ scopes, token });
+    return token;
+  }
+}
+
+function keyOf(scopes: readonly Scope[]): string {
+  return scopes.map(formatScope).join(' ');
+}
+
+function fixedHeader(challenges: readonly Challenge[], credentials: Credentials | undefined): string | undefined {
+  const offers = (scheme: string): boolean => challenges.some((challenge) => challenge.scheme === scheme);
+  if (credentials === undefined || 'identityToken' in credentials) return undefined;
+  if ('registryToken' in credentials)
+    return offers('bearer') ? `Bearer ${credentials.registryToken.reveal()}` : undefined;
+  // Tokens are the narrower right, where there is a choice.
+  return offers('basic') && !offers('bearer')
+    ? basicAuthorization(credentials.username, credentials.password)
+    : undefined;
+}
+
+function serviceOf(challenge: Challenge, answer: Answer): TokenService {
+  const realm = challenge.parameters.get('realm') ?? '';
+  if (!/^https?:\/\//i.test(realm)) {
+    throw new RegistryError('UNEXPECTED_ANSWER', `the token realm of ${answer.url.host} is no URL: ${quote(realm)}`);
+  }
+  return { realm: resolveLocation(realm, answer), service: challenge.parameters.get('service') };
+}

@@ -1,0 +1,166 @@
+import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { RegistryError } from '../errors.ts';
+import type { Body } from './repository.ts';
+
+/** What a request carries. */
+export interface Payload {
+  readonly content: Body;
+  readonly sizeBytes: number;
+}
+
+/** One request, before redirects and repetitions. */
+export interface WireRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly payload: Payload | undefined;
+}
+
+export interface WireSettings {
+  readonly signal: AbortSignal | undefined;
+  /** Until the connection is there, TLS included. */
+  readonly connectTimeoutMs: number;
+  /** The longest silence on a connection. */
+  readonly idleTimeoutMs: number;
+}
+
+/** Connections to http and https servers, kept open between requests. */
+export interface Wire {
+  /** Sends the request and resolves with the head of the answer. NetworkError, or what reading the payload threw. */
+  exchange(request: WireRequest): Promise<IncomingMessage>;
+  /** Closes the connections that are idle. */
+  close(): void;
+}
+
+/** The network failed, as opposed to what was sent or asked; `cause` says how. */
+export class NetworkError extends Error {}
+
+export function openWire(settings: WireSettings): Wire {
+  const http = new HttpAgent({ keepAlive: true });
+  const https = new HttpsAgent({ keepAlive: true });
+  const start = (request: WireRequest): ClientRequest => {
+    const options = { method: request.method, headers: headersOf(request) };
+    return request.url.protocol === 'https:'
+      ? requestHttps(request.url, { ...options, agent: https })
+      : requestHttp(request.url, { ...options, agent: http });
+  };
+  return {
+    exchange: (request) => exchange(start(request), request.payload, settings),
+    close() {
+      http.destroy();
+      https.destroy();
+    },
+  };
+}
+
+/** The content in pieces; a cut is a NetworkError. */
+export async function* contentOf(message: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of message) yield chunk;
+  } catch (cause) {
+    throw new NetworkError('the answer was cut', { cause });
+  }
+}
+
+/** At most this many bytes of the content; the connection is closed when there is more. */
+export async function readUpTo(message: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of contentOf(message)) {
+    chunks.push(chunk);
+    sizeBytes += chunk.length;
+    if (sizeBytes > limitBytes) break;
+  }
+  return Buffer.concat(chunks).subarray(0, limitBytes);
+}
+
+function headersOf({ method, headers, payload }: WireRequest): Record<string, string> {
+  const sizeBytes = payload?.sizeBytes ?? (method === 'POST' || method === 'PUT' ? 0 : undefined);
+  return { ...headers, ...(sizeBytes === undefined ? {} : { 'content-length': String(sizeBytes) }) };
+}
+
+function exchange(
+  outgoing: ClientRequest,
+  payload: Payload | undefined,
+  settings: WireSettings,
+): Promise<IncomingMessage> {
+  const state = { answered: false };
+  return new Promise((resolve, reject) => {
+    outgoing.on('error', (cause) => reject(new NetworkError('no answer', { cause })));
+    outgoing.once('response', (message) => {
+      state.answered = true;
+      // Whoever reads it learns of the error; while nobody does, it must not end the process.
+      message.on('error', () => undefined);
+      // An answer that came before the whole payload was sent leaves a connection that nothing can follow on.
+      message.once('close', () => outgoing.writableEnded || outgoing.destroy());
+      resolve(message);
+    });
+    guard(outgoing, settings);
+    if (payload === undefined) outgoing.end();
+    else {
+      send(outgoing, payload, () => state.answered || outgoing.destroyed).catch((error: unknown) => {
+        reject(error);
+        outgoing.destroy();
+      });
+    }
+  });
+}
+
+/** Cuts the request when it takes too long or the run is interrupted. */
+function guard(outgoing: ClientRequest, { signal, connectTimeoutMs, idleTimeoutMs }: WireSettings): void {
+  const state: { message?: IncomingMessage } = {};
+  const cut = (error: Error): unknown => (state.message ?? outgoing).destroy(error);
+  const onTimeout = (): unknown => cut(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }));
+  const onAbort = (): unknown => cut(new Error('interrupted'));
+  outgoing.once('response', (message) => {
+    state.message = message;
+  });
+  outgoing.setTimeout(idleTimeoutMs, onTimeout);
+  outgoing.once('socket', (socket) => {
+    if (!socket.connecting) return;
+    const timer = setTimeout(onTimeout, connectTimeoutMs);
+    const connected = (): void => clearTimeout(timer);
+    socket.once('encrypted' in socket ? 'secureConnect' : 'connect', connected);
+    outgoing.once('close', connected);
+  });
+  signal?.addEventListener('abort', onAbort);
+  outgoing.once('close', () => signal?.removeEventListener('abort', onAbort));
+  if (signal?.aborted) onAbort();
+}
+
+/** Stops early when nobody waits for more: the answer is there already, or the connection is gone. */
+async function send(outgoing: ClientRequest, { content, sizeBytes }: Payload, isOver: () => boolean): Promise<void> {
+  if (content instanceof Uint8Array) {
+    if (content.length !== sizeBytes) throw wrongSize(content.length, sizeBytes);
+    outgoing.end(content);
+    return;
+  }
+  let sentBytes = 0;
+  for await (const chunk of content()) {
+    if (isOver()) return;
+    sentBytes += chunk.length;
+    if (sentBytes > sizeBytes) throw wrongSize(sentBytes, sizeBytes);
+    if (!outgoing.write(chunk)) await roomIn(outgoing);
+  }
+  if (isOver()) return;
+  if (sentBytes !== sizeBytes) throw wrongSize(sentBytes, sizeBytes);
+  outgoing.end();
+}
+
+function roomIn(outgoing: ClientRequest): Promise<void> {
+  const events = ['drain', 'close', 'response'];
+  return new Promise((resolve) => {
+    const go = (): void => {
+      for (const event of events) outgoing.off(event, go);
+      resolve();
+    };
+    for (const event of events) outgoing.on(event, go);
+    if (outgoing.destroyed) go();
+  });
+}
+
+function wrongSize(sizeBytes: number, expectedBytes: number): RegistryError {
+  const problem = `the content to push has ${sizeBytes} bytes or more, but its descriptor says ${expectedBytes}`;
+  return new RegistryError('SIZE_INVALID', problem);
+}

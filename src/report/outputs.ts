@@ -1,0 +1,85 @@
+import { INPUTS_ANNOTATION } from '../core/labels.ts';
+import { formatPlatform } from '../core/platform.ts';
+import { formatReference } from '../core/reference.ts';
+import type { Descriptor } from '../oci/types.ts';
+import type { Run } from '../stage.ts';
+
+/** Every output of the action, and what it holds; `action.yml` and the README's table are made from these. */
+export const OUTPUT_TABLE = {
+  digest: 'Digest of the image: the index over all platforms.',
+  image: '`repository@digest` of the first of `images`.',
+  imageid: "The image's id as `docker images` shows it: the digest of the index.",
+  hash: 'The full content hash, 64 hexadecimal digits.',
+  built: '`true` when a build ran, `false` when the image was reused.',
+  reason: '`hit`, or why not: `not-found`, `forced`, `expired`, `incomplete`, `mismatch`.',
+  tags: 'Full references of every tag on the image, one a line.',
+  'tag-names': 'The tags alone, one a line.',
+  version: 'The main tag: the version, the branch or `pr-N`.',
+  labels: 'Labels of the image, one `KEY=VALUE` a line.',
+  annotations: 'Annotations of the image, one `KEY=VALUE` a line.',
+  json: '`tags`, `labels` and `annotations` as JSON.',
+  metadata: "buildx's build metadata as JSON; `{}` when the image was reused.",
+  'images-digests': '`repository@digest` of each of `images`, one a line.',
+  'platforms-digests': 'Digest of each platform as JSON: `{"linux/amd64":"sha256:…"}`.',
+  pushed: '`true` when the image and its tags are in the registry.',
+} as const;
+
+export type OutputName = keyof typeof OUTPUT_TABLE;
+export type Outputs = Partial<Readonly<Record<OutputName, string>>>;
+
+/** The outputs that this run can give, also when it failed half-way. Pure. */
+export function outputsOf(run: Run): Outputs {
+  const { hash, lookup, build, tag } = run.results;
+  const image = tag?.image ?? build?.image ?? lookup?.image;
+  return {
+    ...(hash === undefined ? {} : { hash: hash.hash }),
+    ...(lookup === undefined ? {} : { reason: lookup.reason, built: String(build !== undefined) }),
+    ...(run.tags.version === undefined ? {} : { version: run.tags.version }),
+    ...(image === undefined ? {} : imageOutputs(run, image)),
+    ...(image === undefined ? {} : { pushed: String(tag !== undefined) }),
+  };
+}
+
+function imageOutputs(
+  run: Run,
+  image: {
+    readonly descriptor: Descriptor;
+    readonly manifest: { readonly annotations: Readonly<Record<string, string>> };
+  },
+): Outputs {
+  const { digest } = image.descriptor;
+  const { tag, build } = run.results;
+  const names = run.options.images.map((repository) => formatReference({ repository, tag: undefined, digest }));
+  const onImage = (tag?.tags ?? []).filter((row) => row.digest === digest);
+  const tags = onImage.map(({ reference }) => reference);
+  const annotations = image.manifest.annotations;
+  const labels = build?.labels ?? annotations;
+  return {
+    digest,
+    image: names[0] ?? digest,
+    imageid: digest,
+    tags: tags.join('\n'),
+    'tag-names': [...new Set(onImage.map((row) => row.tag))].join('\n'),
+    labels: assignments(labels),
+    annotations: assignments(annotations),
+    json: JSON.stringify({ tags, labels, annotations, hash: annotations[INPUTS_ANNOTATION] }),
+    metadata: JSON.stringify(build?.metadata ?? {}),
+    'images-digests': names.join('\n'),
+    'platforms-digests': JSON.stringify(Object.fromEntries(platformDigests(run))),
+  };
+}
+
+/** Digest of each platform's manifest, attestations left out. */
+export function platformDigests(run: Run): readonly (readonly [platform: string, descriptor: Descriptor['digest']])[] {
+  const image = run.results.tag?.image ?? run.results.build?.image ?? run.results.lookup?.image;
+  if (image?.manifest.kind !== 'index') return [];
+  return image.manifest.manifests.flatMap(({ platform, digest }) =>
+    platform === undefined || platform.os === 'unknown' ? [] : [[formatPlatform(platform), digest] as const],
+  );
+}
+
+function assignments(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([key, value]) => `${key}=${value.replace(/\s*\n\s*/g, ' ')}`)
+    .join('\n');
+}

@@ -1,0 +1,106 @@
+import type { Digest } from '../core/digest.ts';
+import { isBuildOnceError } from '../errors.ts';
+import type { Location } from '../host.ts';
+import type { Run, StageName } from '../stage.ts';
+import { isBuildError } from '../tools/build-log.ts';
+import { type Outputs, outputsOf, platformDigests } from './outputs.ts';
+
+/** One platform's image inside the index. */
+export interface PlatformRow {
+  readonly platform: string;
+  readonly digest: Digest;
+  /** Config and layers as they travel, compressed; `undefined` on a hit, where it would cost requests. */
+  readonly sizeBytes: number | undefined;
+}
+
+/** What became of one tag. */
+export interface TagRow {
+  readonly reference: string;
+  readonly outcome: string;
+}
+
+export interface Step {
+  readonly name: StageName;
+  readonly durationMs: number;
+  /** Why it did nothing. */
+  readonly skipped: string | undefined;
+}
+
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | undefined;
+  /** The place in the Dockerfile that is to blame. */
+  readonly at: Location | undefined;
+}
+
+/** A finished run as data: what the summary, the terminal and `--json` say. */
+export interface Report {
+  readonly status: 'reused' | 'built' | 'hashed' | 'failed';
+  /** Why: one sentence. */
+  readonly reason: string;
+  /** `repository@digest`. */
+  readonly image: string | undefined;
+  readonly hash: string | undefined;
+  /** What was hashed, in words: `1,024 files`, `base image node:22 at sha256:…`. */
+  readonly inputs: readonly string[];
+  readonly platforms: readonly PlatformRow[];
+  readonly tags: readonly TagRow[];
+  readonly steps: readonly Step[];
+  readonly durationMs: number;
+  readonly failure: Failure | undefined;
+  readonly outputs: Outputs;
+}
+
+/** Says what happened in a run, whatever its end. Pure. */
+export function reportOf(run: Run, durationMs: number, error?: unknown): Report {
+  const { lookup, hash } = run.results;
+  const outputs = outputsOf(run);
+  return {
+    status: error === undefined ? statusOf(run) : 'failed',
+    reason: lookup === undefined ? '' : `${lookup.reason}: ${lookup.detail}`,
+    image: outputs.image,
+    hash: hash?.hash,
+    inputs: hash?.inputs ?? [],
+    platforms: platformRows(run),
+    tags: tagRows(run),
+    steps: run.journal.map(({ stage, durationMs: tookMs, skipped }) => ({ name: stage, durationMs: tookMs, skipped })),
+    durationMs,
+    failure: error === undefined ? undefined : failureOf(error),
+    outputs,
+  };
+}
+
+/** The failure with its chain of causes in the message, as the reader of a red log needs it. */
+export function failureOf(error: unknown): Failure {
+  const messages: string[] = [];
+  for (let cause: unknown = error; cause !== undefined && messages.length < 5; ) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    if (!messages.some((earlier) => earlier.includes(message))) messages.push(message);
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  const known = isBuildOnceError(error);
+  return {
+    code: known ? error.code : 'UNEXPECTED',
+    message: messages.join('\ncaused by: '),
+    hint: known ? error.hint : 'This is a defect of build-once: please report it with this log.',
+    at: isBuildError(error) ? error.location : undefined,
+  };
+}
+
+function statusOf({ results }: Run): Report['status'] {
+  if (results.lookup === undefined) return 'hashed';
+  return results.build === undefined ? 'reused' : 'built';
+}
+
+function platformRows(run: Run): PlatformRow[] {
+  const sizes = run.results.build?.sizesBytes;
+  return platformDigests(run).map(([platform, digest]) => ({ platform, digest, sizeBytes: sizes?.get(digest) }));
+}
+
+function tagRows({ results }: Run): TagRow[] {
+  return (results.tag?.tags ?? []).map(({ reference, outcome, detail }) => ({
+    reference,
+    outcome: detail === undefined ? outcome : `${outcome}: ${detail}`,
+  }));
+}

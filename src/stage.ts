@@ -1,0 +1,93 @@
+import type { RepositoryName } from './core/reference.ts';
+import type { TagPlan } from './core/tag-candidates.ts';
+import type { Host } from './host.ts';
+import type { Platform } from './oci/types.ts';
+import type { Options } from './options.ts';
+import type { Registries, RegistryRepository } from './registry/open.ts';
+import type { BuildResult } from './stages/build.ts';
+import type { RunEvent } from './stages/event.ts';
+import type { HashResult } from './stages/hash.ts';
+import type { LookupResult } from './stages/lookup.ts';
+import type { TagResult } from './stages/tag.ts';
+
+/** What each stage leaves for those after it. */
+export interface Results {
+  readonly hash: HashResult;
+  readonly lookup: LookupResult;
+  readonly build: BuildResult;
+  readonly tag: TagResult;
+}
+
+export type StageName = keyof Results;
+
+/** A stage that has nothing to do, and why. */
+export interface Skip {
+  readonly skip: string;
+}
+
+/** One line of the journal: what a stage did, or why it did nothing. */
+export interface JournalEntry {
+  readonly stage: StageName;
+  readonly skipped: string | undefined;
+  readonly durationMs: number;
+}
+
+/** One run of a command: what it was asked for, what it can reach, and what its stages found out so far. */
+export interface Run {
+  readonly options: Options;
+  /** The platforms to build: as asked, else Linux on this machine's architecture. */
+  readonly platforms: readonly Platform[];
+  /** What started the run. */
+  readonly event: RunEvent;
+  /** The tags that this run is to set, decided before the first request. */
+  readonly tags: TagPlan;
+  readonly host: Host;
+  readonly registries: Registries;
+  readonly startedAt: Date;
+  readonly results: Partial<Results>;
+  readonly journal: readonly JournalEntry[];
+}
+
+/** One step of the pipeline: it decides purely, then acts. Stages meet only in `Run.results`. */
+export interface Stage<Name extends StageName, Plan extends object> {
+  readonly name: Name;
+  /** What a person reads above the stage's log lines. */
+  readonly title: string;
+  /** Pure: from the options and the results so far to what is to be done, or a reason to do nothing. */
+  plan(run: Run): Plan | Skip;
+  apply(plan: Plan, run: Run): Promise<Results[Name]>;
+}
+
+/** A stage with its plan's type closed over, so that stages of all kinds stand in one list. */
+export type RunnableStage = (run: Run) => Promise<Run>;
+
+/** The result of a stage that has run already; a stage that asks too early is a mistake in the pipeline. */
+export function resultOf<Name extends StageName>(run: Run, name: Name): Results[Name] {
+  const result = run.results[name];
+  if (result === undefined) throw new TypeError(`the stage ${name} has not run yet`);
+  return result;
+}
+
+/** One of the run's images, with the right to push where the run pushes. */
+export function openImage({ registries, event }: Run, name: RepositoryName): RegistryRepository {
+  return registries.open(name, event.push ? 'push' : 'pull');
+}
+
+/** Closes over a stage: plan, then apply inside a log group, then a journal line. */
+export function runnable<Name extends StageName, Plan extends object>(stage: Stage<Name, Plan>): RunnableStage {
+  return async (run) => {
+    run.host.signal.throwIfAborted();
+    const startedAt = run.host.now().getTime();
+    const plan = stage.plan(run);
+    const skipped = isSkip(plan) ? plan.skip : undefined;
+    const results = isSkip(plan)
+      ? {}
+      : { [stage.name]: await run.host.log.group(stage.title, () => stage.apply(plan, run)) };
+    const entry = { stage: stage.name, skipped, durationMs: run.host.now().getTime() - startedAt };
+    return { ...run, results: { ...run.results, ...results }, journal: [...run.journal, entry] };
+  };
+}
+
+function isSkip(plan: object): plan is Skip {
+  return 'skip' in plan;
+}

@@ -1,0 +1,169 @@
+import path from 'node:path';
+import { type BuildSettings, presetCaches } from '../core/build-options.ts';
+import type { Digest } from '../core/digest.ts';
+import { imageLabels } from '../core/labels.ts';
+import type { RepositoryName } from '../core/reference.ts';
+import { findUnfit } from '../core/reuse.ts';
+import { BuildOnceError } from '../errors.ts';
+import { copyImage } from '../registry/copy.ts';
+import { type FoundImage, fetchImage } from '../registry/image.ts';
+import { openLayout } from '../registry/layout.ts';
+import type { Repository } from '../registry/repository.ts';
+import { openImage, type Run, resultOf, type Stage } from '../stage.ts';
+import type { BuilderNeeds } from '../tools/builder.ts';
+import { openDocker, type RegistryLogin } from '../tools/docker-config.ts';
+import { loadBuildx } from '../tools/load.ts';
+
+/** What was built and, when the run pushes, lies in the first repository by digest, without a tag. */
+export interface BuildResult {
+  readonly image: FoundImage;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Config and layers of each platform's manifest, compressed. */
+  readonly sizesBytes: ReadonlyMap<Digest, number>;
+  /** As buildx wrote it. */
+  readonly metadata: unknown;
+}
+
+interface BuildPlan {
+  readonly repository: RepositoryName;
+  readonly settings: BuildSettings;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly needs: BuilderNeeds;
+}
+
+const GITHUB_REGISTRY = 'ghcr.io';
+
+/** Builds all platforms in one call, pinned to what was hashed; pushes by digest, or through an OCI layout. */
+export const buildStage: Stage<'build', BuildPlan> = {
+  name: 'build',
+  title: 'Build the image',
+  plan(run) {
+    const lookup = resultOf(run, 'lookup');
+    const [repository] = run.options.images;
+    if (lookup.image !== undefined) return { skip: 'the image is in the registry' };
+    if (repository === undefined) return { skip: 'no image was asked for' };
+    const labels = labelsOf(run, repository);
+    return { repository, labels, settings: settingsOf(run, repository, labels), needs: needsOf(run, repository) };
+  },
+  async apply(plan, run) {
+    const { host, event } = run;
+    if (event.push) await Promise.all(run.options.images.map((name) => openImage(run, name).checkPushAccess()));
+    const { buildImage, chooseBuilder } = await loadBuildx();
+    const docker = openDocker(host, await loginsOf(run));
+    const builder = await chooseBuilder(docker, run.options.builder, plan.needs);
+    const layoutPath =
+      builder.delivery === 'push' ? undefined : host.files.makeTemporaryDirectory('build-once-layout-');
+    const outcome = await buildImage(docker, {
+      settings: plan.settings,
+      builder,
+      destination:
+        layoutPath === undefined ? { kind: 'push', repository: plan.repository } : { kind: 'layout', path: layoutPath },
+      pins: resultOf(run, 'hash').pins,
+      origin: event.runUrl === undefined ? undefined : { url: event.runUrl, isPrivate: event.repository?.isPrivate },
+    });
+    const target = openImage(run, plan.repository);
+    const built = layoutPath === undefined ? target : openLayout(layoutPath);
+    if (built !== target && event.push) await copyImage(built, target, outcome.descriptor);
+    const image = await readBack(built, outcome.descriptor.digest, run);
+    return {
+      image: { ...image, repository: plan.repository },
+      labels: plan.labels,
+      sizesBytes: await sizesOf(built, image),
+      metadata: outcome.metadata,
+    };
+  },
+};
+
+/** What was built must be what the next run will look for; a builder that drops annotations would build forever. */
+async function readBack(repository: Repository, digest: Digest, run: Run): Promise<FoundImage> {
+  const image = await fetchImage(repository, { digest });
+  const { hash } = resultOf(run, 'hash');
+  const wanted = { hash, platforms: run.platforms, maxAgeMs: undefined, nowMs: run.startedAt.getTime() };
+  const unfit = image === undefined ? undefined : findUnfit(image.manifest, wanted);
+  if (image !== undefined && unfit === undefined) return { ...image, repository: repository.name };
+  const why = unfit?.detail ?? 'it is not there';
+  throw new BuildOnceError(
+    'BUILD_INCOMPLETE',
+    `the image that was built (${digest}) is not what was asked for: ${why}`,
+    1,
+    {
+      hint: 'The builder may be too old: buildx 0.12 and BuildKit 0.12 or newer are needed.',
+    },
+  );
+}
+
+async function sizesOf(repository: Repository, image: FoundImage): Promise<ReadonlyMap<Digest, number>> {
+  const children = image.manifest.kind === 'index' ? image.manifest.manifests : [];
+  const sizes = await Promise.all(
+    children.map(async ({ digest }) => {
+      const child = await fetchImage(repository, { digest });
+      if (child?.manifest.kind !== 'manifest') return [];
+      const { config, layers } = child.manifest;
+      return [[digest, layers.reduce((sum, layer) => sum + layer.sizeBytes, config.sizeBytes)] as const];
+    }),
+  );
+  return new Map(sizes.flat());
+}
+
+function labelsOf(
+  { event, tags, startedAt, results }: Run,
+  repository: RepositoryName,
+): Readonly<Record<string, string>> {
+  const { repository: github, git } = event;
+  return imageLabels({
+    hash: results.hash?.hash ?? '',
+    dependencyManifests: results.hash?.dependencyManifests ?? [],
+    title: github?.fullName.split('/')[1] ?? repository.path.split('/').at(-1),
+    description: github?.description,
+    license: github?.license,
+    source: github?.url,
+    revision: git.sha,
+    version: tags.version,
+    created: startedAt.toISOString(),
+  });
+}
+
+function settingsOf(run: Run, repository: RepositoryName, labels: Readonly<Record<string, string>>): BuildSettings {
+  const { options, host, event } = run;
+  const own = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  const mayExport = event.push && event.git.pullRequest === undefined;
+  const preset = presetCaches(options.cache, repository, mayExport);
+  return {
+    ...options,
+    context: path.resolve(host.cwd, options.context),
+    file: path.resolve(host.cwd, resultOf(run, 'hash').dockerfile),
+    platforms: run.platforms,
+    labels: withOwn(own, options.labels),
+    annotations: withOwn(own, options.annotations),
+    cacheFrom: [...options.cacheFrom, ...preset.cacheFrom],
+    cacheTo: [...options.cacheTo, ...preset.cacheTo],
+  };
+}
+
+/** The user's come last and win; the content hash comes after all. */
+function withOwn(own: readonly string[], given: readonly string[]): readonly string[] {
+  return [...own.slice(0, -1), ...given, ...own.slice(-1)];
+}
+
+function needsOf(run: Run, repository: RepositoryName): BuilderNeeds {
+  const { pins, runsPrograms } = resultOf(run, 'hash');
+  return {
+    platformCount: run.platforms.length,
+    runs: runsPrograms ? run.platforms : [],
+    pushTo: run.event.push ? repository.registry : undefined,
+    registries: [repository.registry, ...pins.map(({ registry }) => registry)],
+  };
+}
+
+/** What Docker's own configuration may lack: credentials from the inputs, and from the GitHub token for ghcr.io. */
+async function loginsOf(run: Run): Promise<readonly RegistryLogin[]> {
+  const { options, registries } = run;
+  const used = new Set(needsOf(run, options.images[0] ?? { registry: '', path: '' }).registries);
+  const ours = options.username === undefined ? [] : [options.registry ?? options.images[0]?.registry ?? ''];
+  const logins: RegistryLogin[] = [];
+  for (const registry of new Set([...ours, ...(used.has(GITHUB_REGISTRY) ? [GITHUB_REGISTRY] : [])])) {
+    const credentials = await registries.credentials(registry);
+    if (credentials !== undefined) logins.push({ registry, credentials });
+  }
+  return logins;
+}

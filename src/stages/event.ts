@@ -1,0 +1,140 @@
+import { booleanAt, numberAt, textAt, valueAt } from '../core/json.ts';
+import { quote } from '../core/printable.ts';
+import type { GitEvent } from '../core/tag-rules.ts';
+import { UsageError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Options } from '../options.ts';
+
+/** The repository on GitHub whose workflow runs. */
+export interface GitHubRepository {
+  /** `owner/name`, as GitHub spells it. */
+  readonly fullName: string;
+  readonly url: string;
+  readonly description: string | undefined;
+  /** SPDX identifier. */
+  readonly license: string | undefined;
+  /** `undefined` when the event does not say. */
+  readonly isPrivate: boolean | undefined;
+}
+
+/** What started this run. Without a runner there is no event: then only tags that are given are made. */
+export interface RunEvent {
+  readonly git: GitEvent;
+  readonly repository: GitHubRepository | undefined;
+  /** Where this run can be looked at. */
+  readonly runUrl: string | undefined;
+  /** Whether this run pushes: as asked, but never when the run is untrusted. */
+  readonly push: boolean;
+  /** Why the run must not push whatever was asked, or `undefined`. */
+  readonly untrusted: string | undefined;
+}
+
+type Env = Host['env'];
+
+const READ_ONLY_FOR_DEPENDABOT = new Set([
+  'pull_request',
+  'pull_request_target',
+  'pull_request_review',
+  'push',
+  'create',
+  'deployment',
+]);
+
+/** Reads the event that the runner wrote down. UsageError when that file is not JSON. */
+export function readEvent(host: Host, options: Pick<Options, 'push'>): RunEvent {
+  const { env } = host;
+  const payload = readPayload(host);
+  const untrusted = whyUntrusted(env, payload);
+  return {
+    git: gitEvent(env, payload, host.now()),
+    repository: repositoryOf(env, payload),
+    runUrl: runUrl(env),
+    push: options.push && untrusted === undefined,
+    untrusted,
+  };
+}
+
+function readPayload(host: Host): unknown {
+  const path = host.env['GITHUB_EVENT_PATH'];
+  const text = path === undefined || path === '' ? undefined : host.files.readText(path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const message = `${quote(path ?? '')} is not JSON; the runner writes the event there`;
+    throw new UsageError([{ input: 'GITHUB_EVENT_PATH', message }], { cause });
+  }
+}
+
+function gitEvent(env: Env, payload: unknown, date: Date): GitEvent {
+  const ref = given(env['GITHUB_REF']);
+  const defaultBranch = textAt(payload, 'repository', 'default_branch');
+  const branch = ref?.startsWith('refs/heads/') ? ref.slice('refs/heads/'.length) : undefined;
+  const commitDate = textAt(payload, 'head_commit', 'timestamp');
+  return {
+    date,
+    eventName: given(env['GITHUB_EVENT_NAME']),
+    ref,
+    sha: given(env['GITHUB_SHA']),
+    branch,
+    tag: ref?.startsWith('refs/tags/') ? ref.slice('refs/tags/'.length) : undefined,
+    defaultBranch,
+    isDefaultBranch: branch !== undefined && branch === defaultBranch,
+    baseRef: given(env['GITHUB_BASE_REF']) ?? textAt(payload, 'base_ref'),
+    pullRequest: numberAt(payload, 'pull_request', 'number'),
+    commitDate: commitDate === undefined ? undefined : dateOf(commitDate),
+  };
+}
+
+function repositoryOf(env: Env, payload: unknown): GitHubRepository | undefined {
+  const fullName = given(env['GITHUB_REPOSITORY']);
+  if (fullName === undefined) return undefined;
+  const license = textAt(payload, 'repository', 'license', 'spdx_id');
+  return {
+    fullName,
+    url: `${given(env['GITHUB_SERVER_URL']) ?? 'https://github.com'}/${fullName}`,
+    description: textAt(payload, 'repository', 'description'),
+    license: license === 'NOASSERTION' ? undefined : license,
+    isPrivate: booleanAt(payload, 'repository', 'private'),
+  };
+}
+
+function runUrl(env: Env): string | undefined {
+  const server = given(env['GITHUB_SERVER_URL']);
+  const repository = given(env['GITHUB_REPOSITORY']);
+  const runId = given(env['GITHUB_RUN_ID']);
+  if (server === undefined || repository === undefined || runId === undefined) return undefined;
+  return `${server}/${repository}/actions/runs/${runId}/attempts/${given(env['GITHUB_RUN_ATTEMPT']) ?? '1'}`;
+}
+
+/** Code of another repository, and Dependabot's, runs with a token that may only read, and must not plant images. */
+function whyUntrusted(env: Env, payload: unknown): string | undefined {
+  const own = given(env['GITHUB_REPOSITORY']);
+  const eventName = given(env['GITHUB_EVENT_NAME']) ?? '';
+  if (own === undefined) return undefined;
+  const heads = [
+    { of: valueAt(payload, 'pull_request'), repository: textAt(payload, 'pull_request', 'head', 'repo', 'full_name') },
+    {
+      of: valueAt(payload, 'workflow_run'),
+      repository: textAt(payload, 'workflow_run', 'head_repository', 'full_name'),
+    },
+  ];
+  for (const head of heads) {
+    if (head.of === undefined || head.of === null) continue;
+    if (head.repository === undefined) return 'the code comes from a fork that was deleted';
+    if (head.repository.toLowerCase() !== own.toLowerCase()) return `the code comes from ${head.repository}, a fork`;
+  }
+  if (env['GITHUB_ACTOR'] === 'dependabot[bot]' && READ_ONLY_FOR_DEPENDABOT.has(eventName)) {
+    return "Dependabot's runs have a token that may only read";
+  }
+  return undefined;
+}
+
+function given(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}
+
+function dateOf(text: string): Date | undefined {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}

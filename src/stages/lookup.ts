@@ -1,0 +1,127 @@
+import type { Digest } from '../core/digest.ts';
+import { formatReference, type RepositoryName } from '../core/reference.ts';
+import { findUnfit, type MissReason, type Unfit, type Wanted } from '../core/reuse.ts';
+import { isRegistryError } from '../errors.ts';
+import { type FoundImage, fetchImage } from '../registry/image.ts';
+import { refuseOtherRelease } from '../release.ts';
+import { openImage, type Run, resultOf, type Stage } from '../stage.ts';
+
+/** Whether the registry has an image to reuse, and if not, why. */
+export interface LookupResult {
+  readonly reason: 'hit' | MissReason;
+  /** One sentence for the summary. */
+  readonly detail: string;
+  /** The image to reuse; `undefined` on a miss. */
+  readonly image: FoundImage | undefined;
+  /** What stands behind immutable tags already, by full reference. */
+  readonly existing: ReadonlyMap<string, Digest>;
+  /** What stood behind the hash tag of each repository, fit or not, by full reference. */
+  readonly hashTags: ReadonlyMap<string, Digest>;
+}
+
+interface LookupPlan {
+  readonly images: readonly RepositoryName[];
+  readonly hashTag: string;
+  readonly immutableTags: readonly string[];
+  readonly wanted: Wanted;
+  readonly force: boolean;
+  readonly push: boolean;
+  readonly revision: string | undefined;
+}
+
+/** What was seen at one reference. */
+type Seen = { readonly reference: string; readonly tag: string } & (
+  | { readonly image: FoundImage; readonly unfit: Unfit | undefined }
+  | { readonly image: undefined; readonly unfit: Unfit }
+);
+
+/** Looks for the image that a build would give: behind the hash tag, and behind tags that must never move. */
+export const lookupStage: Stage<'lookup', LookupPlan> = {
+  name: 'lookup',
+  title: 'Look for the image in the registry',
+  plan(run) {
+    const { git, push } = run.event;
+    const hash = resultOf(run, 'hash');
+    const candidates = push ? run.tags.candidates : [];
+    return {
+      images: run.options.images,
+      hashTag: hash.tag,
+      immutableTags: candidates.filter(({ kind }) => kind === 'immutable').map(({ tag }) => tag),
+      wanted: {
+        hash: hash.hash,
+        platforms: run.platforms,
+        maxAgeMs: run.options.maxAge,
+        nowMs: run.startedAt.getTime(),
+      },
+      force: run.options.force,
+      push,
+      revision: git.sha,
+    };
+  },
+  async apply(plan, run) {
+    const at = (tag: string): Promise<Seen[]> => Promise.all(plan.images.map((name) => look(name, tag, plan, run)));
+    const [behindHash = [], ...behindImmutable] = await Promise.all([plan.hashTag, ...plan.immutableTags].map(at));
+    const released = behindImmutable.flat();
+    for (const { image, tag } of released) if (image !== undefined) refuseOtherRelease(image, tag, plan);
+    const result = decide(
+      behindHash,
+      released.filter(({ image }) => image !== undefined),
+      plan,
+    );
+    run.host.log.info(
+      result.image === undefined ? `miss (${result.reason}): ${result.detail}` : `hit: ${result.detail}`,
+    );
+    return { ...result, existing: digestsOf(released), hashTags: digestsOf(behindHash) };
+  },
+};
+
+async function look(name: RepositoryName, tag: string, plan: LookupPlan, run: Run): Promise<Seen> {
+  const reference = formatReference({ repository: name, tag, digest: undefined });
+  try {
+    const image = await fetchImage(openImage(run, name), { tag });
+    if (image === undefined)
+      return { reference, tag, image, unfit: { reason: 'not-found', detail: `${reference} is not there` } };
+    const unfit = findUnfit(image.manifest, plan.wanted);
+    const detail = unfit === undefined ? '' : `${reference} is ${image.descriptor.digest}: ${unfit.detail}`;
+    const found = { ...image, repository: name };
+    return { reference, tag, image: found, unfit: unfit === undefined ? undefined : { ...unfit, detail } };
+  } catch (error) {
+    if (!isRegistryError(error)) throw error;
+    if (error.code === 'MANIFEST_INVALID')
+      return { reference, tag, image: undefined, unfit: { reason: 'mismatch', detail: error.message } };
+    if (plan.push || (error.code !== 'DENIED' && error.code !== 'UNAUTHORIZED')) throw error;
+    const detail = `${reference} may not be read by this run`;
+    run.host.log.notice(`${detail}; building without it`);
+    return { reference, tag, image: undefined, unfit: { reason: 'not-found', detail } };
+  }
+}
+
+function digestsOf(seen: readonly Seen[]): ReadonlyMap<string, Digest> {
+  return new Map(
+    seen.flatMap(({ reference, image }) => (image === undefined ? [] : [[reference, image.descriptor.digest]])),
+  );
+}
+
+function decide(
+  behindHash: readonly Seen[],
+  released: readonly Seen[],
+  plan: LookupPlan,
+): Omit<LookupResult, 'existing' | 'hashTags'> {
+  const [release] = released;
+  if (release?.image !== undefined) {
+    const detail = `${release.reference} is released from this content or commit already, and immutable`;
+    return {
+      reason: 'hit',
+      detail: plan.force ? `${detail}; force does not replace it` : detail,
+      image: release.image,
+    };
+  }
+  if (plan.force) return { reason: 'forced', detail: 'a build was asked for', image: undefined };
+  const fit = behindHash.find((seen) => seen.unfit === undefined);
+  if (fit?.image !== undefined) {
+    return { reason: 'hit', detail: `${fit.reference} has this content`, image: fit.image };
+  }
+  const worst = behindHash.find(({ unfit }) => unfit?.reason !== 'not-found') ?? behindHash[0];
+  const unfit = worst?.unfit ?? { reason: 'not-found', detail: 'no image was asked for' };
+  return { reason: unfit.reason, detail: unfit.detail, image: undefined };
+}

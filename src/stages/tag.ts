@@ -1,0 +1,228 @@
+import type { Digest } from '../core/digest.ts';
+import { formatReference, formatRepositoryName, type RepositoryName, sameRepository } from '../core/reference.ts';
+import { findUnfit, type Wanted } from '../core/reuse.ts';
+import { decideMoves } from '../core/semver-tags.ts';
+import type { TagCandidate } from '../core/tag-candidates.ts';
+import { RegistryError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import { copyImage } from '../registry/copy.ts';
+import { type FoundImage, fetchImage } from '../registry/image.ts';
+import type { Repository } from '../registry/repository.ts';
+import { type Release, refuseOtherRelease } from '../release.ts';
+import { openImage, type Run, resultOf, type Stage } from '../stage.ts';
+import { loadGitHub } from '../tools/load.ts';
+
+/** What became of one tag. */
+export interface TagOutcome {
+  readonly reference: string;
+  readonly tag: string;
+  /** What it points at now; `undefined` when there is no such tag. */
+  readonly digest: Digest | undefined;
+  readonly outcome: 'created' | 'moved' | 'unchanged' | 'kept';
+  readonly detail: string | undefined;
+}
+
+export interface TagResult {
+  /** The image that the tags are on: ours, or one that another run published meanwhile. */
+  readonly image: FoundImage;
+  readonly tags: readonly TagOutcome[];
+}
+
+interface TagTask {
+  readonly image: FoundImage;
+  readonly built: boolean;
+  readonly hashTag: string;
+  readonly immutableTags: readonly string[];
+  readonly release: Release;
+  /** Full references whose digest the lookup has seen, and nothing has changed since. */
+  readonly known: ReadonlyMap<string, Digest>;
+  /** What the hash tag pointed at before the build, and is to be replaced. */
+  readonly outdated: ReadonlySet<Digest>;
+}
+
+/** Each round ends with a look at what others did meanwhile; only runs that never end would need more. */
+const MAX_ROUNDS = 5;
+const READ_BACK_TRIES = 4;
+const READ_BACK_DELAY_MS = 500;
+
+/**
+ * Points every tag at the image: the hash tag first, then immutable tags, then moving tags under the guard, `latest` last.
+ * Several runs at once end on one image: a run that finds a valid image of the same content published meanwhile takes that
+ * one, and after its last write it looks again.
+ */
+export const tagStage: Stage<'tag', TagTask> = {
+  name: 'tag',
+  title: 'Set the tags',
+  plan(run) {
+    const { hash, tag: hashTag } = resultOf(run, 'hash');
+    const lookup = resultOf(run, 'lookup');
+    const { build } = run.results;
+    const image = build?.image ?? lookup.image;
+    if (!run.event.push) return { skip: run.event.untrusted ?? 'push is off' };
+    if (image === undefined) return { skip: 'there is no image' };
+    const wanted: Wanted = { hash, platforms: run.platforms, maxAgeMs: undefined, nowMs: run.startedAt.getTime() };
+    return {
+      image,
+      built: build !== undefined,
+      hashTag,
+      immutableTags: run.tags.candidates.filter(({ kind }) => kind === 'immutable').map(({ tag }) => tag),
+      release: { wanted, revision: run.event.git.sha },
+      known: build === undefined ? new Map([...lookup.hashTags, ...lookup.existing]) : new Map(),
+      outdated: new Set(lookup.hashTags.values()),
+    };
+  },
+  async apply(task, run) {
+    let image = task.built ? await adopt(task, run, task.image) : task.image;
+    let { known } = task;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const tags: TagOutcome[] = [];
+      for (const name of run.options.images) tags.push(...(await tagRepository(name, { ...task, image, known }, run)));
+      const wrote = tags.some(({ outcome }) => outcome === 'created' || outcome === 'moved');
+      const settled = wrote ? await adopt({ ...task, outdated: new Set() }, run, image) : image;
+      if (settled.descriptor.digest === image.descriptor.digest) return { image, tags };
+      image = settled;
+      known = new Map();
+    }
+    throw new RegistryError('CONTENTION', `other runs kept moving ${task.hashTag} while this one set its tags`, {
+      hint: 'Run this job again, or give the jobs that publish this image a concurrency group.',
+    });
+  },
+};
+
+/**
+ * The image to publish: one that holds an immutable tag of this release wins, since it cannot move; then one of the same
+ * content that another run has put behind the hash tag; else ours.
+ */
+async function adopt(task: TagTask, run: Run, ours: FoundImage): Promise<FoundImage> {
+  const [name] = run.options.images;
+  if (name === undefined) return ours;
+  const repository = openImage(run, name);
+  for (const tag of task.immutableTags) {
+    const found = await fetchImage(repository, { tag });
+    if (found === undefined) continue;
+    const image = { ...found, repository: name };
+    refuseOtherRelease(image, tag, task.release);
+    return announce(image, ours, run);
+  }
+  const found = await fetchImage(repository, { tag: task.hashTag });
+  if (found === undefined || task.outdated.has(found.descriptor.digest)) return ours;
+  if (findUnfit(found.manifest, task.release.wanted) !== undefined) return ours;
+  return announce({ ...found, repository: name }, ours, run);
+}
+
+/** Says which image is used from here on. */
+function announce(image: FoundImage, ours: FoundImage, run: Run): FoundImage {
+  const { digest } = image.descriptor;
+  if (digest === ours.descriptor.digest) return ours;
+  run.host.log.notice(
+    `another run has published ${formatRepositoryName(image.repository)}@${digest} meanwhile; using that one`,
+  );
+  return image;
+}
+
+type Setting = Pick<TagTask, 'image' | 'hashTag' | 'known'>;
+type Candidate = Pick<TagCandidate, 'tag' | 'kind' | 'line'>;
+
+async function tagRepository(name: RepositoryName, setting: Setting, run: Run): Promise<TagOutcome[]> {
+  const repository = openImage(run, name);
+  const tagger = new Tagger(repository, setting, run);
+  const wanted = run.tags.candidates.filter(
+    (one) => one.repository === undefined || sameRepository(one.repository, name),
+  );
+  const outcomes = [await tagger.set({ tag: setting.hashTag, kind: 'other-moving' })];
+  for (const candidate of wanted) outcomes.push(await tagger.set(candidate));
+  return outcomes;
+}
+
+/** Sets the tags of one repository, asking for its list of tags and for the head of the branch once, and only if needed. */
+class Tagger {
+  readonly #repository: Repository;
+  readonly #setting: Setting;
+  readonly #run: Run;
+  #copied = false;
+  #tags: Promise<readonly string[]> | undefined;
+  #branch: Promise<string | undefined> | undefined;
+
+  constructor(repository: Repository, setting: Setting, run: Run) {
+    this.#repository = repository;
+    this.#setting = setting;
+    this.#run = run;
+  }
+
+  async set(candidate: Candidate): Promise<TagOutcome> {
+    const { tag } = candidate;
+    const { digest } = this.#setting.image.descriptor;
+    const reference = formatReference({ repository: this.#repository.name, tag, digest: undefined });
+    const current = this.#setting.known.get(reference) ?? (await this.#repository.resolve({ tag }))?.digest;
+    if (current === digest) return { reference, tag, digest, outcome: 'unchanged', detail: undefined };
+    const why =
+      current !== undefined && candidate.kind === 'immutable' ? 'it never moves' : await this.#whyNotMove(candidate);
+    if (why !== undefined) return { reference, tag, digest: current, outcome: 'kept', detail: why };
+    await this.#bringImage();
+    await this.#repository.tag(this.#setting.image.descriptor, tag);
+    const now = await readBack(this.#repository, tag, this.#run.host);
+    const detail = now === digest ? undefined : 'another run has moved it meanwhile';
+    return { reference, tag, digest: now, outcome: current === undefined ? 'created' : 'moved', detail };
+  }
+
+  async #whyNotMove(candidate: Candidate): Promise<string | undefined> {
+    if (candidate.kind === 'branch') {
+      this.#branch ??= whyBranchStays(this.#run);
+      return this.#branch;
+    }
+    if (candidate.line === undefined) return undefined;
+    this.#tags ??= collect(this.#repository.tags());
+    const [move] = decideMoves([candidate], await this.#tags);
+    return move?.move === false ? move.reason : undefined;
+  }
+
+  /** The image may be in another of the repositories only: then its bytes are copied, never built again. */
+  async #bringImage(): Promise<void> {
+    const { image } = this.#setting;
+    if (this.#copied || sameRepository(image.repository, this.#repository.name)) return;
+    await copyImage(openImage(this.#run, image.repository), this.#repository, image.descriptor);
+    this.#copied = true;
+  }
+}
+
+/** What the tag points at now that it was set; registries may take a moment until they show it. */
+async function readBack(repository: Repository, tag: string, host: Host): Promise<Digest> {
+  for (let attempt = 0; attempt < READ_BACK_TRIES; attempt++) {
+    const found = await repository.resolve({ tag });
+    if (found !== undefined) return found.digest;
+    await host.sleep(READ_BACK_DELAY_MS);
+  }
+  const reference = formatReference({ repository: repository.name, tag, digest: undefined });
+  throw new RegistryError('TAG_NOT_READABLE', `${reference} was set, but the registry does not show it`, {
+    hint: 'Run this job again; if it happens again, the registry loses writes.',
+  });
+}
+
+/** Why a branch's tag is not for this run to move, or `undefined`. Who cannot be asked does not hinder. */
+async function whyBranchStays({ event, host, options }: Run): Promise<string | undefined> {
+  const { branch, sha } = event.git;
+  const { githubToken } = options;
+  const apiUrl = host.env['GITHUB_API_URL'];
+  if (branch === undefined || sha === undefined || event.repository === undefined) return undefined;
+  if (githubToken === undefined || apiUrl === undefined || apiUrl === '') {
+    host.log.info(`whether ${sha} is still the head of ${branch} is not known: there is no github-token to ask with`);
+    return undefined;
+  }
+  try {
+    const { branchHead } = await loadGitHub();
+    const head = await branchHead({ apiUrl, token: githubToken, repository: event.repository.fullName, branch });
+    if (head === undefined || head === sha) return undefined;
+    return `the branch has moved on to ${head}`;
+  } catch (error) {
+    host.log.notice(
+      `whether ${sha} is still the head of ${branch} is not known: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return undefined;
+  }
+}
+
+async function collect(tags: AsyncIterable<string>): Promise<readonly string[]> {
+  const all: string[] = [];
+  for await (const tag of tags) all.push(tag);
+  return all;
+}

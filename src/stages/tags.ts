@@ -1,0 +1,33 @@
+import { applyTagPolicy } from '../core/policy.ts';
+import { planTags, type TagCandidate, type TagPlan } from '../core/tag-candidates.ts';
+import type { GitEvent } from '../core/tag-rules.ts';
+import type { Problem } from '../errors.ts';
+import type { Options } from '../options.ts';
+
+type TagOptions = Pick<Options, 'tags' | 'flavor' | 'version' | 'tagPrefix' | 'immutableTags' | 'forbidTags'>;
+
+/** The tags of a run, or every problem of the inputs that decide them. */
+export type PreparedTags =
+  | { readonly ok: true; readonly plan: TagPlan }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** In the order in which they are set: tags that never move, then those that do, `latest` last. */
+const ORDER: Readonly<Record<TagCandidate['kind'], number>> = {
+  immutable: 0,
+  'version-line': 1,
+  branch: 2,
+  'other-moving': 3,
+};
+
+/** Works out which tags this run is to set. Pure. */
+export function prepareTags(options: TagOptions, event: GitEvent): PreparedTags {
+  const planned = planTags({ ...options, event });
+  if (!planned.ok) return planned;
+  const { candidates, version, notices } = planned.value;
+  const policy = applyTagPolicy(candidates, options.forbidTags);
+  if (policy.problems.length > 0) return { ok: false, problems: policy.problems };
+  const ordered = [...policy.allowed].sort(
+    (a, b) => Number(a.latest) - Number(b.latest) || ORDER[a.kind] - ORDER[b.kind],
+  );
+  return { ok: true, plan: { candidates: ordered, version, notices: [...notices, ...policy.notices] } };
+}

@@ -1,0 +1,128 @@
+import { toLine } from '../core/printable.ts';
+import { CommandError } from '../errors.ts';
+import type { Location } from '../host.ts';
+
+/** Why a build failed, as far as buildx's plain progress says it. */
+export interface BuildFailure {
+  /** `[linux/amd64 2/2] RUN npm ci`; `undefined` when no step failed: a Dockerfile that does not parse, a lost builder. */
+  readonly step: string | undefined;
+  /** buildx's own last word, without its prefixes. */
+  readonly reason: string;
+  /** The line of the Dockerfile, from 1. */
+  readonly line: number | undefined;
+  /** The last lines that the failing step wrote, or else the last lines of all. */
+  readonly log: readonly string[];
+  /** What usually helps against this. */
+  readonly hint: string | undefined;
+}
+
+const LOG_LINES = 20;
+const MAX_STEP_LENGTH = 160;
+const MAX_REASON_LENGTH = 400;
+const MAX_LOG_LINE_LENGTH = 400;
+
+const VERTEX = /^#(\d{1,9}) (.*)$/;
+const LOG_ENTRY = /^(\d+\.\d+) (.*)$/;
+/** The excerpt of the Dockerfile that buildx prints: its name and the first line, then a rule. */
+const EXCERPT = /^\S.{0,1000}:(\d{1,9})$/;
+const EXCERPT_RULE = /^-{20}$/;
+const ERROR = /^ERROR: (.*)$/;
+const REASON_PREFIX = /^(?:failed to build: |failed to solve: )+/;
+
+/** Symptoms of what is wrong outside of the Dockerfile. Advice only: whether the build failed, its exit code says. */
+const HINTS: readonly (readonly [symptom: RegExp, hint: string])[] = [
+  [
+    /exec format error/i,
+    'The builder cannot run programs of this platform: set up emulation (docker/setup-qemu-action), use a builder of that platform, or drop the platform.',
+  ],
+  [/no space left on device/i, 'The builder has no disk space left: free some, for example with docker buildx prune.'],
+  [
+    /\b401\b|\b403\b|unauthorized|authentication required|pull access denied|insufficient_scope|\bdenied\b/i,
+    'A registry refused access: give registry, username and password, or log in to it in an earlier step.',
+  ],
+  [
+    /no such host|name resolution|i\/o timeout|connection refused|connection reset|network is unreachable|handshake timeout/i,
+    'The builder could not reach the network address: check the name, the network and any proxy. A builder in a container reaches addresses of this machine only with --driver-opt network=host.',
+  ],
+  [/out of memory|signal: killed|exit code: 137\b/i, 'The builder ran out of memory.'],
+];
+
+/** Reads the output of a build that failed. Pure; what the build printed itself can never be taken for buildx's words. */
+export function parseBuildFailure(output: string): BuildFailure {
+  const lines = output.split('\n').map((line) => line.replace(/\r$/, ''));
+  const rest = lines.filter((line) => line.trim() !== '');
+  const reason = lastMatch(lines, ERROR)?.replace(REASON_PREFIX, '') ?? rest.at(-1) ?? 'it gave no reason';
+  const failed = failedVertex(lines, reason);
+  const ownLog = failed === undefined ? [] : vertexLog(lines, failed);
+  const log = (ownLog.length > 0 ? ownLog : rest).slice(-LOG_LINES).map((line) => toLine(line, MAX_LOG_LINE_LENGTH));
+  const symptoms = [reason, ...log].join('\n');
+  return {
+    step: failed === undefined ? undefined : toLine(vertexName(lines, failed), MAX_STEP_LENGTH),
+    reason: toLine(reason, MAX_REASON_LENGTH),
+    line: excerptLine(lines),
+    log,
+    hint: HINTS.find(([symptom]) => symptom.test(symptoms))?.[1],
+  };
+}
+
+/**
+ * The step whose error is the build's. Others may have failed and done no harm, such as reading a cache that is not there;
+ * where none is quoted in the reason, the last one it is.
+ */
+function failedVertex(lines: readonly string[], reason: string): string | undefined {
+  const failed = lines.flatMap((line) => {
+    const [, vertex, said = ''] = VERTEX.exec(line) ?? [];
+    return vertex !== undefined && said.startsWith('ERROR: ') ? [{ vertex, error: said.slice('ERROR: '.length) }] : [];
+  });
+  return (failed.find(({ error }) => reason.endsWith(error)) ?? failed.at(-1))?.vertex;
+}
+
+function vertexLog(lines: readonly string[], vertex: string): string[] {
+  return lines.flatMap((line) => {
+    const [, owner, said = ''] = VERTEX.exec(line) ?? [];
+    const text = owner === vertex ? LOG_ENTRY.exec(said)?.[2] : undefined;
+    return text === undefined ? [] : [text];
+  });
+}
+
+function vertexName(lines: readonly string[], vertex: string): string {
+  const first = lines.find((line) => line.startsWith(`#${vertex} `));
+  return first?.slice(vertex.length + 2) ?? '';
+}
+
+/** The last excerpt is the one of the error; earlier ones belong to warnings. */
+function excerptLine(lines: readonly string[]): number | undefined {
+  const head = lines.findLast((line, index) => EXCERPT.test(line) && EXCERPT_RULE.test(lines[index + 1] ?? ''));
+  const line = Number(head === undefined ? 0 : EXCERPT.exec(head)?.[1]);
+  return line > 0 ? line : undefined;
+}
+
+function lastMatch(lines: readonly string[], pattern: RegExp): string | undefined {
+  const line = lines.findLast((candidate) => pattern.test(candidate));
+  return line === undefined ? undefined : pattern.exec(line)?.[1];
+}
+
+/** A build that failed: `BUILD_FAILED`, with the place in the Dockerfile that is to blame, where buildx names one. */
+export class BuildError extends CommandError {
+  readonly location: Location | undefined;
+  /** The last lines of the failing step. */
+  readonly log: readonly string[];
+
+  constructor(failure: BuildFailure, details: { command: string; status: number; location?: Location }) {
+    const subject = failure.step === undefined ? 'the build failed' : `the build failed at ${failure.step}`;
+    const log = failure.log.map((line) => `  ${line}`);
+    super('BUILD_FAILED', [`${subject}: ${failure.reason}`, ...log].join('\n'), {
+      command: details.command,
+      status: details.status,
+      stderrTail: failure.log.join('\n'),
+      ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+    });
+    this.location = details.location;
+    this.log = failure.log;
+  }
+}
+
+/** True for a {@link BuildError}, also for one raised inside a lazily loaded bundle. */
+export function isBuildError(error: unknown): error is BuildError {
+  return error instanceof Error && error.name === 'BuildError' && 'location' in error && 'log' in error;
+}

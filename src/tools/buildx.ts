@@ -1,0 +1,215 @@
+import path from 'node:path';
+// The toolkit is loaded with this file, which itself is loaded only for a build: importing it makes a directory and takes time.
+import { Build } from '@docker/actions-toolkit/lib/buildx/build.js';
+import { Builder as ToolkitBuilder } from '@docker/actions-toolkit/lib/buildx/builder.js';
+import { Context } from '@docker/actions-toolkit/lib/context.js';
+import type { BuildSettings } from '../core/build-options.ts';
+import { parseDigest } from '../core/digest.ts';
+import { numberAt, textAt } from '../core/json.ts';
+import { formatPlatform } from '../core/platform.ts';
+import { quote } from '../core/printable.ts';
+import { BuildOnceError, UsageError } from '../errors.ts';
+import type { Host, Location } from '../host.ts';
+import type { Descriptor } from '../oci/types.ts';
+import { BuildError, parseBuildFailure } from './build-log.ts';
+import { findSecretProblems, secretTexts } from './build-secrets.ts';
+import {
+  type Builder,
+  type BuilderDescription,
+  type BuilderNeeds,
+  createArguments,
+  deliveryOf,
+  findLacks,
+  findMissingPlatforms,
+  readInspectExtras,
+} from './builder.ts';
+import { type BuildOrigin, buildArguments, type Destination, secretVariables } from './buildx-arguments.ts';
+import { checkBuildx, type Docker, lastLine, runDocker, unreachableEngine } from './docker.ts';
+import { type Pin, sourcePolicy } from './source-policy.ts';
+
+/** One image to build, for all its platforms at once. */
+export interface BuildRequest {
+  readonly settings: BuildSettings;
+  readonly builder: Builder;
+  readonly destination: Destination;
+  /** The images that were hashed, the `# syntax=` frontend among them: the build uses exactly these. */
+  readonly pins: readonly Pin[];
+  readonly origin: BuildOrigin | undefined;
+}
+
+/** What was built. */
+export interface BuildOutcome {
+  /** Of the index, whose digest is the image's. */
+  readonly descriptor: Descriptor;
+  /** buildx's name for this build, for `docker buildx history`. */
+  readonly buildRef: string | undefined;
+  /** Everything buildx says of the result, as JSON. */
+  readonly metadata: string;
+}
+
+const POLICY_VARIABLE = 'EXPERIMENTAL_BUILDKIT_SOURCE_POLICY';
+
+/**
+ * The builder to use: the one that is named (`builder`, else BUILDX_BUILDER), else the current one, started when it sleeps.
+ * One that cannot do what is asked is an error when it was named; otherwise a docker-container builder is made for the run.
+ * BuildOnceError `DOCKER_MISSING`, `BUILDER_NOT_FOUND`, `BUILDER_UNFIT`, `PLATFORM_MISSING`.
+ */
+export async function chooseBuilder(docker: Docker, name: string | undefined, needs: BuilderNeeds): Promise<Builder> {
+  // The toolkit made it when it was loaded, and nothing of ours uses it.
+  await docker.host.cleanup({ kind: 'remove', path: Context.tmpDir() })();
+  const named = name ?? (docker.host.env['BUILDX_BUILDER'] || undefined);
+  const found = await inspectBuilder(docker, named);
+  const lacks = findLacks(found, needs);
+  if (named !== undefined && lacks.length > 0) {
+    throw new BuildOnceError(
+      'BUILDER_UNFIT',
+      `the builder ${quote(named)} cannot do this build: ${lacks.join('; ')}`,
+      1,
+      {
+        hint: 'Use another builder, or leave the input builder out: one is then made for the run.',
+      },
+    );
+  }
+  if (found.problem !== undefined) throw unreachableEngine(found.problem);
+  if (lacks.length > 0)
+    docker.host.log.info(`making a builder for this run: with ${quote(found.name)}, ${lacks.join('; ')}`);
+  const builder = lacks.length > 0 ? await createBuilder(docker, needs) : found;
+  refuseMissingPlatforms(builder, needs);
+  const delivery = deliveryOf(builder, needs) ?? 'layout';
+  return { name: builder.name, driver: builder.driver, delivery, created: builder !== found };
+}
+
+/**
+ * Builds, and pushes by digest or writes an OCI layout. BuildError (`BUILD_FAILED`) with the failing step, its last lines and
+ * its place in the Dockerfile; UsageError for a secret that is not there.
+ */
+export async function buildImage(docker: Docker, request: BuildRequest): Promise<BuildOutcome> {
+  const { host } = docker;
+  const { settings } = request;
+  const problems = findSecretProblems(host, settings);
+  if (problems.length > 0) throw new UsageError(problems);
+  const hidden = secretTexts(host, settings);
+  for (const text of hidden) host.log.mask(text);
+  const directory = host.files.makeTemporaryDirectory('build-once-build-');
+  const metadataFile = path.join(directory, 'metadata.json');
+  const args = buildArguments({
+    settings,
+    builder: request.builder.name,
+    destination: request.destination,
+    metadataFile,
+    origin: request.origin,
+    hasOwnProvenance: Build.hasAttestationType('provenance', settings.attests.join('\n')),
+  });
+  const env = {
+    ...secretVariables(settings),
+    ...policyVariable(host, request.pins, path.join(directory, 'policy.json')),
+  };
+  const onLine = (line: string): void => {
+    if (line !== '') host.log.info(line);
+  };
+  const result = await runDocker(docker, args, { env, onLine });
+  if (result.status === 0) return readOutcome(host, metadataFile);
+  const output = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), result.stderr);
+  throw buildError(host, settings, { output, status: result.status });
+}
+
+async function inspectBuilder(docker: Docker, name: string | undefined): Promise<BuilderDescription> {
+  const args = ['buildx', 'inspect', '--bootstrap', ...(name === undefined ? [] : ['--', name])];
+  // Without DEBUG the answer leaves out what the driver can do.
+  const { status, stdout, stderr } = await runDocker(docker, args, { env: { DEBUG: '1' } });
+  if (status !== 0) {
+    await checkBuildx(docker);
+    const which = name === undefined ? 'the current builder' : `the builder ${quote(name)}`;
+    throw new BuildOnceError('BUILDER_NOT_FOUND', `${which} cannot be used: ${lastLine(stderr)}`, 1, {
+      hint: 'docker buildx ls shows the builders there are; leave the input builder out to use the current one.',
+    });
+  }
+  const { name: found = name ?? 'default', driver = '', nodes } = ToolkitBuilder.parseInspect(stdout);
+  return {
+    name: found,
+    driver,
+    nodes: nodes.map((node) => ({ endpoint: node.endpoint ?? '', driverOptions: node['driver-opts'] ?? [] })),
+    ...readInspectExtras(stdout),
+  };
+}
+
+async function createBuilder(docker: Docker, needs: BuilderNeeds): Promise<BuilderDescription> {
+  const name = `build-once-${docker.host.randomId().slice(0, 16)}`;
+  // Before it exists, so that a run that dies while making it leaves nothing behind.
+  docker.host.cleanup({ kind: 'command', argv: ['docker', 'buildx', 'rm', '--force', name] });
+  const { status, stderr } = await runDocker(docker, ['buildx', ...createArguments(name, needs)]);
+  if (status === 0) return inspectBuilder(docker, name);
+  throw new BuildOnceError('BUILDER_UNFIT', `no docker-container builder could be made: ${lastLine(stderr)}`, 1, {
+    hint: 'Turn on the containerd image store of the Docker engine, or set up a builder in an earlier step.',
+  });
+}
+
+/** Emulation is to be set up before this is asked. */
+function refuseMissingPlatforms(builder: BuilderDescription, needs: BuilderNeeds): void {
+  const missing = findMissingPlatforms(builder, needs).map(formatPlatform);
+  if (missing.length === 0) return;
+  const has = builder.platforms.map(formatPlatform).join(', ');
+  throw new BuildOnceError(
+    'PLATFORM_MISSING',
+    `the builder ${quote(builder.name)} cannot run ${missing.join(', ')}; it runs ${has === '' ? 'nothing known' : has}`,
+    1,
+    {
+      hint: 'Set up emulation in an earlier step (docker/setup-qemu-action), or use a builder that has these platforms.',
+    },
+  );
+}
+
+/** The pins as a source policy; a policy that the user set stays in force after them. */
+function policyVariable(host: Host, pins: readonly Pin[], file: string): Readonly<Record<string, string>> {
+  if (pins.length === 0) return {};
+  const ownFile = host.env[POLICY_VARIABLE] || undefined;
+  const own = ownFile === undefined ? undefined : host.files.readText(ownFile);
+  host.files.write(file, sourcePolicy(pins, parsePolicy(own)));
+  return { [POLICY_VARIABLE]: file };
+}
+
+function parsePolicy(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UsageError([{ input: POLICY_VARIABLE, message: 'names a file that is not JSON' }], { cause });
+  }
+}
+
+function buildError(host: Host, settings: BuildSettings, failed: { output: string; status: number }): BuildError {
+  const failure = parseBuildFailure(failed.output);
+  const location = failure.line === undefined ? undefined : dockerfileLocation(host, settings.file, failure.line);
+  return new BuildError(failure, {
+    command: 'docker buildx build',
+    status: failed.status,
+    ...(location === undefined ? {} : { location }),
+  });
+}
+
+/** buildx prints the bare file name; a Dockerfile outside of the workspace has no place that a runner could show. */
+function dockerfileLocation(host: Host, file: string, line: number): Location | undefined {
+  const relative = path.relative(host.cwd, file);
+  if (relative === '' || relative.startsWith('..') || path.isAbsolute(relative)) return undefined;
+  return { file: relative.split(path.sep).join('/'), line };
+}
+
+function readOutcome(host: Host, metadataFile: string): BuildOutcome {
+  const metadata = host.files.readText(metadataFile) ?? '{}';
+  const json: unknown = JSON.parse(metadata);
+  const descriptor = readDescriptor(json);
+  if (descriptor !== undefined) return { descriptor, buildRef: textAt(json, 'buildx.build.ref'), metadata };
+  throw new BuildOnceError('BUILD_FAILED', 'buildx ended well but did not say what it built', 1, {
+    hint: 'The builder may be too old: take a current buildx and BuildKit.',
+  });
+}
+
+/** `containerimage.descriptor` is there since BuildKit 0.9. */
+function readDescriptor(metadata: unknown): Descriptor | undefined {
+  const key = 'containerimage.descriptor';
+  const digest = parseDigest(textAt(metadata, key, 'digest') ?? '');
+  const mediaType = textAt(metadata, key, 'mediaType');
+  const sizeBytes = numberAt(metadata, key, 'size');
+  if (digest === undefined || mediaType === undefined || sizeBytes === undefined) return undefined;
+  return { mediaType, digest, sizeBytes };
+}

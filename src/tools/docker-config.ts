@@ -1,0 +1,123 @@
+import path from 'node:path';
+import { valueAt } from '../core/json.ts';
+import { quote } from '../core/printable.ts';
+import { isDockerHub } from '../core/reference.ts';
+import { BuildOnceError } from '../errors.ts';
+import type { Files, Host } from '../host.ts';
+import type { Credentials } from '../registry/credentials.ts';
+import type { Docker } from './docker.ts';
+
+/** Credentials for one registry that Docker's own configuration does not have, or that shall win over it. */
+export interface RegistryLogin {
+  /** As in `RepositoryName`. */
+  readonly registry: string;
+  readonly credentials: Credentials;
+}
+
+/** The key of Docker Hub in `auths` and `credHelpers`, by docker/cli's `registry.IndexServer`. */
+const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
+
+/**
+ * Docker's client with these logins. Without any it is the user's own configuration as it stands; otherwise a private copy
+ * of it, with the logins added, in a directory that only this user can read and that goes at the end of the run. Contexts,
+ * plugins and builders are the user's. BuildOnceError `DOCKER_CONFIG_INVALID` when the user's file is not JSON.
+ */
+export function openDocker(host: Host, logins: readonly RegistryLogin[]): Docker {
+  if (logins.length === 0) return { host, env: {} };
+  const own = ownDirectory(host);
+  const directory = host.files.makeTemporaryDirectory('build-once-docker-');
+  const config = withLogins(readConfig(host.files, own), logins);
+  const plugins = own === undefined ? config : withPlugins(config, path.join(own, 'cli-plugins'));
+  host.files.write(path.join(directory, 'config.json'), JSON.stringify(plugins));
+  if (own === undefined) return { host, env: { DOCKER_CONFIG: directory } };
+  copyTree(host.files, path.join(own, 'contexts'), path.join(directory, 'contexts'));
+  const builders = given(host.env['BUILDX_CONFIG']) ?? path.join(own, 'buildx');
+  return { host, env: { DOCKER_CONFIG: directory, BUILDX_CONFIG: builders, ...certificates(host, own) } };
+}
+
+/** With DOCKER_TLS_VERIFY, docker looks for its certificates in the configuration's directory. */
+function certificates(host: Host, own: string): Readonly<Record<string, string>> {
+  const verifies = given(host.env['DOCKER_TLS_VERIFY']) !== undefined;
+  return verifies ? { DOCKER_CERT_PATH: given(host.env['DOCKER_CERT_PATH']) ?? own } : {};
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * Pure: this configuration with the logins in it. An empty helper for the registry keeps `credsStore` and `credHelpers`
+ * from answering first (docker/cli `ConfigFile.GetCredentialsStore`: an empty name means the file's own `auths`).
+ */
+export function withLogins(config: Json, logins: readonly RegistryLogin[]): Json {
+  const auths: Record<string, unknown> = { ...entriesOf(config, 'auths') };
+  const credHelpers: Record<string, unknown> = { ...entriesOf(config, 'credHelpers') };
+  for (const login of logins) {
+    const key = isDockerHub(login.registry) ? DOCKER_HUB_KEY : login.registry;
+    auths[key] = authEntry(login.credentials);
+    credHelpers[key] = '';
+  }
+  return { ...config, auths, credHelpers };
+}
+
+function authEntry(credentials: Credentials): Json {
+  if ('identityToken' in credentials) return { identitytoken: credentials.identityToken.reveal() };
+  if ('registryToken' in credentials) return { registrytoken: credentials.registryToken.reveal() };
+  const { username, password } = credentials;
+  return { auth: Buffer.from(`${username}:${password.reveal()}`).toString('base64') };
+}
+
+/** Plugins are found in the user's directory, which is no longer the configuration's own. */
+function withPlugins(config: Json, directory: string): Json {
+  const extra = valueAt(config, 'cliPluginsExtraDirs');
+  return { ...config, cliPluginsExtraDirs: [directory, ...(Array.isArray(extra) ? extra : [])] };
+}
+
+function readConfig(files: Files, directory: string | undefined): Json {
+  const file = directory === undefined ? undefined : path.join(directory, 'config.json');
+  const text = file === undefined ? undefined : files.readText(file);
+  if (file === undefined || text === undefined || text.trim() === '') return {};
+  const config = parseJson(text);
+  if (isJsonObject(config)) return config;
+  throw new BuildOnceError('DOCKER_CONFIG_INVALID', `Docker's configuration ${quote(file)} is not a JSON object`, 2, {
+    hint: 'Repair the file, or log in to the registry again with docker login.',
+  });
+}
+
+/** No `cause` for what is not JSON: the parser's message quotes the text, and there are passwords in it. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function ownDirectory(host: Host): string | undefined {
+  const configured = given(host.env['DOCKER_CONFIG']);
+  if (configured !== undefined) return path.resolve(host.cwd, configured);
+  const home = given(host.env['HOME']) ?? given(host.env['USERPROFILE']);
+  return home === undefined ? undefined : path.join(home, '.docker');
+}
+
+/** Copied, not linked: links need a privilege on Windows, and contexts are a few small files. */
+function copyTree(files: Files, from: string, to: string): void {
+  for (const { name, kind } of files.list(from) ?? []) {
+    const source = path.join(from, name);
+    const target = path.join(to, name);
+    if (kind === 'directory') copyTree(files, source, target);
+    const content = kind === 'file' ? files.read(source) : undefined;
+    if (content !== undefined) files.write(target, content);
+  }
+}
+
+function entriesOf(config: Json, key: string): Json {
+  const value = valueAt(config, key);
+  return isJsonObject(value) ? value : {};
+}
+
+function isJsonObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function given(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}

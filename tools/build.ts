@@ -1,0 +1,73 @@
+/**
+ * `npm run build` – src/ → lib/ (tsc) → dist/ (ncc). ncc cannot read TypeScript 7 sources, hence the two steps.
+ * `npm run build -- --check` builds elsewhere and fails when dist/ differs by a byte.
+ *
+ * Each entry is a bundle of its own: what the hit path does not need (`exec`, `buildx`, `github`, `demo`) is loaded on demand
+ * by a dynamic import that ncc leaves alone. dist/ is flat, so such a module stands beside its importer in src/ too.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const BUNDLES: Readonly<Record<string, string>> = {
+  index: 'action.js',
+  cli: 'cli.js',
+  demo: 'demo.js',
+  exec: 'hosts/exec.js',
+  buildx: 'tools/buildx.js',
+  github: 'tools/github.js',
+};
+
+const root = join(import.meta.dirname, '..');
+const check = process.argv.includes('--check');
+const out = check ? mkdtempSync(join(tmpdir(), 'build-once-dist-')) : join(root, 'dist');
+
+run('tsc', ['-p', 'tsconfig.build.json', '--outDir', join(root, 'lib')], () =>
+  rmSync(join(root, 'lib'), { recursive: true, force: true }),
+);
+if (!check) rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+const licenses = new Set<string>();
+for (const [name, entry] of Object.entries(BUNDLES)) bundle(name, join(root, 'lib', entry));
+writeFileSync(join(out, 'licenses.txt'), [...licenses].sort().join('\n\n'));
+writeFileSync(join(out, 'package.json'), '{"type":"module"}\n');
+if (check) compare();
+
+function bundle(name: string, entry: string): void {
+  const work = mkdtempSync(join(tmpdir(), 'build-once-ncc-'));
+  try {
+    run('ncc', ['build', entry, '--out', work, '--minify', '--no-cache', '--quiet', '--license', 'licenses.txt']);
+    cpSync(join(work, 'index.js'), join(out, `${name}.js`));
+    const text = readFileSync(join(work, 'licenses.txt'), { encoding: 'utf8', flag: 'a+' });
+    for (const license of text.split(/\n{2,}(?=\S+\n(?:[A-Z0-9(]|$))/))
+      if (license.trim() !== '') licenses.add(license.trim());
+    const stray = readdirSync(work).filter((file) => !['index.js', 'package.json', 'licenses.txt'].includes(file));
+    if (stray.length > 0) throw new Error(`${name}: ncc made files that nobody ships: ${stray.join(', ')}`);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function compare(): void {
+  const committed = join(root, 'dist');
+  const names = new Set([...readdirSync(committed), ...readdirSync(out)]);
+  const stale = [...names].filter((name) => !same(join(committed, name), join(out, name)));
+  rmSync(out, { recursive: true, force: true });
+  if (stale.length === 0) return console.log('dist/ is fresh');
+  console.error(`dist/ is stale: ${stale.join(', ')}. Run npm run build and commit dist/.`);
+  process.exitCode = 1;
+}
+
+function same(a: string, b: string): boolean {
+  try {
+    return readFileSync(a).equals(readFileSync(b));
+  } catch {
+    return false;
+  }
+}
+
+function run(program: string, args: readonly string[], before: () => void = () => {}): void {
+  before();
+  execFileSync(join(root, 'node_modules', '.bin', program), args, { cwd: root, stdio: 'inherit' });
+}

@@ -1,0 +1,112 @@
+/**
+ * `npm run docs` – writes what is made from the tables in the code: action.yml, the tables of README.md, the version in
+ * src/version.ts. `npm run docs -- --check` writes nothing and fails when something is stale.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { OPTION_NAMES, OPTION_TABLE } from '../src/options.ts';
+import { OUTPUT_TABLE } from '../src/report/outputs.ts';
+
+const root = join(import.meta.dirname, '..');
+const check = process.argv.includes('--check');
+const GROUPS: Readonly<Record<string, string>> = {
+  what: 'What to build',
+  build: 'Build',
+  tags: 'Tags',
+  hash: 'Content hash',
+  reuse: 'Reuse',
+  registry: 'Registry',
+  report: 'Report',
+};
+
+const stale = [
+  put('action.yml', actionYml()),
+  put('README.md', withSections(read('README.md'), { inputs: inputTables(), outputs: outputTable() })),
+  put('src/version.ts', read('src/version.ts').replace(/'[^']*';/, `'${version()}';`)),
+].filter((file) => file !== undefined);
+if (check && stale.length > 0) {
+  process.stderr.write(`stale: ${stale.join(', ')}. Run npm run docs and commit.\n`);
+  process.exitCode = 1;
+} else process.stdout.write(stale.length === 0 ? 'the docs are fresh\n' : `written: ${stale.join(', ')}\n`);
+
+function actionYml(): string {
+  const inputs = OPTION_NAMES.map((name) => {
+    const { about, default: standIn } = OPTION_TABLE[name];
+    const actionDefault = 'actionDefault' in OPTION_TABLE[name] ? OPTION_TABLE[name].actionDefault : undefined;
+    const required = name === 'images' ? '\n    required: true' : '';
+    return `  ${name}:\n    description: ${yaml(about)}${required}\n    default: ${yaml(actionDefault ?? standIn)}`;
+  });
+  const outputs = Object.entries(OUTPUT_TABLE).map(([name, about]) => `  ${name}:\n    description: ${yaml(about)}`);
+  return `# Made from src/options.ts and src/report/outputs.ts by npm run docs.
+name: build-once
+description: Build each container image once per content - hash what the build reads, reuse the image when the registry has it, else build and tag it.
+author: build-once
+branding:
+  icon: package
+  color: blue
+inputs:
+${inputs.join('\n')}
+outputs:
+${outputs.join('\n')}
+runs:
+  using: node24
+  main: dist/index.js
+  post: dist/index.js
+`;
+}
+
+function inputTables(): string {
+  return Object.entries(GROUPS)
+    .map(([group, title]) => {
+      const rows = OPTION_NAMES.filter((name) => OPTION_TABLE[name].group === group).map((name) => {
+        const { about, default: standIn } = OPTION_TABLE[name];
+        const shown =
+          'actionDefault' in OPTION_TABLE[name] ? "the job's token" : standIn === '' ? '' : `\`${standIn}\``;
+        return `| \`${name}\` | ${shown} | ${about.replaceAll('|', '\\|')} |`;
+      });
+      return `**${title}**\n\n| input | default | meaning |\n|---|---|---|\n${rows.join('\n')}`;
+    })
+    .join('\n\n');
+}
+
+function outputTable(): string {
+  const rows = Object.entries(OUTPUT_TABLE).map(([name, about]) => `| \`${name}\` | ${about} |`);
+  return `| output | meaning |\n|---|---|\n${rows.join('\n')}`;
+}
+
+/** Replaces what stands between `<!-- NAME -->` and `<!-- /NAME -->`. */
+function withSections(text: string, sections: Readonly<Record<string, string>>): string {
+  return Object.entries(sections).reduce((result, [name, body]) => {
+    const pattern = new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(\\n<!-- /${name} -->)`);
+    if (!pattern.test(result)) throw new Error(`README.md has no section ${name}`);
+    return result.replace(pattern, (_, open: string, close: string) => `${open}${body}${close}`);
+  }, text);
+}
+
+function version(): string {
+  const found = /"version": "([^"]+)"/.exec(read('package.json'))?.[1];
+  if (found === undefined) throw new Error('package.json has no version');
+  return found;
+}
+
+/** A YAML double-quoted scalar is JSON's string. */
+function yaml(text: string): string {
+  return JSON.stringify(text);
+}
+
+function read(file: string): string {
+  return readFileSync(join(root, file), 'utf8');
+}
+
+/** The file's name when its content was not this. */
+function put(file: string, content: string): string | undefined {
+  let current: string | undefined;
+  try {
+    current = read(file);
+  } catch {
+    current = undefined;
+  }
+  if (current === content) return undefined;
+  if (!check) writeFileSync(join(root, file), content);
+  return file;
+}

@@ -1,0 +1,9 @@
+//go:build tools
+
+// Package tools pins buildkit: go.sum is its integrity check.
+package tools
+
+import (
+	_ "github.com/moby/buildkit/cmd/buildctl"
+	_ "github.com/moby/buildkit/cmd/buildkitd"
+)
