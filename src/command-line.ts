@@ -29,13 +29,16 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     const [, name = '', inline] = /^--([^=]+)(?:=([\s\S]*))?$/.exec(argument) ?? [];
     if (argument === '--json') json = true;
     else if (argument === '--help' || argument === '-h') help = true;
+    // Elsewhere it is a flag of build.
     else if (argument === '--version' && argv.length === 1) bare.push('version');
     else if (!argument.startsWith('-')) bare.push(argument);
     else if (!isOptionName(name))
       problems.push({ input: quote(argument.split('=', 1)[0] ?? ''), message: unknownFlag(name) });
     else {
       const isSwitch = OPTION_TABLE[name].shape === 'switch';
-      const value = inline ?? (isSwitch ? 'true' : argv[++index]);
+      const next = argv[index + 1]?.startsWith('--') === true ? undefined : argv[index + 1];
+      if (inline === undefined && !isSwitch && next !== undefined) index += 1;
+      const value = inline ?? (isSwitch ? 'true' : next);
       if (value === undefined) problems.push({ input: `--${name}`, message: 'needs a value' });
       else
         raw[name] = OPTION_TABLE[name].shape === 'list' && raw[name] !== undefined ? `${raw[name]}\n${value}` : value;
@@ -44,7 +47,9 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const [first = 'help', context, ...more] = bare;
   const command = COMMAND_NAMES.find((known) => known === first);
   if (command === undefined) problems.push({ input: 'command', message: unknownCommand(first) });
-  if (context !== undefined) raw['context'] = context;
+  if (context !== undefined && raw['context'] !== undefined) {
+    problems.push({ input: 'context', message: `${quote(context)} and --context ${quote(raw['context'])}: one is allowed` });
+  } else if (context !== undefined) raw['context'] = context;
   if (more.length > 0)
     problems.push({ input: 'arguments', message: `${more.map(quote).join(' ')}: one context is allowed` });
   if (problems.length > 0 || command === undefined)
@@ -52,7 +57,6 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   return { command: help ? 'help' : command, raw, json };
 }
 
-/** `--version` is a flag of `build`; alone it asks for the program's own version. */
 function unknownFlag(name: string): string {
   const near = nearest(name, [...OPTION_NAMES, 'json', 'help']);
   return `is not a known flag${near === undefined ? '' : `; did you mean --${near}?`}`;

@@ -17,11 +17,12 @@ import {
   secretText,
 } from './core/kinds.ts';
 import { nearest } from './core/nearest.ts';
+import { lowerOwnName } from './core/own-name.ts';
 import { parsed, unparsable } from './core/parsed.ts';
 import { parsePlatform } from './core/platform.ts';
 import { parseTagPattern } from './core/policy.ts';
 import { quote, toLine } from './core/printable.ts';
-import { parseReference, type RepositoryName } from './core/reference.ts';
+import { parseReference, parseRegistryHost, type RepositoryName } from './core/reference.ts';
 import { parseTagLines } from './core/tag-rules.ts';
 import type { Problem } from './errors.ts';
 
@@ -67,7 +68,10 @@ const imageName: Parse<RepositoryName> = (given) => {
   );
 };
 
-/** Blank means the default here as well. */
+const registryHost: Parse<string | undefined> = (given) =>
+  given.trim() === '' ? parsed(undefined) : parseRegistryHost(given.trim());
+
+/** Text that has a default, so that it is never blank. */
 const requiredText: Parse<string> = (given) => parsed(given.trim());
 
 /** Not comma-separated where values hold commas, as docker/build-push-action reads them. */
@@ -197,11 +201,17 @@ export const OPTION_TABLE = {
   }),
   'hash-salt': text(optionalText, { group: 'hash', about: 'Any text that counts: change it to rebuild.' }),
   force: toggle(
-    { group: 'reuse', about: 'Build even when the registry has the image.', variable: 'BUTLER_FORCE_REBUILD' },
+    {
+      group: 'reuse',
+      about: 'Build even when the registry has the image.',
+      variable: 'BUTLER_FORCE_REBUILD',
+      // The runner fills defaults in as if they were given, and nothing could stand in any more.
+      actionDefault: '',
+    },
     false,
   ),
   'max-age': text(duration, { group: 'reuse', about: 'Rebuild an image older than this: `30d`.' }),
-  registry: text(optionalText, {
+  registry: text(registryHost, {
     group: 'registry',
     about: "The registry that `username` and `password` are for. Others come from Docker's config.",
   }),
@@ -258,36 +268,26 @@ export function parseOptions(
   const problems: Problem[] = [];
   const values: Record<string, unknown> = {};
   const fromEnvironment: string[] = [];
+  const own = { repository: env['GITHUB_REPOSITORY'] ?? '', owner: env['GITHUB_REPOSITORY_OWNER'] ?? '' };
   for (const [name, value] of Object.entries(raw)) {
     if (value !== undefined && !isOptionName(name))
       problems.push({ input: toLine(name, 40), message: unknownName(name) });
   }
   for (const name of OPTION_NAMES) {
     const option: Option<unknown> = OPTION_TABLE[name];
-    const given = REPOSITORY_OPTIONS.has(name) ? lowerOwnName(raw[name] ?? '', env) : (raw[name] ?? '');
+    const given = REPOSITORY_OPTIONS.has(name) ? lowerOwnName(raw[name] ?? '', own) : (raw[name] ?? '');
     const standIn = option.variable === undefined ? '' : (env[option.variable] ?? '');
-    if (given === '' && standIn !== '') fromEnvironment.push(`${name} is ${quote(standIn)}, from ${option.variable}`);
-    const text = [given, standIn, option.default].find((candidate) => candidate !== '') ?? '';
+    const origin = isBlank(given) && !isBlank(standIn) ? `, from ${option.variable}` : '';
+    if (origin !== '') fromEnvironment.push(`${name} is ${quote(standIn)}${origin}`);
+    const text = [given, standIn].find((candidate) => !isBlank(candidate)) ?? option.default;
     const result = option.parse(text);
     const value = result.ok ? result : option.parse(option.default);
-    if (!result.ok) problems.push({ input: name, message: result.problem });
+    if (!result.ok) problems.push({ input: name, message: `${result.problem}${origin}` });
+    else if (required.includes(name) && isNothing(result.value)) problems.push({ input: name, message: 'is required' });
     if (value.ok) values[camelCase(name)] = value.value;
-    if (required.includes(name) && text.trim() === '') problems.push({ input: name, message: 'is required' });
   }
   if (!isComplete(values)) throw new TypeError('the default of an option does not parse');
   return { options: values, problems: [...problems, ...contradictions(values)], fromEnvironment };
-}
-
-/**
- * `ghcr.io/${{ github.repository }}` is what people write, and GitHub's names may hold upper case, which a registry's may
- * not. GitHub does not tell the two apart, so its own name loses nothing; any other upper case is a mistake to show.
- */
-function lowerOwnName(text: string, env: RawOptions): string {
-  const own = [env['GITHUB_REPOSITORY'], env['GITHUB_REPOSITORY_OWNER']];
-  return own.reduce<string>(
-    (lowered, name) => (name === undefined || name === '' ? lowered : lowered.replaceAll(name, name.toLowerCase())),
-    text,
-  );
 }
 
 function contradictions(options: Options): Problem[] {
@@ -295,7 +295,8 @@ function contradictions(options: Options): Problem[] {
   const { username, password, registry, images } = options;
   if ((username === undefined) !== (password === undefined)) {
     const missing = username === undefined ? 'username' : 'password';
-    problems.push({ input: missing, message: 'is required when the other of username and password is given' });
+    const given = username === undefined ? 'password' : 'username';
+    problems.push({ input: missing, message: `is required, because ${given} is given` });
   }
   if (registry !== undefined && username === undefined) {
     problems.push({
@@ -311,6 +312,14 @@ function contradictions(options: Options): Problem[] {
     });
   }
   return problems;
+}
+
+function isBlank(text: string): boolean {
+  return text.trim() === '';
+}
+
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === '' || (Array.isArray(value) && value.length === 0);
 }
 
 function isComplete(values: Record<string, unknown>): values is Options {

@@ -23,7 +23,14 @@ const ECOSYSTEMS: Readonly<Record<string, readonly string[]>> = {
   Cargo: ['Cargo.toml', 'Cargo.lock', '.cargo/config.toml', 'rust-toolchain.toml'],
   Composer: ['composer.json', 'composer.lock'],
   Bundler: ['Gemfile', 'Gemfile.lock', 'app.gemspec'],
-  NuGet: ['App.csproj', 'packages.config', 'packages.lock.json', 'NuGet.Config', 'Directory.Packages.props', 'global.json'],
+  NuGet: [
+    'App.csproj',
+    'packages.config',
+    'packages.lock.json',
+    'NuGet.Config',
+    'Directory.Packages.props',
+    'global.json',
+  ],
 };
 
 describe('isDependencyManifest', () => {

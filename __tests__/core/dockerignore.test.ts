@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   compileIgnorePatterns,
@@ -35,23 +35,23 @@ function compile(ignoreFile: string): Parsed<IgnoreMatcher> {
   return patterns.ok ? compileIgnorePatterns(patterns.value) : patterns;
 }
 
-function keptOf(ignoreFile: string, tree: Tree, listed: string[] = []): readonly string[] | { readonly problem: string } {
+/** What a walk keeps, directories with a slash; or the problem. */
+function keptOf(ignoreFile: string, tree: Tree, listed: string[] = []): readonly string[] | string {
   const matcher = compile(ignoreFile);
-  if (!matcher.ok) return { problem: matcher.problem };
+  if (!matcher.ok) return matcher.problem;
   const list = (directory: string) => {
     listed.push(directory);
     return tree.get(directory);
   };
   const walk = walkContext({ list, matcher: matcher.value });
-  if (!walk.ok) return { problem: walk.problem };
-  return walk.value.map(({ path, kind }) => (kind === 'directory' ? `${path}/` : path));
+  return walk.ok ? walk.value.map(({ path, kind }) => (kind === 'directory' ? `${path}/` : path)) : walk.problem;
 }
 
 describe("BuildKit's own answers", () => {
   it.each(vectors.cases)('$id: $ignore', (vector) => {
     const kept = keptOf(vector.ignore, treeOf(vector.files));
-    if ('error' in vector) expect(kept).toHaveProperty('problem');
-    else expect([...('problem' in kept ? [kept.problem] : kept)].sort()).toEqual([...(vector.kept ?? [])].sort());
+    if ('error' in vector) expect(kept).toBeTypeOf('string');
+    else expect([...kept].sort()).toEqual([...(vector.kept ?? [])].sort());
   });
 
   it.each(vectors.cases.filter((vector) => vector.patterns !== undefined))('reads $id: $ignore', (vector) => {
@@ -88,14 +88,14 @@ describe('compileIgnorePatterns', () => {
   it('takes broken syntax that BuildKit does not get to, and fails when a path is compared', () => {
     const matcher = compile('a*[');
     expect(matcher).toMatchObject({ ok: true });
-    expect(keptOf('a*[', treeOf(['x']))).toHaveProperty('problem');
+    expect(keptOf('a*[', treeOf(['x']))).toBeTypeOf('string');
     expect(keptOf('*\na*[', treeOf(['x']))).toEqual([]);
   });
 
   it.each(['docs\\guide', '[Local-Only]', '[[:nope:]]', 'a*{2}', '|{2}*', '*\\é', '[a-\\d]', '*\\1'])(
     'fails on a path with %j, which Go takes for no regular expression',
     (line) => {
-      expect(keptOf(line, treeOf(['x']))).toHaveProperty('problem');
+      expect(keptOf(line, treeOf(['x']))).toBeTypeOf('string');
     },
   );
 });
@@ -107,7 +107,7 @@ describe('quirks that follow from the regular expressions underneath', () => {
     ['a\\pL', ['aé'], ['a1']],
     ['\\x61', ['a'], ['x61']],
     ['\\141', ['a'], ['141']],
-    ['a\\Q*', ['a[^', 'a'], []],
+    ['a\\Q*', ['a[^/]*$', 'a[^/]*$x'], ['a', 'ab']],
     ['a|b*', ['a', 'ax', 'b', 'xb'], ['c']],
     ['a{2}?', ['aab'], ['ab', 'a{2}b']],
     ['a{b}?', ['a{b}c'], ['abc']],
@@ -123,7 +123,7 @@ describe('quirks that follow from the regular expressions underneath', () => {
     if (!matcher.ok) throw new Error(matcher.problem);
     const [test] = matcher.value.patterns.map((one) => one.test);
     const matches = (path: string) => test?.ok === true && test.value.matches(path);
-    expect(matching.filter(matches)).toEqual(pattern === 'a\\Q*' ? ['a[^'].filter(matches) : matching);
+    expect(matching.filter(matches)).toEqual(matching);
     expect(others.filter(matches)).toEqual([]);
   });
 });
@@ -149,7 +149,9 @@ describe('walkContext', () => {
   });
 
   it('puts a directory before what is in it, and names in the order of code points', () => {
-    const tree = treeOf(['b', 'a/z', 'a.b', 'a', 'B', 'é', '\uff01', '\u{1F600}', 'a/y'].filter((name) => name !== 'a'));
+    const tree = treeOf(
+      ['b', 'a/z', 'a.b', 'a', 'B', 'é', '\uff01', '\u{1F600}', 'a/y'].filter((name) => name !== 'a'),
+    );
     expect(keptOf('', tree)).toEqual(['B', 'a/', 'a/y', 'a/z', 'a.b', 'b', 'é', '\uff01', '\u{1F600}']);
   });
 
@@ -159,7 +161,12 @@ describe('walkContext', () => {
 
   it('keeps links and special files as what they are, and does not follow links', () => {
     const list = (directory: string): readonly ListedEntry[] | undefined =>
-      directory === '' ? [{ name: 'link', kind: 'symlink' }, { name: 'pipe', kind: 'other' }] : undefined;
+      directory === ''
+        ? [
+            { name: 'link', kind: 'symlink' },
+            { name: 'pipe', kind: 'other' },
+          ]
+        : undefined;
     expect(walkContext({ list, matcher: NOTHING_IGNORED })).toEqual({
       ok: true,
       value: [
@@ -237,7 +244,8 @@ function naiveRest(pattern: readonly string[], path: readonly string[]): boolean
     if (rest.length === 0) return true;
     return naiveRest(rest, path) || path.some((name, index) => name === '/' && naiveRest(rest, path.slice(index + 1)));
   }
-  if (first === '*') return naiveRest(pattern.slice(1), path) || (head !== undefined && head !== '/' && naiveRest(pattern, tail));
+  if (first === '*')
+    return naiveRest(pattern.slice(1), path) || (head !== undefined && head !== '/' && naiveRest(pattern, tail));
   if (head === undefined) return false;
   if (first === '?') return head !== '/' && naiveRest(pattern.slice(1), tail);
   if (first === '[') {
@@ -278,7 +286,8 @@ describe('against a naive restatement of the rules', () => {
             const path = directory === '' ? name : `${directory}/${name}`;
             if (!isKept(path)) continue;
             expected.add(kind === 'directory' ? `${path}/` : path);
-            for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) expected.add(path.slice(0, end + 1));
+            for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1))
+              expected.add(path.slice(0, end + 1));
           }
         }
         expect([...keptOf(patterns.join('\n'), tree)].sort()).toEqual([...expected].sort());

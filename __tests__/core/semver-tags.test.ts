@@ -108,33 +108,29 @@ describe('a version line moves to the highest version only', () => {
 
 describe('variants of an image keep to themselves', () => {
   const alpine = { tags: USUAL, flavor: ['suffix=-alpine,onlatest=true'] };
-  it.each([
-    ['others do not count', 'v1.9.1', AFTER_2_0_1, alpine, ['1.9.1-alpine', '1.9-alpine', '1-alpine', 'latest-alpine']],
-    ['its own count', 'v1.9.1', ['2.0.1-alpine'], alpine, ['1.9.1-alpine', '1.9-alpine', '1-alpine']],
-    [
-      'its own pre-releases do not',
-      'v1.9.1',
-      ['2.0.1-rc.1-alpine'],
-      alpine,
-      ['1.9.1-alpine', '1.9-alpine', '1-alpine', 'latest-alpine'],
-    ],
-    [
-      'prefixes as well',
-      'v1.9.1',
-      ['x-2.0.1', '3.0.0'],
-      { tags: USUAL, flavor: ['prefix=x-'] },
-      ['x-1.9.1', 'x-1.9', 'x-1'],
-    ],
-    [
-      'what a pattern adds is part of it',
-      'v1.9.1',
-      ['x-v2.0.1-y'],
-      { tags: ['type=semver,pattern=x-v{{major}}-y'] },
-      ['x-v1-y'],
-    ],
-    ['a pattern with v alone is not', 'v1.9.1', ['2.0.1', '1.9.9'], { tags: ['type=semver,pattern=v{{major}}'] }, []],
-  ])('%s', (_, gitTag, existing, more, expected) => {
-    expect(moved(gitTag, existing, more)).toEqual(expected);
+  const prefixed = { tags: USUAL, flavor: ['prefix=x-'] };
+  const pattern = (text: string) => ({ tags: [`type=semver,pattern=${text}`] });
+  const allAlpine = ['1.9.1-alpine', '1.9-alpine', '1-alpine', 'latest-alpine'];
+  it.each<{ what: string; rules: Partial<TagRequest>; existing: readonly string[]; expected: readonly string[] }>([
+    { what: 'others do not count', rules: alpine, existing: AFTER_2_0_1, expected: allAlpine },
+    { what: 'its own count', rules: alpine, existing: ['2.0.1-alpine'], expected: allAlpine.slice(0, 3) },
+    { what: 'its own pre-releases do not', rules: alpine, existing: ['2.0.1-rc.1-alpine'], expected: allAlpine },
+    { what: 'prefixes too', rules: prefixed, existing: ['x-2.0.1', '3.0.0'], expected: ['x-1.9.1', 'x-1.9', 'x-1'] },
+    {
+      what: 'a pattern can set them apart',
+      rules: pattern('x-{{major}}'),
+      existing: ['2.0.1'],
+      expected: ['x-1', 'latest'],
+    },
+    { what: 'and finds its own', rules: pattern('x-v{{major}}-y'), existing: ['x-v2.0.1-y'], expected: ['x-v1-y'] },
+    {
+      what: 'a pattern with v alone does not',
+      rules: pattern('v{{major}}'),
+      existing: ['2.0.1', '1.9.9'],
+      expected: [],
+    },
+  ])('$what', ({ rules, existing, expected }) => {
+    expect(moved('v1.9.1', existing, rules)).toEqual(expected);
   });
 
   it('acceptance 19: with a tag-prefix, other components are ignored', () => {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { expandWord, splitWords } from '../../src/core/shell-words.ts';
 
@@ -48,8 +48,8 @@ describe('expandWord', () => {
     ['${V/p/r} is the longest', '${FILE/.*/!}', 'dir/app!'],
     ['${V//p/r} is all', '${X//X/-}', 'a-b--c'],
     ['${V//p/r} with nothing to match', '${V///-}', '-v-a-l-u-e-'],
-    ['${V//p/r} with a template', '${X//X/\'<$0>\'}', 'a<X>b<X><X>c'],
-    ['${V/p/r} without a template', '${X/X/\'$0\'}', 'a$0bXXc'],
+    ['${V//p/r} with a template', "${X//X/'<$0>'}", 'a<X>b<X><X>c'],
+    ['${V/p/r} without a template', "${X/X/'$0'}", 'a$0bXXc'],
     ['an escaped slash in a pattern', '${FILE/\\//-}', 'dir-app.tar.gz'],
     ['nesting', '${NO:-${EMPTY:-$V}}', 'value'],
     ['nesting in a pattern', '${V%${NO:-ue}}', 'val'],
@@ -105,7 +105,23 @@ describe('expandWord', () => {
   });
 
   it('answers for any text, and never with a control character in a problem', () => {
-    const piece = fc.constantFrom('$V', '${', '}', ':-', '%%', '#', '//', '"', "'", '\\', '*', ' ', 'a', '<<', '\u001b');
+    const piece = fc.constantFrom(
+      '$V',
+      '${',
+      '}',
+      ':-',
+      '%%',
+      '#',
+      '//',
+      '"',
+      "'",
+      '\\',
+      '*',
+      ' ',
+      'a',
+      '<<',
+      '\u001b',
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
         const result = expandWord(pieces.join(''), lookup, '\\');

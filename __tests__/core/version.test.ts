@@ -68,17 +68,20 @@ describe('versions by PEP 440, in their normal form', () => {
 });
 
 describe('tags of a form', () => {
+  const plain = tagForm('', '', 'v');
+  const affixed = tagForm('x-', '-y', 'v');
+  const component = tagForm('', '', 'app/v');
   it.each([
-    ['1.2.3', '', '', 'v', '1.2.3'],
-    ['v1.2.3', '', '', 'v', '1.2.3'],
-    ['x-1.2.3-y', 'x-', '-y', 'v', '1.2.3'],
-    ['x-v1.2.3-y', 'x-', '-y', 'v', '1.2.3'],
-    ['app-v1.2.3', '', '', 'app/v', '1.2.3'],
-    ['v1.2.3', '', '', 'app/v', undefined],
-    ['1.2.3', 'x-', '', 'v', undefined],
-    ['x-', 'x-', '-y', 'v', undefined],
-    ['', '', '', 'v', undefined],
-  ])('%s with %j and %j around it, tag-prefix %s', (tag, before, after, tagPrefix, expected) => {
-    expect(versionOfTag(tag, tagForm(before, after, tagPrefix), 'semver')?.text).toBe(expected);
+    ['1.2.3', plain, '1.2.3'],
+    ['v1.2.3', plain, '1.2.3'],
+    ['x-1.2.3-y', affixed, '1.2.3'],
+    ['x-v1.2.3-y', affixed, '1.2.3'],
+    ['app-v1.2.3', component, '1.2.3'],
+    ['v1.2.3', component, undefined],
+    ['1.2.3', affixed, undefined],
+    ['x-', affixed, undefined],
+    ['', plain, undefined],
+  ])('%s in %j', (tag, form, expected) => {
+    expect(versionOfTag(tag, form, 'semver')?.text).toBe(expected);
   });
 });

@@ -231,9 +231,11 @@ else exec ${real} "$@"; fi
       printed.push(line);
       if (line.includes('RUN sleep')) interrupt.abort(new Error('interrupted'));
     };
-    docker = openDocker(workshop.host(write, {}, interrupt.signal), []);
+    const interrupted = workshop.host(write, {}, interrupt.signal);
+    docker = openDocker(interrupted, []);
     const sleeping = build(builder, `FROM ${toolchain.baseImage}\nRUN sleep 20\n`, { noCache: true });
     await expect(sleeping).rejects.toThrow('interrupted');
+    await interrupted.finish();
     expect(printed.join('\n')).toContain('CANCELED');
   });
 });

@@ -8,6 +8,11 @@ const toolchain = inject('toolchain');
 const PLATFORMS = 'linux/amd64,linux/arm64';
 const RELEASE = { name: 'push', ref: 'refs/tags/v1.2.3' };
 
+/** The summary as a reader sees it. */
+function shown(markdown: string): string {
+  return markdown.replace(/&#([0-9]+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
+}
+
 const BUILDERS = [
   { driver: 'docker', ready: toolchain.layers.docker },
   { driver: 'docker-container', ready: toolchain.layers.docker && toolchain.layers.buildkit },
@@ -83,12 +88,16 @@ describe.each(BUILDERS)('with a $driver builder', ({ driver, ready }) => {
       const second = await job.step(inputs, { env: { PATH: spy.path } });
       expect(second).toMatchObject({ status: 'success', outputs: { built: 'false', reason: 'hit', digest, hash } });
       expect(spy.calls()).toEqual([]);
-      expect(proxy.requests.filter(({ path }) => path !== '/v2/').length).toBeLessThanOrEqual(2);
+      // The base is in another registry: one request more. A challenge is the first half of signing in.
+      expect(proxy.requests.filter(({ status }) => status !== 401).length).toBeLessThanOrEqual(2);
     });
 
     it.skipIf(!toolchain.layers.crane)('pushes what crane finds valid and docker runs, on both platforms', async () => {
-      const { outputs } = await job.step(inputs);
-      expect(await crane('validate', '--remote', `${outputs['image']}`)).toContain('PASS');
+      const { outputs, status, log } = await job.step(inputs);
+      expect(status, log).toBe('success');
+      for (const digest of Object.values(JSON.parse(outputs['platforms-digests'] ?? ''))) {
+        expect(await crane('validate', '--remote', `${image}@${digest}`)).toContain('PASS');
+      }
       expect(await crane('manifest', `${image}:main`)).toContain('dev.build-once.inputs');
       const login = logins[0];
       if (login !== undefined) {
@@ -262,7 +271,7 @@ describe.skipIf(!toolchain.layers.docker)('the main job', () => {
     expect(outputs['tag-names']?.split('\n').filter((tag) => !tag.startsWith('hash-'))).toEqual(['1.9.1', '1.9', '1']);
     expect([await digestOf('latest'), await digestOf('2')]).toEqual([high, high]);
     expect(await digestOf('1')).toBe(outputs['digest']);
-    expect(summary).toContain('2.0.1 is higher');
+    expect(shown(summary)).toContain('2.0.1 is higher');
   });
 
   it('builds nothing and moves nothing when a version is released already from other content', async () => {
@@ -283,7 +292,7 @@ describe.skipIf(!toolchain.layers.docker)('the main job', () => {
     expect(run.annotations).toContainEqual(
       expect.objectContaining({ file: 'Dockerfile', line: 2, message: expect.stringContaining('told you so') }),
     );
-    expect(run.summary).toContain('BUILD_FAILED');
+    expect(shown(run.summary)).toContain('BUILD_FAILED');
     await expect(digestOf('main')).rejects.toThrow(/NAME_UNKNOWN|MANIFEST_UNKNOWN|NOT_FOUND/);
   });
 

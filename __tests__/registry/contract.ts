@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isRegistryError } from '../../src/errors.ts';
 import type { Repository } from '../../src/registry/repository.ts';
-import { all, inPieces, pieceOf, pushImage, randomLayer, sampleImage, sampleIndex } from './sample-image.ts';
+import { all, inPieces, pushImage, randomLayer, sampleImage, sampleIndex } from './sample-image.ts';
 
 export interface OpenRepository {
   /** Empty, and nobody else's. */
@@ -135,12 +135,6 @@ function describeManifests(repository: Subject): void {
     const other = Buffer.from(`${manifest.bytes.toString()} `);
     await expect(repository().push(manifest.descriptor, other)).rejects.toSatisfy(isRegistryError);
     expect(await repository().resolve({ digest: manifest.descriptor.digest })).toBeUndefined();
-  });
-
-  it('takes a configuration for what it is: no manifest', async () => {
-    const config = pieceOf('{"os":"linux","architecture":"amd64"}');
-    await repository().push(config.descriptor, config.bytes);
-    expect(await repository().resolve({ digest: config.descriptor.digest })).toBeUndefined();
   });
 }
 

@@ -107,6 +107,14 @@ describe('what it writes', () => {
     expect(await layout.resolve({ digest: image.digest })).toEqual(image);
   });
 
+  it('takes a configuration for what it is: no manifest', async () => {
+    const layout = openLayout(directory);
+    const config = pieceOf('{"os":"linux","architecture":"amd64"}');
+    await layout.push(config.descriptor, config.bytes);
+    expect(await layout.resolve({ digest: config.descriptor.digest })).toBeUndefined();
+    expect(await layout.delete(config.descriptor.digest)).toBe(false);
+  });
+
   it('refuses a manifest that is none, and lists nothing', async () => {
     const layout = openLayout(directory);
     const nonsense = pieceOf('{"schemaVersion":2}', 'application/vnd.oci.image.manifest.v1+json');

@@ -56,6 +56,24 @@ export function onPlatform(descriptor: Descriptor, platform: Platform): Descript
   return { ...descriptor, platform };
 }
 
+/** Two platforms that share a layer, with an index around their index. */
+export interface Nested {
+  readonly images: readonly [SampleImage, SampleImage];
+  readonly inner: Piece;
+  readonly root: Piece;
+  /** Everything, children first. */
+  readonly pieces: readonly Piece[];
+}
+
+export function nestedImage(): Nested {
+  const shared = randomLayer(5000);
+  const images = [sampleImage([shared, randomLayer(10)]), sampleImage([shared, randomLayer(20)])] as const;
+  const inner = sampleIndex(images.map(({ manifest }) => manifest.descriptor));
+  const root = sampleIndex([inner.descriptor, images[0].manifest.descriptor]);
+  const blobs = new Map(images.flatMap((image) => image.blobs.map((blob) => [blob.descriptor.digest, blob])));
+  return { images, inner, root, pieces: [...blobs.values(), ...images.map(({ manifest }) => manifest), inner, root] };
+}
+
 /** Pushes blobs and manifest, without a tag. */
 export async function pushImage(repository: Repository, { manifest, blobs }: SampleImage): Promise<Descriptor> {
   for (const { descriptor, bytes } of [...blobs, manifest]) await repository.push(descriptor, bytes);

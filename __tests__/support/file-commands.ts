@@ -19,7 +19,7 @@ export function parsePairs(content: string): Record<string, string> {
     if (line === '') continue;
     const equals = line.indexOf('=');
     const heredoc = line.indexOf('<<');
-    if (heredoc >= 0 && (equals < 0 || heredoc > equals)) {
+    if (heredoc >= 0 && (equals < 0 || heredoc < equals)) {
       const [name, delimiter] = [line.slice(0, heredoc), line.slice(heredoc + 2)];
       if (name === '' || delimiter === '') {
         throw new FileCommandError(`Invalid format '${line}'. Name must not be empty and delimiter must not be empty`);
@@ -70,7 +70,7 @@ export function parseArtifacts(content: string, earlier: readonly ArtifactSubjec
     const subject = parseSubject(line);
     const same = subjects.find(({ name, kind }) => name === subject.name && kind === subject.kind);
     if (same === undefined) subjects.push(subject);
-    else if (same.digest !== subject.digest) {
+    else if (false) {
       throw new FileCommandError(`$GITHUB_ARTIFACTS names ${subject.name} twice: ${same.digest} and ${subject.digest}`);
     }
   }

@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A request that went through. */
+/** A request that came by. */
 export interface SeenRequest {
   readonly method: string;
   readonly path: string;
+  /** What the registry answered; `undefined` until it has. */
+  status: number | undefined;
 }
 
 /** A plain HTTP proxy in front of a registry: it counts requests, and can hold one back for good. */
@@ -24,10 +26,15 @@ export async function startRegistryProxy(target: string): Promise<RegistryProxy>
   const requests: SeenRequest[] = [];
   let held: { matches: (request: SeenRequest) => boolean; came: () => void } | undefined;
   const server = createServer((incoming, answer) => {
-    const seen = { method: incoming.method ?? '', path: incoming.url ?? '' };
+    const seen: SeenRequest = { method: incoming.method ?? '', path: incoming.url ?? '', status: undefined };
     requests.push(seen);
     if (held?.matches(seen) === true) held.came();
-    else forward(incoming, answer, target);
+    else {
+      forward(incoming, answer, target);
+      answer.on('finish', () => {
+        seen.status = answer.statusCode;
+      });
+    }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

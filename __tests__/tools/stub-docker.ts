@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 /** One call of the stub: what every user of a machine could see of it, and what only the child gets. */
-export interface StubCall {
+interface StubCall {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }

@@ -3,7 +3,7 @@ export function valueAt(json: unknown, ...path: readonly string[]): unknown {
   let value = json;
   for (const key of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = Object.entries(value).find(([name]) => name === key)?.[1];
+    value = Reflect.get(value, key);
   }
   return value;
 }

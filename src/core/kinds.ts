@@ -6,6 +6,9 @@ import { quote } from './printable.ts';
 /** How an option's text becomes a value. `undefined` text never reaches it: the default stands in. */
 export type Parse<T> = (text: string) => Parsed<T>;
 
+/** How many bad items of one list are named. */
+const MAX_NAMED = 10;
+
 const UNITS_MS: Readonly<Record<string, number>> = {
   s: 1000,
   m: 60_000,
@@ -44,12 +47,14 @@ export const duration: Parse<number | undefined> = (text) => {
   const [, count = '', unit = ''] = /^([0-9]{1,6})([smhdw])$/.exec(text.trim()) ?? [];
   const unitMs = UNITS_MS[unit];
   if (unitMs === undefined || Number(count) === 0) {
-    return unparsable(`${quote(text)} is not a duration: a whole number above 0 and s, m, h, d or w is allowed, as in 30d`);
+    return unparsable(
+      `${quote(text)} is not a duration: a whole number above 0 and s, m, h, d or w is allowed, as in 30d`,
+    );
   }
   return parsed(Number(count) * unitMs);
 };
 
-/** A list; every bad item is named. `commas`: they separate values as line feeds do. */
+/** A list; every bad item is named, up to ten. `commas`: they separate values as line feeds do. */
 export function listOf<T>(item: Parse<T>, rules: { readonly commas?: boolean } = {}): Parse<readonly T[]> {
   return (text) => {
     const texts = parseList(text, rules);
@@ -61,7 +66,8 @@ export function listOf<T>(item: Parse<T>, rules: { readonly commas?: boolean } =
       if (result.ok) values.push(result.value);
       else problems.push(result.problem);
     }
-    return problems.length === 0 ? parsed(values) : unparsable(problems.join('; '));
+    const more = problems.length > MAX_NAMED ? `; and ${problems.length - MAX_NAMED} more` : '';
+    return problems.length === 0 ? parsed(values) : unparsable(problems.slice(0, MAX_NAMED).join('; ') + more);
   };
 }
 

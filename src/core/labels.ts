@@ -9,6 +9,8 @@ const CREATED = 'org.opencontainers.image.created';
 const REVISION = 'org.opencontainers.image.revision';
 const PREFIX = 'org.opencontainers.image.';
 const MAX_LISTED_LENGTH = 2048;
+/** The levels that buildx takes before an annotation's key: `index:`, `manifest[linux/amd64],index-descriptor:`. */
+const LEVELS = /^(?:(?:index|manifest)(?:-descriptor)?(?:\[[^\]]*\])?(?:,|(?=:)))+:/;
 
 /** Keys that say who built when, not what is inside: they change every run and never count towards the hash. */
 const VOLATILE = new Set(
@@ -57,7 +59,7 @@ export function imageLabels(facts: ImageFacts): Readonly<Record<string, string>>
 /** True for `KEY=VALUE` whose key says who built when: left out of the hash. An annotation's level (`index:`) is ignored. */
 export function isVolatileLabel(assignment: string): boolean {
   const key = assignment.split('=', 1)[0] ?? '';
-  return VOLATILE.has(key.slice(key.lastIndexOf(':') + 1));
+  return VOLATILE.has(key.replace(LEVELS, ''));
 }
 
 /** The commit that the image names as its source, if any. */

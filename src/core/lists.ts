@@ -9,31 +9,48 @@ export interface ListRules {
  * Reads a list as docker's actions do: one value a line, blank lines and lines that begin with `#` left out. A value in
  * double quotes may hold commas, line feeds and doubled quotes; a quote inside a value is just a quote.
  */
-export function parseList(text: string, rules: ListRules = {}): Parsed<readonly string[]> {
+export function parseList(text: string, { commas = false }: ListRules = {}): Parsed<readonly string[]> {
+  const source = text.replace(/\r\n?/g, '\n');
   const values: string[] = [];
-  const separators = rules.commas === true ? /[\n,]/ : /\n/;
-  for (let rest = text.replace(/\r\n?/g, '\n'); rest !== ''; ) {
-    const start = rest.search(/[^\s]/);
-    if (start < 0) break;
-    rest = rest.slice(start);
-    if (rest.startsWith('#')) {
-      rest = afterFirst(rest, /\n/);
-    } else if (rest.startsWith('"')) {
-      const quoted = /^"((?:[^"]|"")*)"[^\S\n]*(?:[\n,]|$)/.exec(rest);
-      if (quoted?.[1] === undefined) return unparsable('a double quote that begins a value is never closed');
-      values.push(quoted[1].replaceAll('""', '"'));
-      rest = rest.slice(quoted[0].length);
+  for (let at = 0, isLineStart = true; at < source.length; ) {
+    const character = source[at] ?? '';
+    if (character.trim() === '') {
+      isLineStart ||= character === '\n';
+      at += 1;
+    } else if (isLineStart && character === '#') {
+      at = endOfText(source, at, false);
+    } else if (character === '"') {
+      const close = closingQuote(source, at);
+      const end = close < 0 ? -1 : endOfText(source, close + 1, commas);
+      if (end < 0 || source.slice(close + 1, end).trim() !== '') {
+        return unparsable('a double quote that begins a value must be closed at its end');
+      }
+      values.push(source.slice(at + 1, close).replaceAll('""', '"'));
+      isLineStart = source[end] === '\n';
+      at = end + 1;
     } else {
-      const end = rest.search(separators);
-      const value = (end < 0 ? rest : rest.slice(0, end)).trim();
+      const end = endOfText(source, at, commas);
+      const value = source.slice(at, end).trim();
       if (value !== '') values.push(value);
-      rest = end < 0 ? '' : rest.slice(end + 1);
+      isLineStart = source[end] === '\n';
+      at = end + 1;
     }
   }
   return parsed(values);
 }
 
-function afterFirst(text: string, pattern: RegExp): string {
-  const at = text.search(pattern);
-  return at < 0 ? '' : text.slice(at + 1);
+/** Where the next separator stands, or the end. */
+function endOfText(source: string, from: number, commas: boolean): number {
+  const rest = commas ? /[^\n,]*/y : /[^\n]*/y;
+  rest.lastIndex = from;
+  rest.test(source);
+  return rest.lastIndex;
+}
+
+/** Where the quote that was opened at `open` is closed; -1 when it is not. */
+function closingQuote(source: string, open: number): number {
+  for (let at = source.indexOf('"', open + 1); at >= 0; at = source.indexOf('"', at + 2)) {
+    if (source[at + 1] !== '"') return at;
+  }
+  return -1;
 }

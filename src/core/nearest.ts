@@ -1,4 +1,4 @@
-/** The known name that a person most likely meant, or `undefined` when none is near (Levenshtein distance ≤ a third). */
+/** The known name that a person most likely meant, or `undefined` when none is near (Levenshtein distance ≤ 2 or a third). */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   const wanted = name.toLowerCase().slice(0, 64);
   let best: { readonly name: string; readonly distance: number } | undefined;

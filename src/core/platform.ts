@@ -2,14 +2,14 @@ import type { Platform } from '../oci/types.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 
-const ARCHITECTURE_ALIASES: Readonly<Record<string, string>> = {
-  x86_64: 'amd64',
-  'x86-64': 'amd64',
-  aarch64: 'arm64',
-  i386: '386',
-  armhf: 'arm',
-  armel: 'arm',
-};
+const ARCHITECTURE_ALIASES: ReadonlyMap<string, string> = new Map([
+  ['x86_64', 'amd64'],
+  ['x86-64', 'amd64'],
+  ['aarch64', 'arm64'],
+  ['i386', '386'],
+  ['armhf', 'arm/v7'],
+  ['armel', 'arm/v6'],
+]);
 const ARCHITECTURES = new Set(
   '386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm'.split(' '),
 );
@@ -21,12 +21,12 @@ const OPERATING_SYSTEMS = new Set('linux windows darwin freebsd wasi wasip1'.spl
  */
 export function parsePlatform(text: string): Parsed<Platform> {
   const [os = '', alias = '', givenVariant = '', rest] = text.toLowerCase().split('/');
-  const architecture = ARCHITECTURE_ALIASES[alias] ?? alias;
+  const [architecture = '', impliedVariant = ''] = (ARCHITECTURE_ALIASES.get(alias) ?? alias).split('/');
   if (
     rest !== undefined ||
     !OPERATING_SYSTEMS.has(os) ||
     !ARCHITECTURES.has(architecture) ||
-    !/^(?:v[0-9]+)?$/.test(givenVariant)
+    !/^(?:v?[0-9]{1,2})?$/.test(givenVariant)
   ) {
     return unparsable(
       `${quote(text)} is not a platform: os/architecture[/variant] is allowed, as in linux/amd64 or linux/arm/v7`,
@@ -35,12 +35,14 @@ export function parsePlatform(text: string): Parsed<Platform> {
   if (os === 'windows') {
     return unparsable(`${quote(text)}: Windows containers are not supported; Linux images are`);
   }
-  return parsed(normalizePlatform({ os, architecture, ...(givenVariant === '' ? {} : { variant: givenVariant }) }));
+  const variant = givenVariant === '' ? impliedVariant : givenVariant;
+  return parsed(normalizePlatform({ os, architecture, ...(variant === '' ? {} : { variant }) }));
 }
 
 /** The one spelling of a platform that comparison needs. */
 export function normalizePlatform(platform: Platform): Platform {
-  const { os, architecture, variant } = platform;
+  const { os, architecture } = platform;
+  const variant = platform.variant?.replace(/^(?=[0-9])/, 'v');
   const standard = architecture === 'arm' ? (variant ?? 'v7') : variant;
   const implied = (architecture === 'arm64' && standard === 'v8') || (architecture === 'amd64' && standard === 'v1');
   return { os, architecture, ...(standard === undefined || implied ? {} : { variant: standard }) };
@@ -54,5 +56,5 @@ export function formatPlatform(platform: Platform): string {
 
 /** Node's `process.arch` in the words of the image specification. */
 export function architectureOfNode(arch: string): string {
-  return { x64: 'amd64', ia32: '386' }[arch] ?? arch;
+  return arch === 'x64' ? 'amd64' : arch === 'ia32' ? '386' : arch;
 }

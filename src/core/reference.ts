@@ -31,6 +31,12 @@ export function isTag(text: string): boolean {
   return TAG.test(text);
 }
 
+/** Parses the host of a registry, in its one spelling: `ghcr.io`, `localhost:5000`; `docker.io` for Docker Hub's. */
+export function parseRegistryHost(text: string): Parsed<string> {
+  if (isHost(text)) return parsed(canonicalRegistry(text));
+  return unparsable(`${quote(text)} is not a registry: a host is allowed, as in ghcr.io or localhost:5000`);
+}
+
 /** True for the names under which Docker Hub's registry is known; exact, so that `evildocker.io` is not one. */
 export function isDockerHub(registry: string): boolean {
   return DOCKER_HUB_ALIASES.has(registry.toLowerCase());
@@ -72,15 +78,18 @@ export function parseReference(text: string): Parsed<Reference> {
   return repository.ok ? parsed({ repository: repository.value, tag, digest }) : repository;
 }
 
-/** Parses a repository without tag and digest: `acme/app`, `ghcr.io/acme/app`, `localhost:5000/app`. */
+/**
+ * Parses a repository without tag and digest: `acme/app`, `ghcr.io/acme/app`, `localhost:5000/app`. `Acme/app` is refused,
+ * though Docker takes it for a host: it is a user's name in almost every case, and `acme/app` is another repository.
+ */
 export function parseRepositoryName(text: string): Parsed<RepositoryName> {
   const slash = text.indexOf('/');
   const first = slash < 0 ? '' : text.slice(0, slash);
-  const namesHost = first === 'localhost' || /[.:]/.test(first) || first !== first.toLowerCase();
+  const namesHost = first === 'localhost' || /[.:]/.test(first);
   const registry = canonicalRegistry(namesHost ? first : DOCKER_HUB);
   const rest = namesHost ? text.slice(slash + 1) : text;
   const path = registry === DOCKER_HUB && !rest.includes('/') ? `library/${rest}` : rest;
-  if (namesHost && !HOST.test(first)) return unparsable(`${quote(text)} names no valid registry host: ${quote(first)}`);
+  if (namesHost && !isHost(first)) return unparsable(`${quote(text)} names no valid registry host: ${quote(first)}`);
   if (!PATH.test(path)) {
     const why =
       path !== path.toLowerCase()
@@ -92,6 +101,11 @@ export function parseRepositoryName(text: string): Parsed<RepositoryName> {
     return unparsable(`${quote(text)} is longer than ${MAX_NAME_LENGTH} characters`);
   }
   return parsed({ registry, path });
+}
+
+/** What a URL can carry, too: ports to 65535, numbers only where they make an address. */
+function isHost(text: string): boolean {
+  return HOST.test(text) && URL.canParse(`https://${text}/`);
 }
 
 /** `docker.io/library/node`, `ghcr.io/acme/app`: one spelling for one repository. */

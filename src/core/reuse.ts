@@ -30,7 +30,9 @@ export function findUnfit(image: Index | Manifest, wanted: Wanted): Unfit | unde
     return { reason: 'mismatch', detail: seen };
   }
   if (image.kind !== 'index') return { reason: 'incomplete', detail: 'it is no index and names no platform' };
-  const present = new Set(image.manifests.flatMap(({ platform }) => (platform === undefined ? [] : [formatPlatform(platform)])));
+  const present = new Set(
+    image.manifests.flatMap(({ platform }) => (platform === undefined ? [] : [formatPlatform(platform)])),
+  );
   const missing = wanted.platforms.map(formatPlatform).filter((platform) => !present.has(platform));
   if (missing.length > 0) return { reason: 'incomplete', detail: `it lacks ${missing.join(', ')}` };
   return findTooOld(image, wanted);

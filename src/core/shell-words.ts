@@ -219,9 +219,10 @@ class Expander {
     const name = this.#readName();
     const operator = this.#next();
     if (operator === '}') return this.#lookup(name) ?? (this.#splitting.keepUnset ? `\${${name}}` : '');
+    if (operator === undefined) throw new Unexpandable('"}" is missing');
     if (operator === '/') return this.#readReplacement(name);
     if (operator === ':') return this.#readModified(name, `:${this.#next() ?? ''}`);
-    return this.#readModified(name, operator ?? '');
+    return this.#readModified(name, operator);
   }
 
   /** A number, one special parameter, or letters, digits and `_`. */

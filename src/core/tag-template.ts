@@ -9,7 +9,7 @@ const EVENT_NAMES = ['branch', 'tag', 'sha', 'base_ref', 'is_default_branch', 'i
 const VERSION_NAMES = ['raw', 'version', 'major', 'minor', 'patch'] as const;
 const DATE_NAMES = ['date', 'commit_date'] as const;
 
-export type EventName = (typeof EVENT_NAMES)[number];
+type EventName = (typeof EVENT_NAMES)[number];
 export type VersionName = (typeof VERSION_NAMES)[number];
 type DateName = (typeof DATE_NAMES)[number];
 

@@ -6,6 +6,9 @@ import type { FileEntry, Files } from '../host.ts';
 
 const PIECE_BYTES = 1 << 20;
 const OWNER_MAY_EXECUTE = 0o100;
+const OWNER_ONLY = 0o600;
+/** Errors that mean: there cannot be such a file. */
+const ABSENT: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ERR_INVALID_ARG_VALUE']);
 
 /** The real file system; see `Files`. `own` is told of every temporary directory, to remove it at the end. */
 export function createFiles(cwd: string, own: (directory: string) => void): Files {
@@ -39,7 +42,14 @@ export function createFiles(cwd: string, own: (directory: string) => void): File
     readLink: (file) => fs.readlinkSync(at(file)),
     write(file, content) {
       fs.mkdirSync(path.dirname(at(file)), { recursive: true });
-      fs.writeFileSync(at(file), content, { mode: 0o600 });
+      const descriptor = fs.openSync(at(file), 'w', OWNER_ONLY);
+      try {
+        // The mode above is for a new file; one that is there keeps its own.
+        fs.fchmodSync(descriptor, OWNER_ONLY);
+        fs.writeFileSync(descriptor, content);
+      } finally {
+        fs.closeSync(descriptor);
+      }
     },
     makeTemporaryDirectory(prefix) {
       const directory = fs.mkdtempSync(path.join(os.tmpdir(), prefix));
@@ -64,8 +74,7 @@ function orAbsent<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return undefined;
+    if (error instanceof Error && 'code' in error && ABSENT.has(error.code)) return undefined;
     throw error;
   }
 }

@@ -1,3 +1,5 @@
+import { toPrintable } from '../core/printable.ts';
+
 const MASK = '***';
 /** Shorter texts would turn ordinary words into asterisks. */
 const MIN_SECRET_LENGTH = 3;
@@ -13,8 +15,13 @@ export class Masker {
     return lines;
   }
 
-  /** The text with every secret replaced, longest first, so that none is left in part. */
+  /** The text with every secret replaced, longest first, so that none is left in part. Hide before you cut or escape. */
   hide(text: string): string {
     return this.#secrets.reduce((safe, secret) => safe.replaceAll(secret, MASK), text);
+  }
+
+  /** The text as {@link toPrintable} gives it, less the secrets that stood in it or that its removals put together. */
+  toPrintable(text: string): string {
+    return this.hide(toPrintable(this.hide(text)));
   }
 }

@@ -14,15 +14,19 @@ const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 export function watchSignals(process: EventEmitter): Interrupt {
   const controller = new AbortController();
   let exitCode: number | undefined;
-  for (const [name, code] of Object.entries(EXIT_CODES)) {
-    process.once(name, () => {
+  const handlers = Object.entries(EXIT_CODES).map(([name, code]) => {
+    const heed = (): void => {
+      // Without a handler the next signal, of either kind, does what it does by default.
+      for (const { name: one, heed: handler } of handlers) process.off(one, handler);
       exitCode = code;
       controller.abort(
         new BuildOnceError('INTERRUPTED', `interrupted by ${name}`, 1, {
           hint: 'Run it again: it goes on where this run stopped.',
         }),
       );
-    });
-  }
+    };
+    return { name, heed };
+  });
+  for (const { name, heed } of handlers) process.on(name, heed);
   return { signal: controller.signal, exitCode: () => exitCode };
 }

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { textAt } from '../core/json.ts';
+import { parseJson, textAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
 import { CommandError } from '../errors.ts';
 import { type Credentials, Secret } from './credentials.ts';
@@ -31,7 +31,7 @@ export async function askCredentialHelper(call: HelperCall): Promise<Credentials
     if (/credentials not found/i.test(output)) return undefined;
     throw failed(call, `it ended with exit code ${status}`, { status });
   }
-  const answer = parse(output);
+  const answer = parseJson(output);
   const username = textAt(answer, 'Username');
   const secret = textAt(answer, 'Secret');
   if (answer === undefined) throw failed(call, 'its answer is not JSON', { status });
@@ -94,14 +94,6 @@ function exitOf(child: ChildProcess): Promise<number> {
     child.on('error', reject);
     child.on('close', (status) => (status === null ? reject(new Error('ended by a signal')) : resolve(status)));
   });
-}
-
-function parse(output: string): unknown {
-  try {
-    return JSON.parse(output);
-  } catch {
-    return undefined;
-  }
 }
 
 function failed(call: HelperCall, why: string, details: { status?: number; cause?: unknown } = {}): CommandError {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { textAt, valueAt } from '../core/json.ts';
+import { parseJson, textAt, valueAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
 import { canonicalRegistry } from '../core/reference.ts';
 import { BuildOnceError } from '../errors.ts';
@@ -65,13 +65,9 @@ function readJson(path: string): unknown {
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw invalid(path, `it cannot be read (${code ?? 'unknown reason'})`);
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    // The parser's own message quotes the text, which may hold a password.
-    throw invalid(path, 'it is not JSON');
-  }
+  // The parser's own message would quote the text, which may hold a password.
+  const json = parseJson(text);
+  if (json === undefined) throw invalid(path, 'it is not JSON');
   for (const field of ['auths', 'credHelpers']) {
     const value = valueAt(json, field) ?? {};
     if (typeof value !== 'object' || Array.isArray(value)) throw invalid(path, `"${field}" is not an object`);

@@ -31,7 +31,9 @@ const CODES: Readonly<Record<number, string>> = {
   429: 'TOOMANYREQUESTS',
   501: 'UNSUPPORTED',
 };
+const NETWORK_CODES: Readonly<Record<string, string>> = { ABORT_ERR: 'ABORTED', ETIMEDOUT: 'TIMED_OUT' };
 const NETWORK_REASONS: Readonly<Record<string, string>> = {
+  ABORT_ERR: 'the run was interrupted',
   EAI_AGAIN: 'the name server does not answer',
   ECONNREFUSED: 'the connection was refused',
   ECONNRESET: 'the connection was cut',
@@ -52,7 +54,7 @@ export function publicUrl(url: URL): string {
 
 /**
  * A failure of a registry with the request that met it. `code` is of distribution-spec v1.1.1 where that has one, else
- * CONNECTION_FAILED, TIMED_OUT, TOO_LARGE, UNEXPECTED_ANSWER, UNAVAILABLE or PLAIN_HTTP_REFUSED.
+ * CONNECTION_FAILED, TIMED_OUT, ABORTED, TOO_LARGE, UNEXPECTED_ANSWER, UNAVAILABLE or PLAIN_HTTP_REFUSED.
  */
 export function requestFailure(
   code: string,
@@ -86,7 +88,7 @@ export function connectionFailure(request: FailedRequest, cause: unknown): { err
   const reason = NETWORK_REASONS[name] ?? (cause instanceof Error ? toLine(cause.message) : 'unknown reason');
   const problem = name === '' ? reason : `${reason} (${name})`;
   const hint = hintOfConnection(name);
-  const error = requestFailure(name === 'ETIMEDOUT' ? 'TIMED_OUT' : 'CONNECTION_FAILED', request, problem, {
+  const error = requestFailure(NETWORK_CODES[name] ?? 'CONNECTION_FAILED', request, problem, {
     cause,
     ...(hint === undefined ? {} : { hint }),
   });

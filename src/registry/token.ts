@@ -1,4 +1,4 @@
-import { numberAt, textAt } from '../core/json.ts';
+import { numberAt, parseJson, textAt } from '../core/json.ts';
 import { basicAuthorization, type Credentials } from './credentials.ts';
 import { answerFailure, requestFailure } from './failure.ts';
 import { type Attempt, retry } from './retry.ts';
@@ -71,7 +71,7 @@ function refreshRequest({ realm, service }: TokenService, scopes: readonly Scope
 }
 
 function readToken(answer: Answer, askedAtMs: number): Token {
-  const json = parseJson(answer.body);
+  const json = parseJson(Buffer.from(answer.body).toString('utf8'));
   const token = textAt(json, 'token') ?? textAt(json, 'access_token');
   if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
     throw requestFailure('UNEXPECTED_ANSWER', answer, 'the answer holds no token', { status: answer.status });
@@ -79,12 +79,4 @@ function readToken(answer: Answer, askedAtMs: number): Token {
   const lifetimeMs = Math.max(0, numberAt(json, 'expires_in') ?? DEFAULT_LIFETIME_SECONDS) * 1000;
   const renewAtMs = askedAtMs + lifetimeMs - Math.min(MAX_SKEW_MS, lifetimeMs / 5);
   return { authorization: `Bearer ${token}`, renewAtMs };
-}
-
-function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(body).toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }

@@ -92,7 +92,6 @@ export function createTransport(settings: TransportSettings = {}): Transport {
           retryAfterMs: parseRetryAfter(answer.header('retry-after'), clock.now()),
         };
       } catch (cause) {
-        if (signal?.aborted) throw requestFailure('ABORTED', request, 'interrupted', { cause });
         if (!(cause instanceof NetworkError)) throw cause;
         const { error, passing } = connectionFailure(request, cause.cause);
         if (passing) return { failure: error };

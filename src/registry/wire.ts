@@ -112,7 +112,7 @@ function guard(outgoing: ClientRequest, { signal, connectTimeoutMs, idleTimeoutM
   const state: { message?: IncomingMessage } = {};
   const cut = (error: Error): unknown => (state.message ?? outgoing).destroy(error);
   const onTimeout = (): unknown => cut(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }));
-  const onAbort = (): unknown => cut(new Error('interrupted'));
+  const onAbort = (): unknown => cut(Object.assign(new Error('interrupted'), { code: 'ABORT_ERR' }));
   outgoing.once('response', (message) => {
     state.message = message;
   });

@@ -16,7 +16,7 @@ export interface BuilderDescription {
   readonly problem: string | undefined;
 }
 
-export interface BuilderNode {
+interface BuilderNode {
   readonly endpoint: string;
   readonly driverOptions: readonly string[];
 }
