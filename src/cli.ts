@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { parseCommandLine } from './command-line.ts';
-import { helpText } from './help.ts';
 import { isBuildOnceError } from './errors.ts';
+import { helpText } from './help.ts';
 import { watchSignals } from './hosts/signals.ts';
 import { createTerminalHost } from './hosts/terminal.ts';
 import { type CommandName, runCommand } from './pipeline.ts';

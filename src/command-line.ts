@@ -48,7 +48,10 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const command = COMMAND_NAMES.find((known) => known === first);
   if (command === undefined) problems.push({ input: 'command', message: unknownCommand(first) });
   if (context !== undefined && raw['context'] !== undefined) {
-    problems.push({ input: 'context', message: `${quote(context)} and --context ${quote(raw['context'])}: one is allowed` });
+    problems.push({
+      input: 'context',
+      message: `${quote(context)} and --context ${quote(raw['context'])}: one is allowed`,
+    });
   } else if (context !== undefined) raw['context'] = context;
   if (more.length > 0)
     problems.push({ input: 'arguments', message: `${more.map(quote).join(' ')}: one context is allowed` });

@@ -35,7 +35,7 @@ export function isCommandName(name: string): name is CommandName {
 export interface Finished {
   readonly report: Report;
   readonly options: Options;
-  readonly error: unknown;
+  readonly error: Error | undefined;
 }
 
 /**
@@ -55,7 +55,8 @@ export async function runCommand(name: CommandName, raw: RawOptions, host: Host)
   try {
     for (const stage of command.stages) run = await stage(run);
     return { report: reportOf(run, elapsed(host, startedAt)), options, error: undefined };
-  } catch (error) {
+  } catch (cause) {
+    const error = cause instanceof Error ? cause : new Error('something was thrown that is no error', { cause });
     return { report: reportOf(run, elapsed(host, startedAt), error), options, error };
   } finally {
     registries.close();

@@ -1,5 +1,5 @@
-import type { RepositoryName } from './core/reference.ts';
-import type { TagPlan } from './core/tag-candidates.ts';
+import { type RepositoryName, sameRepository } from './core/reference.ts';
+import type { TagCandidate, TagPlan } from './core/tag-candidates.ts';
 import type { Host } from './host.ts';
 import type { Platform } from './oci/types.ts';
 import type { Options } from './options.ts';
@@ -71,6 +71,11 @@ export function resultOf<Name extends StageName>(run: Run, name: Name): Results[
 /** One of the run's images, with the right to push where the run pushes. */
 export function openImage({ registries, event }: Run, name: RepositoryName): RegistryRepository {
   return registries.open(name, event.push ? 'push' : 'pull');
+}
+
+/** The tags that are for this image: all but full references to another one. */
+export function candidatesFor({ tags }: Run, name: RepositoryName): readonly TagCandidate[] {
+  return tags.candidates.filter(({ repository }) => repository === undefined || sameRepository(repository, name));
 }
 
 /** Closes over a stage: plan, then apply inside a log group, then a journal line. */

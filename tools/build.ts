@@ -54,9 +54,10 @@ function compare(): void {
   const names = new Set([...readdirSync(committed), ...readdirSync(out)]);
   const stale = [...names].filter((name) => !same(join(committed, name), join(out, name)));
   rmSync(out, { recursive: true, force: true });
-  if (stale.length === 0) return console.log('dist/ is fresh');
-  console.error(`dist/ is stale: ${stale.join(', ')}. Run npm run build and commit dist/.`);
-  process.exitCode = 1;
+  if (stale.length > 0) {
+    process.stderr.write(`dist/ is stale: ${stale.join(', ')}. Run npm run build and commit dist/.\n`);
+    process.exitCode = 1;
+  } else process.stdout.write('dist/ is fresh\n');
 }
 
 function same(a: string, b: string): boolean {

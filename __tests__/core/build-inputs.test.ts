@@ -24,7 +24,7 @@ const accepted = vectors.cases.filter((vector) => !('error' in vector));
 /** The scope of a vector. */
 function scopeOf(vector: (typeof vectors.cases)[number]): BuildScope {
   const [os = '', architecture = ''] = (vector.platform ?? 'linux/amd64').split('/');
-  const buildArgs = new Map(Object.entries(vector.buildArgs ?? {}).map(([name, value]) => [name, String(value)]));
+  const buildArgs = new Map(Object.entries(vector.buildArgs ?? {}));
   return scope({ buildArgs, platforms: [{ os, architecture }], target: vector.target });
 }
 

@@ -51,7 +51,7 @@ describe("BuildKit's own answers", () => {
   it.each(vectors.cases)('$id: $ignore', (vector) => {
     const kept = keptOf(vector.ignore, treeOf(vector.files));
     if ('error' in vector) expect(kept).toBeTypeOf('string');
-    else expect([...kept].sort()).toEqual([...(vector.kept ?? [])].sort());
+    else expect(Array.from(kept).sort()).toEqual([...(vector.kept ?? [])].sort());
   });
 
   it.each(vectors.cases.filter((vector) => vector.patterns !== undefined))('reads $id: $ignore', (vector) => {
@@ -76,7 +76,7 @@ describe('parseIgnoreFile', () => {
   it('refuses a line over 64 KiB, as a build does, and takes the longest one', () => {
     expect(parseIgnoreFile(`a\n${'x'.repeat(65_535)}\n`)).toMatchObject({ ok: true });
     expect(parseIgnoreFile(`a\n${'x'.repeat(65_536)}\n`)).toMatchObject({ ok: false });
-    expect(parseIgnoreFile(`${'é'.repeat(32_768)}`)).toMatchObject({ ok: false });
+    expect(parseIgnoreFile('é'.repeat(32_768))).toMatchObject({ ok: false });
   });
 });
 
@@ -232,7 +232,7 @@ function naiveIgnored(patterns: readonly string[], path: string): readonly boole
 function naiveMatch(pattern: string, path: string): boolean {
   const plain = pattern.replace(/^\*\*/, '');
   if (plain !== pattern && !/[*?[\]\\]/.test(plain)) return path.endsWith(plain) || `/${path}` === plain;
-  return naiveRest([...pattern], [...path]);
+  return naiveRest(Array.from(pattern), Array.from(path));
 }
 
 function naiveRest(pattern: readonly string[], path: readonly string[]): boolean {
@@ -290,7 +290,7 @@ describe('against a naive restatement of the rules', () => {
               expected.add(path.slice(0, end + 1));
           }
         }
-        expect([...keptOf(patterns.join('\n'), tree)].sort()).toEqual([...expected].sort());
+        expect(Array.from(keptOf(patterns.join('\n'), tree)).sort()).toEqual([...expected].sort());
       }),
       { numRuns: 2000 },
     );
@@ -306,7 +306,11 @@ describe('against a naive restatement of the rules', () => {
           const ignored = isIgnored(matcher.value, path);
           return ignored.ok && !ignored.value;
         });
-        expect([...kept].filter((path) => !path.endsWith('/')).sort()).toEqual(judged.sort());
+        expect(
+          Array.from(kept)
+            .filter((path) => !path.endsWith('/'))
+            .sort(),
+        ).toEqual(judged.sort());
       }),
       { numRuns: 1000 },
     );

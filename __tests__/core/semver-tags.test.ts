@@ -40,13 +40,14 @@ describe('a version line moves to the highest version only', () => {
     ['acceptance 3: an older backport', 'v1.8.5', ['1.9.1'], ['1.8.5', '1.8']],
     ['acceptance 4: a pre-release', 'v2.1.0-rc.1', AFTER_2_0_1, ['2.1.0-rc.1']],
     ['acceptance 5: no 0', 'v0.3.0', [], ['0.3.0', '0.3', 'latest']],
-    ['acceptance 6: build metadata', 'v2.0.2+b5', AFTER_2_0_1, ['2.0.2-b5', '2.0', '2', 'latest']],
+    ['acceptance 6: build metadata', 'v2.0.2+b5', AFTER_2_0_1, ['2.0.2_b5', '2.0', '2', 'latest']],
     [
       'acceptance 7: a re-run sets the lines again, and the version is there',
       'v2.0.1',
       AFTER_2_0_1,
       ['2.0', '2', 'latest'],
     ],
+    ['a backport after build metadata', 'v1.9.1', ['2.0.1_b5', 'latest'], ['1.9.1', '1.9', '1']],
     ['an older patch of the newest minor', 'v2.0.0', AFTER_2_0_1, ['2.0.0']],
     [
       'pre-releases in the registry hold nothing back',
@@ -95,7 +96,7 @@ describe('a version line moves to the highest version only', () => {
       'v9',
       '09.9.9',
       'pr-9.9.9',
-      '9.9.9_1',
+      '9.9_1',
       '',
     ];
     expect(moved('v1.0.0', foreign)).toEqual(['1.0.0', '1.0', '1', 'latest']);

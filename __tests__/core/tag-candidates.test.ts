@@ -78,7 +78,7 @@ describe('without rules', () => {
     ['acceptance 1: a version', onTag('v2.0.1'), ['2.0.1', '2.0', '2', 'latest']],
     ['acceptance 4: a pre-release', onTag('v2.1.0-rc.1'), ['2.1.0-rc.1']],
     ['acceptance 5: 0.x gets no 0', onTag('v0.3.0'), ['0.3.0', '0.3', 'latest']],
-    ['acceptance 6: build metadata stays', onTag('v1.2.3+b5'), ['1.2.3-b5', '1.2', '1', 'latest']],
+    ['acceptance 6: build metadata stays', onTag('v1.2.3+b5'), ['1.2.3_b5', '1.2', '1', 'latest']],
     ['a tag without v', onTag('1.2.3'), ['1.2.3', '1.2', '1', 'latest']],
     ['a tag that is no version', onTag('release-5'), ['release-5']],
     ['a branch', onBranch('my/branch'), ['my-branch']],

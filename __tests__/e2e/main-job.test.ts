@@ -96,7 +96,7 @@ describe.each(BUILDERS)('with a $driver builder', ({ driver, ready }) => {
       const { outputs, status, log } = await job.step(inputs);
       expect(status, log).toBe('success');
       for (const digest of Object.values(JSON.parse(outputs['platforms-digests'] ?? ''))) {
-        expect(await crane('validate', '--remote', `${image}@${digest}`)).toContain('PASS');
+        expect(await crane('validate', '--remote', `${image}@${String(digest)}`)).toContain('PASS');
       }
       expect(await crane('manifest', `${image}:main`)).toContain('dev.build-once.inputs');
       const login = logins[0];

@@ -248,7 +248,6 @@ test('credentials do not show their secrets by accident', async () => {
     await lookUp('ghcr.io', { auths: { 'ghcr.io': { identitytoken: 'secret' } } }),
     await lookUp('ghcr.io', { auths: { 'ghcr.io': { registrytoken: 'secret' } } }),
   ];
-  const shown = `${inspect(all, { depth: 9, showHidden: true })} ${JSON.stringify(all)} ${all.map((one) => Object.values(one ?? {}).join())}`;
-  expect(shown).not.toContain('secret:');
+  const shown = `${inspect(all, { depth: 9, showHidden: true })} ${JSON.stringify(all)} ${all.flatMap((one) => Object.values(one ?? {})).join(' ')}`;
   expect(shown.replaceAll('[secret]', '')).not.toContain('secret');
 });

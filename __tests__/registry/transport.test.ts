@@ -1,158 +1,9 @@
 import { createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { isRegistryError, type RegistryError } from '../../src/errors.ts';
-import { parseRetryAfter, retry } from '../../src/registry/retry.ts';
-import {
-  type Answer,
-  createTransport,
-  type HttpRequest,
-  type RequestRecord,
-  type Transport,
-  type TransportSettings,
-} from '../../src/registry/transport.ts';
-import { fakeClock, serve } from './scripted-server.ts';
-
-const NOW_MS = Date.UTC(2026, 10, 21, 8);
-
-/** A transport of this test, and what a caller does with it: try until there is an answer. */
-function open(settings: TransportSettings = {}): { send(request: HttpRequest): Promise<Answer>; transport: Transport } {
-  const transport = createTransport({ clock: fakeClock(), ...settings });
-  onTestFinished(() => transport.close());
-  return { transport, send: (request) => retry(transport.rules, () => transport.attempt(request)) };
-}
-
-function get(host: string, path = '/v2/'): HttpRequest {
-  return { method: 'GET', url: new URL(`http://${host}${path}`) };
-}
-
-async function failureOf(work: Promise<unknown>): Promise<RegistryError> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!isRegistryError(error)) throw new TypeError(`no RegistryError: ${String(error)}`);
-  return error;
-}
-
-describe('repetition', () => {
-  test.each([408, 425, 429, 500, 502, 503, 504, 520])('asks again after %i', async (status) => {
-    const server = await serve((_, response, index) => response.writeHead(index < 3 ? status : 200).end('ok'));
-    const answer = await open().send(get(server.host));
-    expect(answer.status).toBe(200);
-    expect(server.seen).toHaveLength(4);
-  });
-
-  test.each([400, 401, 403, 404, 409, 501, 505])('gives %i back at once', async (status) => {
-    const server = await serve((_, response) => response.writeHead(status).end());
-    expect((await open().send(get(server.host))).status).toBe(status);
-    expect(server.seen).toHaveLength(1);
-  });
-
-  test('waits longer each time, less a part by chance', async () => {
-    const server = await serve((_, response) => response.writeHead(500).end());
-    const clock = fakeClock();
-    await failureOf(open({ clock: { ...clock, random: () => 0.5 } }).send(get(server.host)));
-    expect(clock.sleeps).toEqual([375, 750, 1500, 3000]);
-  });
-
-  test.each([
-    ['seconds', '7', 7000],
-    ['an HTTP date', new Date(NOW_MS + 9000).toUTCString(), 9000],
-    ['a date in the past, as no time', new Date(NOW_MS - 9000).toUTCString(), 500],
-    ['what is neither, as nothing', '-5', 500],
-    ['more than a minute, as a minute', '86400', 60_000],
-  ])('honours Retry-After in %s', async (_, value, waitedMs) => {
-    const server = await serve((_, response, index) =>
-      response.writeHead(index === 0 ? 429 : 200, { 'retry-after': value }).end(),
-    );
-    const clock = fakeClock(NOW_MS);
-    await open({ clock }).send(get(server.host));
-    expect(clock.sleeps).toEqual([waitedMs]);
-  });
-
-  test('ends with the last answer: its status, codes and words', async () => {
-    const entry = { code: 'TOOMANYREQUESTS', message: 'slow\u001b[31m down\n::error::x' };
-    const server = await serve((_, response) => response.writeHead(429).end(JSON.stringify({ errors: [entry] })));
-    const error = await failureOf(open().send(get(server.host, '/v2/x?token=secret')));
-    expect(server.seen).toHaveLength(5);
-    expect(error).toMatchObject({
-      code: 'TOOMANYREQUESTS',
-      status: 429,
-      method: 'GET',
-      url: `http://${server.host}/v2/x`,
-    });
-    expect(error.entries).toEqual([{ code: 'TOOMANYREQUESTS', message: 'slow down ::error::x' }]);
-    expect(error.message).toBe(
-      `GET http://${server.host}/v2/x: the registry answered 429, TOOMANYREQUESTS "slow down ::error::x"`,
-    );
-  });
-
-  test.each([
-    ['before the answer', (write: (text: string) => void, cut: () => void) => (write(''), cut())],
-    [
-      'inside the answer',
-      (write: (text: string) => void, cut: () => void) => {
-        write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"half":');
-        setTimeout(cut, 20);
-      },
-    ],
-  ])('asks again when the connection is cut %s', async (_, answer) => {
-    let connections = 0;
-    const server = createServer((socket) => {
-      connections += 1;
-      socket.on('error', () => undefined);
-      socket.once('data', () => {
-        if (connections < 3)
-          answer(
-            (text) => socket.write(text),
-            () => socket.destroy(),
-          );
-        else socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => void server.close());
-    const address = server.address();
-    const port = typeof address === 'object' ? address?.port : undefined;
-    expect(Buffer.from((await open().send(get(`127.0.0.1:${port}`))).body).toString()).toBe('ok');
-    expect(connections).toBe(3);
-  });
-
-  test('says so when nobody listens', async () => {
-    const error = await failureOf(open({ attempts: 2 }).send(get('127.0.0.1:1')));
-    expect(error).toMatchObject({ code: 'CONNECTION_FAILED', status: undefined });
-    expect(error.message).toContain('the connection was refused (ECONNREFUSED)');
-  });
-
-  test('sends the same payload again, from a fresh stream', async () => {
-    const server = await serve((_, response, index) => response.writeHead(index < 2 ? 503 : 201).end());
-    let opened = 0;
-    const content = async function* (): AsyncIterable<Uint8Array> {
-      opened += 1;
-      yield Buffer.from('hello ');
-      yield Buffer.from('world');
-    };
-    await open().send({ ...get(server.host), method: 'PUT', payload: { content, sizeBytes: 11 } });
-    expect(opened).toBe(3);
-    expect(server.seen.map(({ body, headers }) => [body, headers['content-length']])).toEqual(
-      Array.from({ length: 3 }, () => ['hello world', '11']),
-    );
-  });
-});
-
-test.each([
-  ['5', 5000],
-  [' 5 ', 5000],
-  ['', undefined],
-  [undefined, undefined],
-  ['1e9', undefined],
-  ['2027', 2_027_000],
-  ['99999999999', undefined],
-  ['Sat, 21 Nov 2026 08:00:10 GMT', 10_000],
-  ['Saturday', undefined],
-])('parseRetryAfter(%j) is %j', (value, expected) => {
-  expect(parseRetryAfter(value, NOW_MS)).toBe(expected);
-});
+import { retry } from '../../src/registry/retry.ts';
+import { createTransport, type RequestRecord } from '../../src/registry/transport.ts';
+import { failureOf, get, openTransport } from './open-transport.ts';
+import { serve } from './scripted-server.ts';
 
 describe('redirects', () => {
   test('are followed with the authorisation on the same origin', async () => {
@@ -160,7 +11,7 @@ describe('redirects', () => {
       if (path === '/b?x=1') response.end('there');
       else response.writeHead(307, { location: '/b?x=1' }).end('moved');
     });
-    const answer = await open().send({ ...get(server.host, '/a'), authorization: 'Bearer secret' });
+    const answer = await openTransport().send({ ...get(server.host, '/a'), authorization: 'Bearer secret' });
     expect(Buffer.from(answer.body).toString()).toBe('there');
     expect(answer.url.pathname).toBe('/b');
     expect(server.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer secret', 'Bearer secret']);
@@ -172,14 +23,14 @@ describe('redirects', () => {
       if (path === '/end') response.end('back');
       else response.writeHead(302, { location: `http://user:pw@${other.host}/away` }).end();
     });
-    await open().send({ ...get(home.host, '/start'), authorization: 'Bearer secret' });
+    await openTransport().send({ ...get(home.host, '/start'), authorization: 'Bearer secret' });
     expect(other.seen.map(({ headers }) => headers.authorization)).toEqual([undefined]);
     expect(home.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer secret', undefined]);
   });
 
   test('end after five', async () => {
     const server = await serve((_, response, index) => response.writeHead(302, { location: `/${index}` }).end());
-    expect((await failureOf(open().send(get(server.host)))).message).toContain('redirected more than 5 times');
+    expect((await failureOf(openTransport().send(get(server.host)))).message).toContain('redirected more than 5 times');
     expect(server.seen).toHaveLength(6);
   });
 
@@ -189,7 +40,7 @@ describe('redirects', () => {
     ['no URL', 'http://[', 'UNEXPECTED_ANSWER'],
   ])('to %s are refused', async (_, location, code) => {
     const server = await serve((_, response) => response.writeHead(302, { location }).end());
-    expect(await failureOf(open().send(get(server.host)))).toMatchObject({ code });
+    expect(await failureOf(openTransport().send(get(server.host)))).toMatchObject({ code });
   });
 
   test.each([
@@ -203,7 +54,7 @@ describe('redirects', () => {
       path === '/end' ? response.end() : response.writeHead(status, { location: '/end' }).end(),
     );
     const payload = method === 'PUT' ? { payload: { content: Buffer.from('x'), sizeBytes: 1 } } : {};
-    await open().send({ ...get(server.host), method, ...payload });
+    await openTransport().send({ ...get(server.host), method, ...payload });
     expect(server.seen.map((request) => request.method)).toEqual(methods);
   });
 
@@ -211,7 +62,7 @@ describe('redirects', () => {
     const thief = await serve((_, response) => response.end());
     const server = await serve((_, response) => response.writeHead(307, { location: `http://${thief.host}/` }).end());
     const payload = { content: Buffer.from('refresh_token=x'), sizeBytes: 15 };
-    await failureOf(open().send({ ...get(server.host), method: 'POST', payload }));
+    await failureOf(openTransport().send({ ...get(server.host), method: 'POST', payload }));
     expect(thief.seen).toEqual([]);
   });
 });
@@ -222,26 +73,26 @@ describe('limits', () => {
     ['not announced', { 'transfer-encoding': 'chunked' }],
   ])('refuses an answer that is too large, %s', async (_, headers) => {
     const server = await serve((_, response) => response.writeHead(200, headers).end('x'.repeat(2000)));
-    const { send } = open();
+    const { send } = openTransport();
     expect(await failureOf(send({ ...get(server.host), limitBytes: 1999 }))).toMatchObject({ code: 'TOO_LARGE' });
     expect((await send({ ...get(server.host), limitBytes: 2000 })).body).toHaveLength(2000);
   });
 
   test('reads 64 KiB of an error, not more', async () => {
     const server = await serve((_, response) => response.writeHead(400).end('x'.repeat(10_000_000)));
-    expect((await open().send(get(server.host))).body).toHaveLength(64 * 1024);
+    expect((await openTransport().send(get(server.host))).body).toHaveLength(64 * 1024);
   });
 
   test('gives up on a silent registry', async () => {
     const server = await serve(() => undefined);
-    const error = await failureOf(open({ idleTimeoutMs: 30, attempts: 2 }).send(get(server.host)));
+    const error = await failureOf(openTransport({ idleTimeoutMs: 30, attempts: 2 }).send(get(server.host)));
     expect(error).toMatchObject({ code: 'TIMED_OUT' });
     expect(server.seen).toHaveLength(2);
   });
 
   test('gives up on a registry that falls silent inside its answer', async () => {
     const server = await serve((_, response) => response.writeHead(200, { 'content-length': '10' }).write('half'));
-    expect(await failureOf(open({ idleTimeoutMs: 30, attempts: 1 }).send(get(server.host)))).toMatchObject({
+    expect(await failureOf(openTransport({ idleTimeoutMs: 30, attempts: 1 }).send(get(server.host)))).toMatchObject({
       code: 'TIMED_OUT',
     });
   });
@@ -261,7 +112,7 @@ describe('payloads', () => {
   ])('%s than promised are an error, not a broken upload', async (_, promisedPieces) => {
     const server = await serve((_, response) => response.writeHead(201).end());
     const payload = { content: () => pieces(2), sizeBytes: promisedPieces * 64 * 1024 };
-    expect(await failureOf(open().send({ ...get(server.host), method: 'PUT', payload }))).toMatchObject({
+    expect(await failureOf(openTransport().send({ ...get(server.host), method: 'PUT', payload }))).toMatchObject({
       code: 'SIZE_INVALID',
     });
     expect(server.seen).toEqual([]);
@@ -273,7 +124,7 @@ describe('payloads', () => {
       yield Buffer.from('x');
       throw new Error('the disk is gone');
     };
-    const sending = open().send({ ...get(server.host), method: 'PUT', payload: { content, sizeBytes: 100 } });
+    const sending = openTransport().send({ ...get(server.host), method: 'PUT', payload: { content, sizeBytes: 100 } });
     await expect(sending).rejects.toThrow('the disk is gone');
   });
 
@@ -295,7 +146,7 @@ describe('payloads', () => {
           await new Promise((resolve) => setTimeout(resolve, 1));
         }
       })();
-    const { send, transport } = open();
+    const { send, transport } = openTransport();
     const answer = await send({ ...get(host), method: 'PUT', payload: { content, sizeBytes: 10_000 * 64 * 1024 } });
     expect(answer.status).toBe(413);
     expect(Buffer.from(answer.body).toString()).toBe('no');
@@ -306,7 +157,7 @@ describe('payloads', () => {
 
 test('keeps one connection open, and closes it when told', async () => {
   const server = await serve((_, response) => response.end('ok'));
-  const { send, transport } = open();
+  const { send, transport } = openTransport();
   for (let count = 0; count < 3; count += 1) await send(get(server.host));
   expect(server.sockets.size).toBe(1);
   const closed = new Promise((resolve) => [...server.sockets][0]?.once('close', resolve));
@@ -317,7 +168,7 @@ test('keeps one connection open, and closes it when told', async () => {
 
 test('takes content as it is, without decompression', async () => {
   const server = await serve((_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('not gzip'));
-  expect(Buffer.from((await open().send(get(server.host))).body).toString()).toBe('not gzip');
+  expect(Buffer.from((await openTransport().send(get(server.host))).body).toString()).toBe('not gzip');
   expect(server.seen[0]?.headers['accept-encoding']).toBeUndefined();
 });
 
@@ -328,8 +179,8 @@ test('tells of every request, without credentials and query', async () => {
     else response.writeHead(307, { location: '/end?signature=secret' }).end();
   });
   const records: RequestRecord[] = [];
-  await open({ onRequest: (record) => records.push(record) }).send(get(server.host, '/start?token=secret'));
-  await failureOf(open({ attempts: 1, onRequest: (record) => records.push(record) }).send(get('127.0.0.1:1')));
+  await openTransport({ onRequest: (record) => records.push(record) }).send(get(server.host, '/start?token=secret'));
+  await failureOf(openTransport({ attempts: 1, onRequest: (record) => records.push(record) }).send(get('127.0.0.1:1')));
   expect(records).toEqual([
     { method: 'GET', url: `http://${server.host}/start`, status: 500 },
     { method: 'GET', url: `http://${server.host}/start`, status: 307 },
@@ -342,7 +193,7 @@ describe('an interruption', () => {
   test('cuts a request that runs', async () => {
     const controller = new AbortController();
     const server = await serve(() => controller.abort());
-    expect(await failureOf(open({ signal: controller.signal }).send(get(server.host)))).toMatchObject({
+    expect(await failureOf(openTransport({ signal: controller.signal }).send(get(server.host)))).toMatchObject({
       code: 'ABORTED',
     });
     expect(server.seen).toHaveLength(1);
@@ -350,7 +201,7 @@ describe('an interruption', () => {
 
   test('makes none after it', async () => {
     const server = await serve((_, response) => response.end());
-    const error = await failureOf(open({ signal: AbortSignal.abort() }).send(get(server.host)));
+    const error = await failureOf(openTransport({ signal: AbortSignal.abort() }).send(get(server.host)));
     expect(error).toMatchObject({ code: 'ABORTED' });
     expect(server.seen).toEqual([]);
   });
@@ -377,7 +228,7 @@ describe('an interruption', () => {
       addEventListener: (...args: Parameters<typeof add>) => ((listeners += 1), add(...args)),
       removeEventListener: (...args: Parameters<typeof remove>) => ((listeners -= 1), remove(...args)),
     });
-    const { send } = open({ signal });
+    const { send } = openTransport({ signal });
     for (let count = 0; count < 3; count += 1) await send(get(server.host));
     await new Promise((resolve) => setImmediate(resolve));
     expect(listeners).toBe(0);

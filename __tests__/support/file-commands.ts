@@ -70,7 +70,7 @@ export function parseArtifacts(content: string, earlier: readonly ArtifactSubjec
     const subject = parseSubject(line);
     const same = subjects.find(({ name, kind }) => name === subject.name && kind === subject.kind);
     if (same === undefined) subjects.push(subject);
-    else if (false) {
+    else if (same.digest !== subject.digest) {
       throw new FileCommandError(`$GITHUB_ARTIFACTS names ${subject.name} twice: ${same.digest} and ${subject.digest}`);
     }
   }

@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 /** A request that came by. */
 export interface SeenRequest {
@@ -37,7 +36,8 @@ export async function startRegistryProxy(target: string): Promise<RegistryProxy>
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
   return {
     host: `127.0.0.1:${port}`,
     requests,

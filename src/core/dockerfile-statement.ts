@@ -123,7 +123,7 @@ function splitTrigger(args: string, escape: EscapeCharacter): Words {
 
 /** Words divided by white space outside quotes; quotes and escapes stay. */
 function splitQuoted(args: string, escape: EscapeCharacter): readonly string[] {
-  const characters = [...args];
+  const characters = Array.from(args);
   const words: string[] = [];
   let word = '';
   let quoteMark = '';

@@ -6,19 +6,14 @@ const DOT = 46;
  * stops at the first piece that does not match; so `[` is refused and `a*[` is not.
  */
 export function isRefusedByGoMatch(pattern: string): boolean {
-  let rest: readonly string[] = [...pattern];
+  let rest: readonly string[] = Array.from(pattern);
   let name = '.';
   while (rest.length > 0) {
     const piece = nextPiece(rest);
     rest = piece.rest;
     if (piece.star && piece.characters.length === 0) return false;
-    const left = match(piece.characters, name);
-    if (left === 'malformed') return true;
-    if (left !== undefined && (left === '' || rest.length > 0)) {
-      name = left;
-      continue;
-    }
-    if (!piece.star || name === '' || match(piece.characters, '') !== '') return false;
+    const matches = match(piece.characters, name);
+    if (matches !== true) return matches === undefined;
     name = '';
   }
   return false;
@@ -45,26 +40,27 @@ function nextPiece(pattern: readonly string[]): Piece {
   return { star: start > 0, characters: pattern.slice(start, end), rest: pattern.slice(end) };
 }
 
-/** What is left of `name`, which is `.` or empty, after the piece; `undefined` when it does not match. */
-function match(piece: readonly string[], name: string): string | undefined | 'malformed' {
+/** Whether the piece matches the start of `name`, which is `.` or empty; `undefined` when it is malformed. */
+function match(piece: readonly string[], name: string): boolean | undefined {
   let left = name;
-  let failed = false;
+  let matches = true;
   for (let index = 0; index < piece.length; ) {
-    failed ||= left === '';
+    matches &&= left !== '';
     if (piece[index] === '[') {
       const brackets = readBrackets(piece, index + 1);
-      if (brackets === undefined) return 'malformed';
-      failed ||= !brackets.matchesDot;
+      if (brackets === undefined) return undefined;
+      matches &&= brackets.matchesDot;
       index = brackets.end;
     } else {
+      const isAny = piece[index] === '?';
       if (piece[index] === '\\') index += 1;
-      if (piece[index] === undefined) return 'malformed';
-      failed ||= piece[index] !== '.' && (piece[index] !== '?' || piece[index - 1] === '\\');
+      if (piece[index] === undefined) return undefined;
+      matches &&= isAny || piece[index] === '.';
       index += 1;
     }
     left = '';
   }
-  return failed ? undefined : left;
+  return matches;
 }
 
 /** The class that begins at `start`, after its `[`; `undefined` when it is malformed. */

@@ -77,7 +77,7 @@ class Reader {
   #position = 0;
 
   constructor(source: string) {
-    this.#characters = [...source];
+    this.#characters = Array.from(source);
   }
 
   /** The alternatives, each a sequence. */

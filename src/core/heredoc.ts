@@ -56,5 +56,5 @@ export function chompTabs(content: string): string {
 }
 
 function countQuotes(text: string): number {
-  return [...text].filter((character) => character === "'" || character === '"').length;
+  return Array.from(text).filter((character) => character === "'" || character === '"').length;
 }

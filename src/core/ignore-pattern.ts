@@ -74,7 +74,7 @@ const ESCAPED = new Set('.+()$');
 
 /** How the pattern is compared, and the regular expression that stands for it. */
 function translate(pattern: string): { form: 'exact' | 'prefix' | 'suffix' | 'regexp'; regExp: string } {
-  const characters = [...pattern.replace(/^\ufeff/, '')];
+  const characters = Array.from(pattern.replace(/^\ufeff/, ''));
   let form: 'exact' | 'prefix' | 'suffix' | 'regexp' = 'exact';
   let regExp = '^';
   for (let index = 0; index < characters.length; index += 1) {

@@ -4,13 +4,16 @@ import { createHash } from 'node:crypto';
 const MAX_LENGTH = 128;
 const HASH_LENGTH = 8;
 
-/** The text with every run of characters that a tag cannot hold as one `-`; a piece of a tag, not yet a legal one. */
+/**
+ * The text with every run of characters that a tag cannot hold as one `-`; a piece of a tag, not yet a legal one. A `+`
+ * becomes `_`, as Helm has it: `1.2.3+b5` is a release, and must not look like the pre-release `1.2.3-b5`.
+ */
 export function toTagPiece(text: string): string {
-  return text.replace(/[^A-Za-z0-9._-]+/g, '-');
+  return text.replaceAll('+', '_').replace(/[^A-Za-z0-9._-]+/g, '-');
 }
 
 /**
- * A legal tag for any text: runs of other characters become `-`, a first `.` or `-` becomes `_`. What is too long is cut,
+ * A legal tag for any text: `+` becomes `_`, runs of other characters become `-`, a first `.` or `-` becomes `_`. What is too long is cut,
  * and what has no letter or digit left is marked; both end in 8 hexadecimal digits of the text's sha256, so that two
  * texts that differ only in what was lost stay two tags.
  */

@@ -15,7 +15,7 @@ const MAX_CELLS = 1 << 24;
  * wildcard matches a line feed. A problem for any other escape, and when pattern times value is beyond 16 million.
  */
 export function trimPrefix(pattern: string, value: string, longest: boolean): Parsed<string> {
-  const text = [...value];
+  const text = Array.from(value);
   const match = matcherOf(pattern, text, longest);
   if (!match.ok) return match;
   const end = match.value(0);
@@ -24,13 +24,13 @@ export function trimPrefix(pattern: string, value: string, longest: boolean): Pa
 
 /** `${value%pattern}`, and `%%` for the longest: as {@link trimPrefix}, from the end. */
 export function trimSuffix(pattern: string, value: string, longest: boolean): Parsed<string> {
-  const trimmed = trimPrefix(reversePattern(pattern), [...value].reverse().join(''), longest);
-  return trimmed.ok ? parsed([...trimmed.value].reverse().join('')) : trimmed;
+  const trimmed = trimPrefix(reversePattern(pattern), Array.from(value).reverse().join(''), longest);
+  return trimmed.ok ? parsed(Array.from(trimmed.value).reverse().join('')) : trimmed;
 }
 
 /** `${value/pattern/replacement}`: the first and longest match replaced. */
 export function replaceFirst(pattern: string, value: string, replacement: string): Parsed<string> {
-  const text = [...value];
+  const text = Array.from(value);
   const match = matcherOf(pattern, text, true);
   if (!match.ok) return match;
   for (let start = 0; start <= text.length; start += 1) {
@@ -47,7 +47,7 @@ export function replaceFirst(pattern: string, value: string, replacement: string
  * here, BuildKit reads the replacement as a template of Go's regexp: `$0` is the match, other names are empty, `$$` is `$`.
  */
 export function replaceAll(pattern: string, value: string, replacement: string): Parsed<string> {
-  const text = [...value];
+  const text = Array.from(value);
   const match = matcherOf(pattern, text, true);
   if (!match.ok) return match;
   let result = '';
@@ -120,7 +120,7 @@ function feasibility(tokens: readonly Token[], text: readonly string[]): Uint8Ar
 
 function parsePattern(pattern: string): Parsed<readonly Token[]> {
   const tokens: Token[] = [];
-  const characters = [...pattern.replace(/^\ufeff/, '')];
+  const characters = Array.from(pattern.replace(/^\ufeff/, ''));
   for (let index = 0; index < characters.length; index += 1) {
     let character = characters[index] ?? '';
     if (character === '*' || character === '?') {
@@ -143,7 +143,7 @@ function parsePattern(pattern: string): Parsed<readonly Token[]> {
 
 /** Back to front, with each escape left before the character that it escapes. */
 function reversePattern(pattern: string): string {
-  const characters = [...pattern];
+  const characters = Array.from(pattern);
   const units: string[] = [];
   for (let index = 0; index < characters.length; index += 1) {
     const character = characters[index] ?? '';

@@ -69,7 +69,7 @@ class Expander {
   #word = '';
 
   constructor(source: string, lookup: Lookup, splitting: Splitting) {
-    this.#characters = [...source.replace(/^\ufeff/, '')];
+    this.#characters = Array.from(source.replace(/^\ufeff/, ''));
     this.#lookup = lookup;
     this.#splitting = splitting;
     this.#keepEscapes = splitting.keepEscapes ?? false;

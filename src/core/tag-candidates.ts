@@ -57,7 +57,7 @@ export type TagPlanning =
 /**
  * Works out the tags of a run from rules with the names and the meaning of docker/metadata-action v6, or every problem of
  * the inputs. Ours differ on purpose: what is unknown is a problem, a tag is always legal, `latest=auto` goes with stable
- * versions only, build metadata stays (`1.2.3+b5` is the tag `1.2.3-b5`), `0` needs `major-zero=true`, a merge queue has
+ * versions only, build metadata stays (`1.2.3+b5` is the tag `1.2.3_b5`), `0` needs `major-zero=true`, a merge queue has
  * no branch. Without rules: the version set for a version, else the name of the tag or branch, or `pr-N`.
  */
 export function planTags(request: TagRequest): TagPlanning {

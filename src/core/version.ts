@@ -86,7 +86,7 @@ export function tagForm(before: string, after: string, tagPrefix: string): TagFo
 export function versionOfTag(tag: string, form: TagForm, scheme: Version['scheme']): Version | undefined {
   if (!tag.endsWith(form.suffix)) return undefined;
   for (const prefix of form.prefixes) {
-    const text = tag.slice(prefix.length, tag.length - form.suffix.length);
+    const text = tag.slice(prefix.length, tag.length - form.suffix.length).replace('_', '+');
     if (!tag.startsWith(prefix) || !/^[0-9]/.test(text)) continue;
     const version = scheme === 'semver' ? parseVersion(text, '') : parsePep440Version(text, '');
     if (version !== undefined) return version;

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
-import { toPrintable } from '../core/printable.ts';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { textAt, valueAt } from '../core/json.ts';
 import type { Location, Log, Undo } from '../host.ts';
 import { createMachine, type Machine } from './machine.ts';
 import { Masker } from './masker.ts';
@@ -11,6 +13,10 @@ const SUMMARY_LIMIT_BYTES = 1024 * 1024;
 const CUT_NOTE = '\n\n_The rest of this summary was cut: it was longer than GitHub shows._\n';
 const UNDO_STATE = 'undo';
 const POST_STATE = 'post';
+/** What `makeTemporaryDirectory` and @docker/actions-toolkit make. */
+const OUR_DIRECTORY = /^(?:build-once|docker-actions-toolkit)-[A-Za-z0-9-]+$/;
+const REMOVE_BUILDER = ['docker', 'buildx', 'rm', '--force'];
+const OUR_BUILDER = /^build-once-[0-9a-f]{16}$/;
 
 /** The host of a step on a GitHub runner. */
 export interface ActionsHost extends Machine {
@@ -37,7 +43,7 @@ export function createActionsHost({ env, cwd, signal }: ActionsSettings): Action
     setFileCommand('GITHUB_STATE', UNDO_STATE, JSON.stringify(pending));
   setFileCommand('GITHUB_STATE', POST_STATE, 'true');
   return {
-    ...createMachine({ env, cwd, signal, log: runnerLog(masker), remember }),
+    ...createMachine({ env, cwd, signal, log: runnerLog(masker), masker, remember }),
     setOutput: (name, value) => setFileCommand('GITHUB_OUTPUT', name, value),
     appendSummary: (markdown) => appendTo('GITHUB_STEP_SUMMARY', cutToLimit(masker.hide(markdown))),
   };
@@ -48,31 +54,44 @@ export function isPostStep(env: Readonly<Record<string, string | undefined>>): b
   return env[`STATE_${POST_STATE}`] === 'true';
 }
 
-/** What a main step that was killed left to undo; written by this program, read back in its post step. */
+/**
+ * What a main step that was killed left to undo. Whoever can print a line or set a variable in this job could have written
+ * it, so that only what this program makes is taken back: its temporary directories and its builders.
+ */
 export function pendingUndos(env: Readonly<Record<string, string | undefined>>): readonly Undo[] {
-  const text = env[`STATE_${UNDO_STATE}`];
-  if (text === undefined || text === '') return [];
-  const list: unknown = JSON.parse(text);
-  return Array.isArray(list) ? list.filter(isUndo) : [];
+  const list = jsonOf(env[`STATE_${UNDO_STATE}`] ?? '');
+  const temporary = new Set([tmpdir(), env['RUNNER_TEMP'] ?? ''].map((directory) => path.resolve(directory)));
+  return Array.isArray(list) ? list.flatMap((value) => undoOf(value, temporary)) : [];
 }
 
-function isUndo(value: unknown): value is Undo {
-  if (typeof value !== 'object' || value === null || !('kind' in value)) return false;
-  if (value.kind === 'remove') return 'path' in value && typeof value.path === 'string';
-  return value.kind === 'command' && 'argv' in value && Array.isArray(value.argv) && value.argv.every(isString);
+function undoOf(value: unknown, temporary: ReadonlySet<string>): Undo[] {
+  const at = textAt(value, 'path') ?? '';
+  if (textAt(value, 'kind') === 'remove') {
+    const isOurs = temporary.has(path.dirname(at)) && OUR_DIRECTORY.test(path.basename(at));
+    return isOurs ? [{ kind: 'remove', path: at }] : [];
+  }
+  const argv = valueAt(value, 'argv');
+  const builder = Array.isArray(argv) ? String(argv.at(-1)) : '';
+  const command = [...REMOVE_BUILDER, builder];
+  const isOurs = OUR_BUILDER.test(builder) && JSON.stringify(argv) === JSON.stringify(command);
+  return isOurs ? [{ kind: 'command', argv: command }] : [];
 }
 
-function isString(value: unknown): value is string {
-  return typeof value === 'string';
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function runnerLog(masker: Masker): Log {
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const command = (name: string, message: string, at?: Location): void =>
-    print(formatCommand(name, toPrintable(masker.hide(message)), at ?? {}));
+    print(formatCommand(name, masker.toPrintable(message), at === undefined ? {} : { ...at, file: masker.toPrintable(at.file) }));
   return {
     debug: (message) => command('debug', message),
-    info: (message) => print(toPlainLines(masker.hide(message))),
+    info: (message) => print(toPlainLines(masker.toPrintable(message))),
     notice: (message, at) => command('notice', message, at),
     warning: (message, at) => command('warning', message, at),
     error: (message, at) => command('error', message, at),

@@ -1,6 +1,12 @@
-import type { ChildProcess } from 'node:child_process';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { ChildProcess } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { accessSync, constants, statSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 import { getExecOutput } from '@actions/exec';
+import { quote, toLine } from '../core/printable.ts';
 import { CommandError } from '../errors.ts';
 import type { Command, CommandResult } from '../host.ts';
 
@@ -12,52 +18,144 @@ export interface ExecContext {
 
 /** Where `node:child_process` announces each new child; the only way to reach one that a library started. */
 const NEW_CHILD = 'child_process';
+/** Tells the children of one call from those of others that run at the same time. */
+const CALLS = new AsyncLocalStorage<{ child?: ChildProcess }>();
+/** How long a program that was asked to end may take. */
+const GRACE_MS = 5000;
+/** Linux takes no longer text (MAX_ARG_STRLEN), and no more of them together with an ordinary stack; macOS half of that. */
+const MAX_TEXT_BYTES = 1 << 17;
+const MAX_TOTAL_BYTES = process.platform === 'darwin' ? 1 << 20 : 2 << 20;
 
-/** Runs a program without a shell; see `Host.exec`. An abort of the signal ends the program with SIGTERM. */
+/**
+ * Runs a program without a shell; see `Host.exec`. The program is looked for on the PATH of the given environment. An
+ * abort of the signal ends it with SIGTERM, after 5 seconds with SIGKILL, and rejects with the signal's reason. A program
+ * that a signal ended has the status that a shell would give: 128 and the signal's number.
+ */
 export async function execCommand(command: Command, context: ExecContext): Promise<CommandResult> {
+  const { signal } = context;
   const [program, ...args] = command.argv;
-  const children = new Set<ChildProcess>();
-  const remember = (message: unknown): void => {
-    const child = childOf(message);
-    if (child !== undefined && child.spawnargs.slice(1).join('\0') === args.join('\0')) children.add(child);
-  };
-  const stop = (): void => {
-    for (const child of children) child.kill('SIGTERM');
-  };
-  context.signal.throwIfAborted();
-  subscribe(NEW_CHILD, remember);
-  context.signal.addEventListener('abort', stop);
+  const env = definedOnly({ ...context.env, ...command.env });
+  const [stdout, stderr] = [lineReader(command.onLine), lineReader(command.onLine)];
+  signal.throwIfAborted();
   try {
-    const onLine = command.onLine;
-    const result = await getExecOutput(`"${program}"`, args, {
+    checkSize(command.argv, env);
+    const tool = `"${findProgram(program, env).replaceAll('"', '\\"')}"`;
+    const options = {
       cwd: command.cwd ?? context.cwd,
-      env: definedOnly({ ...context.env, ...command.env }),
+      env,
       silent: true,
       ignoreReturnCode: true,
-      ...(command.stdin === undefined ? {} : { input: Buffer.from(command.stdin) }),
-      ...(onLine === undefined ? {} : { listeners: { stdline: onLine, errline: onLine } }),
-    });
-    return { status: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+      // An empty one closes the stream: a program that reads it would wait for ever.
+      input: Buffer.from(command.stdin ?? ''),
+      listeners: { stdout: stdout.read, stderr: stderr.read },
+    };
+    const { result, child } = await followChild(signal, () => getExecOutput(tool, args, options));
+    stdout.end();
+    stderr.end();
+    signal.throwIfAborted();
+    return { status: result.exitCode ?? signalStatus(child), stdout: result.stdout, stderr: result.stderr };
   } catch (cause) {
-    throw new CommandError('COMMAND_NOT_STARTED', `${program} could not be started: ${messageOf(cause)}`, {
+    signal.throwIfAborted();
+    throw new CommandError('COMMAND_NOT_STARTED', `${quote(program)} could not be started: ${messageOf(cause)}`, {
       command: program,
-      hint: `Install ${program}, or put it on the PATH.`,
+      hint: `Install ${toLine(program)}, or put it on the PATH.`,
       cause,
     });
-  } finally {
-    unsubscribe(NEW_CHILD, remember);
-    context.signal.removeEventListener('abort', stop);
   }
+}
+
+/** Runs work that starts one child, ends that child when the signal aborts, and answers both. */
+async function followChild<T>(
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<{ result: T; child: ChildProcess | undefined }> {
+  const call: { child?: ChildProcess } = {};
+  let lastWord: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    call.child?.kill('SIGTERM');
+    lastWord ??= setTimeout(() => call.child?.kill('SIGKILL'), GRACE_MS);
+  };
+  const remember = (message: unknown): void => {
+    const child = childOf(message);
+    if (child === undefined || CALLS.getStore() !== call) return;
+    call.child = child;
+    // It is announced before it starts; its streams are there a moment later.
+    queueMicrotask(() => {
+      // A program need not read all that it is sent.
+      child.stdin?.on('error', () => {});
+      if (signal.aborted) stop();
+    });
+  };
+  subscribe(NEW_CHILD, remember);
+  signal.addEventListener('abort', stop);
+  try {
+    const result = await CALLS.run(call, work);
+    return { result, child: call.child };
+  } finally {
+    clearTimeout(lastWord);
+    unsubscribe(NEW_CHILD, remember);
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Cuts what a stream brings into lines; the last one may lack its line feed. */
+function lineReader(onLine: Command['onLine']): { read: (data: Buffer) => void; end: () => void } {
+  const decoder = new StringDecoder('utf8');
+  let pieces: string[] = [];
+  return {
+    read(data) {
+      const [first = '', ...rest] = decoder.write(data).split('\n');
+      pieces.push(first);
+      for (const piece of rest) {
+        onLine?.(pieces.join('').replace(/\r$/, ''));
+        pieces = [piece];
+      }
+    },
+    end() {
+      const last = pieces.join('') + decoder.end();
+      if (last !== '') onLine?.(last);
+    },
+  };
+}
+
+/** On Windows the extension decides as well, so that the library looks for itself. */
+function findProgram(program: string, env: Readonly<Record<string, string>>): string {
+  if (process.platform === 'win32' || program.includes('/')) return program;
+  const directories = (env['PATH'] ?? '').split(path.delimiter).filter((directory) => directory !== '');
+  const found = directories.map((directory) => path.resolve(directory, program)).find(isProgram);
+  if (found === undefined) throw new Error('there is no such program on the PATH');
+  return found;
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** What the system would refuse makes `@actions/exec` 3.0 throw where nobody can catch it. */
+function checkSize(argv: readonly string[], env: Readonly<Record<string, string>>): void {
+  const texts = [...argv, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
+  if (texts.some((text) => text.includes('\0'))) throw new Error('an argument or variable holds a NUL character');
+  const sizes = texts.map((text) => Buffer.byteLength(text) + 1);
+  if (process.platform === 'win32') return;
+  const total = sizes.reduce((sum, sizeBytes) => sum + sizeBytes, 0);
+  if (total > MAX_TOTAL_BYTES || sizes.some((sizeBytes) => sizeBytes > MAX_TEXT_BYTES)) {
+    throw new Error('its arguments and variables are longer than the system allows');
+  }
+}
+
+function signalStatus(child: ChildProcess | undefined): number {
+  const name = child?.signalCode ?? undefined;
+  return 128 + (name === undefined ? 0 : os.constants.signals[name]);
 }
 
 function childOf(message: unknown): ChildProcess | undefined {
   if (typeof message !== 'object' || message === null || !('process' in message)) return undefined;
-  const child = message.process;
-  return isChildProcess(child) ? child : undefined;
-}
-
-function isChildProcess(value: unknown): value is ChildProcess {
-  return typeof value === 'object' && value !== null && 'spawnargs' in value && 'kill' in value;
+  return message.process instanceof ChildProcess ? message.process : undefined;
 }
 
 function definedOnly(env: Readonly<Record<string, string | undefined>>): Record<string, string> {

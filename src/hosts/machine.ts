@@ -1,26 +1,32 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { architectureOfNode } from '../core/platform.ts';
 import type { Host, Log, Undo } from '../host.ts';
 import { Cleanups, removePath } from './cleanups.ts';
 import { createFiles } from './files.ts';
+import type { Masker } from './masker.ts';
 
 export interface MachineSettings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** What `log.mask` fills. */
+  readonly masker: Masker;
   /** Told of everything that is still to undo, each time that changes. */
   readonly remember?: (pending: readonly Undo[]) => void;
 }
 
 /** A host on this machine; `finish` undoes what the run left, and is to be called whatever the run's end. */
 export interface Machine extends Host {
+  /** The text without the secrets that were masked: for what is shown but not logged. Before it is cut or escaped. */
+  hide(text: string): string;
   finish(): Promise<void>;
 }
 
 /** The parts that every host shares: files, processes, time, cleaning up. */
 export function createMachine(settings: MachineSettings): Machine {
-  const { env, cwd, log, signal } = settings;
+  const { env, cwd, log, signal, masker } = settings;
   const exec: Host['exec'] = async (command) => {
     const { execCommand } = await import(/* webpackIgnore: true */ './exec.ts');
     return execCommand(command, { env, cwd, signal });
@@ -42,17 +48,18 @@ export function createMachine(settings: MachineSettings): Machine {
     signal,
     now: () => new Date(),
     randomId: () => randomBytes(16).toString('hex'),
-    sleep: (durationMs) =>
-      new Promise((resolve, reject) => {
-        const timer = setTimeout(resolve, durationMs);
-        signal.addEventListener('abort', () => {
-          clearTimeout(timer);
-          reject(signal.reason);
-        });
-      }),
+    async sleep(durationMs) {
+      try {
+        await wait(durationMs, undefined, { signal });
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error;
+      }
+    },
     exec,
     cleanup: (undo) => cleanups.add(undo),
     finish: () => cleanups.runAll(),
+    hide: (text) => masker.hide(text),
   };
 }
 

@@ -1,4 +1,3 @@
-import { toPrintable } from '../core/printable.ts';
 import type { Log } from '../host.ts';
 import { createMachine, type Machine } from './machine.ts';
 import { Masker } from './masker.ts';
@@ -15,17 +14,18 @@ export interface TerminalSettings {
 export function createTerminalHost(settings: TerminalSettings = {}): Machine {
   const env = settings.env ?? process.env;
   const write = settings.write ?? ((line: string) => void process.stderr.write(`${line}\n`));
+  const masker = new Masker();
   return createMachine({
     env,
     cwd: settings.cwd ?? process.cwd(),
     signal: settings.signal ?? new AbortController().signal,
-    log: terminalLog(write, env['BUILD_ONCE_DEBUG'] === 'true'),
+    masker,
+    log: terminalLog(write, masker, env['BUILD_ONCE_DEBUG'] === 'true'),
   });
 }
 
-function terminalLog(write: (line: string) => void, debug: boolean): Log {
-  const masker = new Masker();
-  const say = (prefix: string, message: string): void => write(prefix + toPrintable(masker.hide(message)));
+function terminalLog(write: (line: string) => void, masker: Masker, debug: boolean): Log {
+  const say = (prefix: string, message: string): void => write(prefix + masker.toPrintable(message));
   return {
     debug: (message) => (debug ? say('debug: ', message) : undefined),
     info: (message) => say('', message),

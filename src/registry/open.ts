@@ -51,7 +51,7 @@ export function openRegistries(settings: RegistriesSettings): Registries {
 }
 
 /** Where a registry answers: Docker Hub under another name, this machine over plain http, all others over https. */
-function originOf(registry: string): URL {
+export function originOf(registry: string): URL {
   if (registry === 'docker.io') return new URL(`https://${DOCKER_HUB_HOST}`);
   return new URL(`${isLoopback(registry) ? 'http' : 'https'}://${registry}`);
 }

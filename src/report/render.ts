@@ -3,6 +3,9 @@ import { formatDuration } from '../core/timestamp.ts';
 import type { Report } from './report.ts';
 
 const MAX_ROWS = 200;
+const MAX_LINE_LENGTH = 1000;
+/** Of a failure's message, so that what follows it is never cut off. */
+const MAX_MESSAGE_LENGTH = 20_000;
 
 const HEADLINES: Readonly<Record<Report['status'], string>> = {
   reused: 'Reused: nothing that the build reads has changed',
@@ -17,7 +20,7 @@ export function renderMarkdown(report: Report): string {
   if (report.image !== undefined) rows.push(['Image', code(report.image)]);
   if (report.reason !== '') rows.push(['Why', plain(report.reason)]);
   if (report.hash !== undefined) rows.push(['Content', code(report.hash)]);
-  if (report.inputs.length > 0) rows.push(['Hashed', report.inputs.slice(0, MAX_ROWS).map(plain).join('<br>')]);
+  if (report.inputs.length > 0) rows.push(['Hashed', [...shown(report.inputs).map(plain), ...rest(report.inputs)].join('<br>')]);
   rows.push(['Took', plain(timeLine(report))]);
   const parts = [`### ${HEADLINES[report.status]}`, failureBlock(report), table(['', ''], rows)];
   if (report.platforms.length > 0) {
@@ -29,24 +32,25 @@ export function renderMarkdown(report: Report): string {
     parts.push(table(['Platform', 'Digest', 'Size'], listed));
   }
   if (report.tags.length > 0) {
-    const listed = report.tags.slice(0, MAX_ROWS).map(({ reference, outcome }) => [code(reference), plain(outcome)]);
-    parts.push(table(['Tag', 'What happened'], listed));
+    const listed = shown(report.tags).map(({ reference, outcome }) => [code(reference), plain(outcome)]);
+    parts.push(table(['Tag', 'What happened'], [...listed, ...rest(report.tags).map((more) => [more, ''])]));
   }
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-/** The same for a terminal: plain lines. */
+/** The same for a terminal: plain lines, one for each fact. */
 export function renderText(report: Report): string {
   const lines = [HEADLINES[report.status]];
-  if (report.image !== undefined) lines.push(`  image     ${report.image}`);
-  if (report.reason !== '') lines.push(`  why       ${report.reason}`);
-  if (report.hash !== undefined) lines.push(`  content   ${report.hash}`);
-  for (const { platform, digest, sizeBytes } of report.platforms) {
-    lines.push(`  platform  ${platform}  ${digest}  ${formatSize(sizeBytes)}`.trimEnd());
-  }
-  for (const { reference, outcome } of report.tags) lines.push(`  tag       ${reference}  ${outcome}`);
-  lines.push(`  took      ${timeLine(report)}`);
-  return toPrintable(lines.join('\n'));
+  const add = (name: string, ...texts: readonly string[]): void => {
+    lines.push(`  ${name.padEnd(10)}${texts.map((text) => toLine(text, MAX_LINE_LENGTH)).join('  ')}`);
+  };
+  if (report.image !== undefined) add('image', report.image);
+  if (report.reason !== '') add('why', report.reason);
+  if (report.hash !== undefined) add('content', report.hash);
+  for (const { platform, digest, sizeBytes } of report.platforms) add('platform', platform, digest, formatSize(sizeBytes));
+  for (const { reference, outcome } of report.tags) add('tag', reference, outcome);
+  add('took', timeLine(report));
+  return lines.join('\n');
 }
 
 /** `1.2 MB`; a dash where the size is not known. Decimal units, as registries' pages show them. */
@@ -55,7 +59,8 @@ export function formatSize(sizeBytes: number | undefined): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let size = sizeBytes;
   let unit = 0;
-  for (; size >= 1000 && unit < units.length - 1; unit++) size /= 1000;
+  // 999,950 bytes are 1.0 MB, not 1000.0 kB.
+  for (; size >= (unit === 0 ? 1000 : 999.95) && unit < units.length - 1; unit++) size /= 1000;
   return `${unit === 0 ? size : size.toFixed(1)} ${units[unit] ?? ''}`;
 }
 
@@ -77,11 +82,11 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 function code(text: string): string {
-  return `<code>${escape(toLine(text, 500))}</code>`;
+  return `<code>${escape(toLine(text, MAX_LINE_LENGTH))}</code>`;
 }
 
 function plain(text: string): string {
-  return escape(toLine(text, 1000));
+  return escape(toLine(text, MAX_LINE_LENGTH));
 }
 
 /** Everything that Markdown or HTML could take for markup, as character references. */

@@ -75,7 +75,7 @@ export function reportOf(run: Run, durationMs: number, error?: unknown): Report 
 export function failureOf(error: unknown): Failure {
   const messages: string[] = [];
   for (let cause: unknown = error; cause !== undefined && messages.length < 5; ) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = cause instanceof Error ? cause.message : JSON.stringify(cause);
     if (!messages.some((earlier) => earlier.includes(message))) messages.push(message);
     cause = cause instanceof Error ? cause.cause : undefined;
   }

@@ -4,7 +4,7 @@ import { findUnfit, type MissReason, type Unfit, type Wanted } from '../core/reu
 import { isRegistryError } from '../errors.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import { refuseOtherRelease } from '../release.ts';
-import { openImage, type Run, resultOf, type Stage } from '../stage.ts';
+import { candidatesFor, openImage, type Run, resultOf, type Stage } from '../stage.ts';
 
 /** Whether the registry has an image to reuse, and if not, why. */
 export interface LookupResult {
@@ -20,9 +20,8 @@ export interface LookupResult {
 }
 
 interface LookupPlan {
-  readonly images: readonly RepositoryName[];
   readonly hashTag: string;
-  readonly immutableTags: readonly string[];
+  readonly images: readonly { readonly name: RepositoryName; readonly immutableTags: readonly string[] }[];
   readonly wanted: Wanted;
   readonly force: boolean;
   readonly push: boolean;
@@ -42,11 +41,9 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
   plan(run) {
     const { git, push } = run.event;
     const hash = resultOf(run, 'hash');
-    const candidates = push ? run.tags.candidates : [];
     return {
-      images: run.options.images,
       hashTag: hash.tag,
-      immutableTags: candidates.filter(({ kind }) => kind === 'immutable').map(({ tag }) => tag),
+      images: run.options.images.map((name) => ({ name, immutableTags: push ? immutableTags(run, name) : [] })),
       wanted: {
         hash: hash.hash,
         platforms: run.platforms,
@@ -59,9 +56,11 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
     };
   },
   async apply(plan, run) {
-    const at = (tag: string): Promise<Seen[]> => Promise.all(plan.images.map((name) => look(name, tag, plan, run)));
-    const [behindHash = [], ...behindImmutable] = await Promise.all([plan.hashTag, ...plan.immutableTags].map(at));
-    const released = behindImmutable.flat();
+    const at = (name: RepositoryName, tag: string): Promise<Seen> => look(name, tag, plan, run);
+    const [behindHash, released] = await Promise.all([
+      Promise.all(plan.images.map(({ name }) => at(name, plan.hashTag))),
+      Promise.all(plan.images.flatMap((image) => image.immutableTags.map((tag) => at(image.name, tag)))),
+    ]);
     for (const { image, tag } of released) if (image !== undefined) refuseOtherRelease(image, tag, plan);
     const result = decide(
       behindHash,
@@ -74,6 +73,11 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
     return { ...result, existing: digestsOf(released), hashTags: digestsOf(behindHash) };
   },
 };
+
+/** The tags of this image that must never move. */
+function immutableTags(run: Run, name: RepositoryName): readonly string[] {
+  return candidatesFor(run, name).flatMap(({ kind, tag }) => (kind === 'immutable' ? [tag] : []));
+}
 
 async function look(name: RepositoryName, tag: string, plan: LookupPlan, run: Run): Promise<Seen> {
   const reference = formatReference({ repository: name, tag, digest: undefined });

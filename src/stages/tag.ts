@@ -9,7 +9,7 @@ import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
 import { type Release, refuseOtherRelease } from '../release.ts';
-import { openImage, type Run, resultOf, type Stage } from '../stage.ts';
+import { candidatesFor, openImage, type Run, resultOf, type Stage } from '../stage.ts';
 import { loadGitHub } from '../tools/load.ts';
 
 /** What became of one tag. */
@@ -32,7 +32,6 @@ interface TagTask {
   readonly image: FoundImage;
   readonly built: boolean;
   readonly hashTag: string;
-  readonly immutableTags: readonly string[];
   readonly release: Release;
   /** Full references whose digest the lookup has seen, and nothing has changed since. */
   readonly known: ReadonlyMap<string, Digest>;
@@ -65,7 +64,6 @@ export const tagStage: Stage<'tag', TagTask> = {
       image,
       built: build !== undefined,
       hashTag,
-      immutableTags: run.tags.candidates.filter(({ kind }) => kind === 'immutable').map(({ tag }) => tag),
       release: { wanted, revision: run.event.git.sha },
       known: build === undefined ? new Map([...lookup.hashTags, ...lookup.existing]) : new Map(),
       outdated: new Set(lookup.hashTags.values()),
@@ -97,8 +95,8 @@ async function adopt(task: TagTask, run: Run, ours: FoundImage): Promise<FoundIm
   const [name] = run.options.images;
   if (name === undefined) return ours;
   const repository = openImage(run, name);
-  for (const tag of task.immutableTags) {
-    const found = await fetchImage(repository, { tag });
+  for (const { kind, tag } of candidatesFor(run, name)) {
+    const found = kind === 'immutable' ? await fetchImage(repository, { tag }) : undefined;
     if (found === undefined) continue;
     const image = { ...found, repository: name };
     refuseOtherRelease(image, tag, task.release);
@@ -126,11 +124,8 @@ type Candidate = Pick<TagCandidate, 'tag' | 'kind' | 'line'>;
 async function tagRepository(name: RepositoryName, setting: Setting, run: Run): Promise<TagOutcome[]> {
   const repository = openImage(run, name);
   const tagger = new Tagger(repository, setting, run);
-  const wanted = run.tags.candidates.filter(
-    (one) => one.repository === undefined || sameRepository(one.repository, name),
-  );
   const outcomes = [await tagger.set({ tag: setting.hashTag, kind: 'other-moving' })];
-  for (const candidate of wanted) outcomes.push(await tagger.set(candidate));
+  for (const candidate of candidatesFor(run, name)) outcomes.push(await tagger.set(candidate));
   return outcomes;
 }
 

@@ -1,10 +1,15 @@
 import { applyTagPolicy } from '../core/policy.ts';
+import { quote } from '../core/printable.ts';
+import { formatRepositoryName, type RepositoryName, sameRepository } from '../core/reference.ts';
 import { planTags, type TagCandidate, type TagPlan } from '../core/tag-candidates.ts';
 import type { GitEvent } from '../core/tag-rules.ts';
 import type { Problem } from '../errors.ts';
 import type { Options } from '../options.ts';
 
-type TagOptions = Pick<Options, 'tags' | 'flavor' | 'version' | 'tagPrefix' | 'immutableTags' | 'forbidTags'>;
+type TagOptions = Pick<
+  Options,
+  'images' | 'tags' | 'flavor' | 'version' | 'tagPrefix' | 'immutableTags' | 'forbidTags'
+>;
 
 /** The tags of a run, or every problem of the inputs that decide them. */
 export type PreparedTags =
@@ -25,9 +30,19 @@ export function prepareTags(options: TagOptions, event: GitEvent): PreparedTags 
   if (!planned.ok) return planned;
   const { candidates, version, notices } = planned.value;
   const policy = applyTagPolicy(candidates, options.forbidTags);
-  if (policy.problems.length > 0) return { ok: false, problems: policy.problems };
+  const problems = [...policy.problems, ...findStrangers(candidates, options.images)];
+  if (problems.length > 0) return { ok: false, problems };
   const ordered = [...policy.allowed].sort(
     (a, b) => Number(a.latest) - Number(b.latest) || ORDER[a.kind] - ORDER[b.kind],
   );
   return { ok: true, plan: { candidates: ordered, version, notices: [...notices, ...policy.notices] } };
+}
+
+/** Full references to repositories that nothing is pushed to: such a tag would silently never be. */
+function findStrangers(candidates: readonly TagCandidate[], images: readonly RepositoryName[]): readonly Problem[] {
+  return candidates.flatMap(({ repository, tag }) => {
+    if (repository === undefined || images.some((image) => sameRepository(image, repository))) return [];
+    const name = formatRepositoryName(repository);
+    return [{ input: 'tags', message: `${quote(`${name}:${tag}`)} is for ${quote(name)}, which images does not name` }];
+  });
 }
