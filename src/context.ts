@@ -9,7 +9,6 @@ import {
   walkContext,
 } from './core/dockerignore.ts';
 import type { Entry } from './core/input-manifest.ts';
-import type { Parsed } from './core/parsed.ts';
 import { quote } from './core/printable.ts';
 import { BuildOnceError, UsageError } from './errors.ts';
 import type { Files } from './host.ts';
@@ -17,6 +16,8 @@ import type { Files } from './host.ts';
 /** The name of a Dockerfile, and the spelling that BuildKit falls back to. */
 const DOCKERFILE_NAMES = ['Dockerfile', 'dockerfile'];
 const IGNORE_FILE = '.dockerignore';
+/** As Linux follows them. */
+const MAX_LINKS = 40;
 
 /** The Dockerfile to read: as given, else the one in the context; `undefined` when there is none. */
 export function findDockerfile(files: Files, context: string, given: string | undefined): string | undefined {
@@ -39,7 +40,7 @@ export function findIgnoreFile(files: Files, context: string, dockerfile?: strin
 /** Reads and compiles an ignore file; without one nothing is ignored. UsageError naming the file for a bad pattern. */
 export function readIgnoreFile(files: Files, file: string | undefined): IgnoreMatcher {
   if (file === undefined) return NOTHING_IGNORED;
-  const patterns = parseIgnoreFile(files.readText(file) ?? '');
+  const patterns = parseIgnoreFile(guard(file, () => files.readText(file)) ?? '');
   const matcher = patterns.ok ? compileIgnorePatterns(patterns.value) : patterns;
   if (matcher.ok) return matcher.value;
   throw new UsageError([
@@ -57,36 +58,41 @@ export interface ContextRead {
 
 /**
  * Every entry that the builder gets, with what of it counts: `sha256` and `x` or `-` of a file, `@target` of a link, `/` of
- * a directory that stays empty. BuildOnceError UNREADABLE_FILE for what cannot be read.
+ * a directory that stays empty, `?` of a device, pipe or socket. BuildOnceError UNREADABLE_FILE for what cannot be read.
  */
 export function readContext(files: Files, { directory, matcher, uncounted }: ContextRead): readonly Entry[] {
   const kept = walk(files, directory, matcher);
   const counted = uncounted === undefined ? kept : keepCounted(kept, uncounted);
   const parents = new Set(counted.map((entry) => path.posix.dirname(entry.path)));
-  return counted.flatMap((entry): Entry[] => {
-    const leaf = leafOf(files, path.join(directory, entry.path), entry.kind);
-    return leaf === undefined || (entry.kind === 'directory' && parents.has(entry.path)) ? [] : [[entry.path, leaf]];
-  });
+  return counted
+    .filter(({ path: at, kind }) => kind !== 'directory' || !parents.has(at))
+    .map(({ path: at, kind }) => [at, leafOf(files, path.join(directory, at), kind)]);
 }
 
-/** `hash-files`: the entries of these files and directories, by the path that was given. */
+/** `hash-files`: the entries of these files and directories, by the path that was given; a link and what it points at. */
 export function readExtraFiles(files: Files, given: readonly string[]): readonly Entry[] {
-  return given.flatMap((file): Entry[] => {
-    const kind = files.kindOf(file);
-    if (kind === 'directory') {
-      const inside = readContext(files, { directory: file, matcher: NOTHING_IGNORED });
-      return [[file, '/'], ...inside.map(([name, leaf]): Entry => [`${file}/${name}`, leaf])];
-    }
-    const leaf = kind === undefined ? undefined : leafOf(files, file, kind);
-    return leaf === undefined ? [] : [[file, leaf]];
-  });
+  return given.flatMap((file) => readExtra(files, file, file, MAX_LINKS));
+}
+
+function readExtra(files: Files, name: string, file: string, linksLeft: number): readonly Entry[] {
+  const kind = guard(file, () => files.kindOf(file));
+  if (kind === undefined) return [];
+  const own: Entry = [name, leafOf(files, file, kind)];
+  if (kind === 'symlink' && linksLeft > 0) {
+    const target = files.readLink(file);
+    const next = path.isAbsolute(target) ? target : path.join(path.dirname(file), target);
+    return [own, ...readExtra(files, name, next, linksLeft - 1)];
+  }
+  const inside = kind === 'directory' ? readContext(files, { directory: file, matcher: NOTHING_IGNORED }) : [];
+  return [own, ...inside.map(([at, leaf]): Entry => [`${name}/${at}`, leaf])];
 }
 
 function walk(files: Files, directory: string, matcher: IgnoreMatcher): readonly ContextEntry[] {
   const entries = guard(directory, () =>
     walkContext({ matcher, list: (inside) => files.list(path.join(directory, inside)) }),
   );
-  return orThrow(entries, IGNORE_FILE);
+  if (entries.ok) return entries.value;
+  throw new UsageError([{ input: IGNORE_FILE, message: `${entries.problem}; the build would fail on it` }]);
 }
 
 /** Matches `hash-ignore` against what is left, directories before what is in them, as an ignore file would. */
@@ -99,10 +105,12 @@ function keepCounted(entries: readonly ContextEntry[], uncounted: IgnoreMatcher)
   }
   const list = (inside: string): readonly ListedEntry[] =>
     (children.get(inside) ?? []).map(({ path: at, kind }) => ({ name: path.posix.basename(at), kind }));
-  return orThrow(walkContext({ matcher: uncounted, list }), 'hash-ignore');
+  const counted = walkContext({ matcher: uncounted, list });
+  if (counted.ok) return counted.value;
+  throw new UsageError([{ input: 'hash-ignore', message: counted.problem }]);
 }
 
-function leafOf(files: Files, file: string, kind: ContextEntry['kind']): string | undefined {
+function leafOf(files: Files, file: string, kind: ContextEntry['kind']): string {
   return guard(file, () => {
     if (kind === 'directory') return '/';
     if (kind === 'symlink') return `@${files.readLink(file)}`;
@@ -117,9 +125,11 @@ function guard<T>(file: string, read: () => T): T {
     return read();
   } catch (cause) {
     const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    // A walk is guarded as a whole; the system says where it failed.
+    const where = cause instanceof Error && 'path' in cause ? String(cause.path) : file;
     throw new BuildOnceError(
       'UNREADABLE_FILE',
-      `${quote(file)} counts towards the content and cannot be read: ${why}`,
+      `${quote(where)} counts towards the content and cannot be read: ${why}`,
       1,
       {
         hint: 'Make it readable, or leave it out with .dockerignore.',
@@ -127,9 +137,4 @@ function guard<T>(file: string, read: () => T): T {
       },
     );
   }
-}
-
-function orThrow<T>(result: Parsed<T>, input: string): T {
-  if (result.ok) return result.value;
-  throw new UsageError([{ input, message: `${result.problem}; the build would fail on it` }]);
 }

@@ -33,8 +33,10 @@ function actionYml(): string {
   const inputs = OPTION_NAMES.map((name) => {
     const { about, default: standIn } = OPTION_TABLE[name];
     const actionDefault = 'actionDefault' in OPTION_TABLE[name] ? OPTION_TABLE[name].actionDefault : undefined;
+    // Empty where the environment may stand in: a default would look like an input that was given.
+    const own = 'variable' in OPTION_TABLE[name] ? '' : standIn;
     const required = name === 'images' ? '\n    required: true' : '';
-    return `  ${name}:\n    description: ${yaml(about)}${required}\n    default: ${yaml(actionDefault ?? standIn)}`;
+    return `  ${name}:\n    description: ${yaml(about)}${required}\n    default: ${yaml(actionDefault ?? own)}`;
   });
   const outputs = Object.entries(OUTPUT_TABLE).map(([name, about]) => `  ${name}:\n    description: ${yaml(about)}`);
   return `# Made from src/options.ts and src/report/outputs.ts by npm run docs.

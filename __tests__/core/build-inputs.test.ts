@@ -81,6 +81,11 @@ describe('imagesOf', () => {
     expect(images(text, { namedContexts })).toEqual(['x 5']);
   });
 
+  it('takes no named context for scratch and the build context', () => {
+    const text = 'FROM scratch\nCOPY --from=context a b';
+    expect(images(text, { namedContexts: ['scratch', 'context'] })).toEqual(['context 2']);
+  });
+
   it('counts the triggers that run in this build, and those only', () => {
     const text = 'FROM scratch AS base\nONBUILD COPY --from=a b c\nONBUILD RUN --mount=from=d true\nFROM base';
     expect(images(text)).toEqual(['a 2', 'd 3']);

@@ -293,6 +293,15 @@ describe('problems', () => {
     expect(parseDockerfile(`FROM a\nHEALTHCHECK --interval=${interval} CMD x`)).toMatchObject({ ok: true });
   });
 
+  it.each([
+    ['a chain of ONBUILDs', `ONBUILD ${'ONBUILD '.repeat(8000)}RUN x`],
+    ['an interval of digits', `HEALTHCHECK --interval=${'1'.repeat(60_000)} CMD x`],
+    ['a keyword of 64 KiB', 'X'.repeat(65_000)],
+    ['heredocs without end', `RUN ${'<<E '.repeat(16_000)}`],
+  ])('answers on %s', (_, line) => {
+    expect(parseDockerfile(`FROM a\n${line}\n`)).toMatchObject({ line: 2 });
+  });
+
   it('answers for any text, in one printable line', () => {
     const piece = fc.constantFrom(
       'FROM a',

@@ -85,6 +85,13 @@ describe('compileIgnorePatterns', () => {
     expect(compile(line)).toMatchObject({ ok: false });
   });
 
+  it('checks the syntax of a piece between stars only when "." matches what is before it', () => {
+    expect(compile('[.]*[')).toMatchObject({ ok: false });
+    expect(compile('[a]*[')).toMatchObject({ ok: true });
+    expect(compile('?*[')).toMatchObject({ ok: false });
+    expect(compile('\\?*[')).toMatchObject({ ok: true });
+  });
+
   it('takes broken syntax that BuildKit does not get to, and fails when a path is compared', () => {
     const matcher = compile('a*[');
     expect(matcher).toMatchObject({ ok: true });

@@ -48,6 +48,7 @@ describe('expandWord', () => {
     ['${V/p/r} is the longest', '${FILE/.*/!}', 'dir/app!'],
     ['${V//p/r} is all', '${X//X/-}', 'a-b--c'],
     ['${V//p/r} with nothing to match', '${V///-}', '-v-a-l-u-e-'],
+    ['${V//p/r} with all of it at once', '${V//*/x}', 'x'],
     ['${V//p/r} with a template', "${X//X/'<$0>'}", 'a<X>b<X><X>c'],
     ['${V/p/r} without a template', "${X/X/'$0'}", 'a$0bXXc'],
     ['an escaped slash in a pattern', '${FILE/\\//-}', 'dir-app.tar.gz'],

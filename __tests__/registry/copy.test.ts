@@ -81,6 +81,17 @@ describe('between a layout, and repositories of a registry', () => {
     expect(await holds(repository('acme/other'), image.root)).toBe(true);
   });
 
+  it('says through the registry what the source lacks', async () => {
+    const image = sampleImage();
+    const source = openLayout(directory);
+    await pushImage(source, image);
+    const [, lost] = image.blobs;
+    if (lost === undefined) throw new Error('the sample has two blobs');
+    await rm(path.join(directory, 'blobs', ...lost.descriptor.digest.split(':')));
+    const copy = copyImage(source, repository('acme/app'), image.manifest.descriptor);
+    await expect(copy).rejects.toMatchObject({ code: 'BLOB_UNKNOWN', message: expect.stringContaining(directory) });
+  });
+
   it('moves nothing when it is repeated', async () => {
     const image = nestedImage();
     const source = openLayout(directory);
@@ -226,6 +237,21 @@ describe('on the way', () => {
     expect(state.most).toBe(4);
     expect(state.running).toBe(0);
     expect(state.started).toBeLessThan(13);
+  });
+
+  it('reads each manifest once, however often it is named', async () => {
+    const { images, inner, root, pieces } = nestedImage();
+    const fetched: Digest[] = [];
+    const from = new (class extends MemoryRepository {
+      override fetch(target: Descriptor): Promise<Content | undefined> {
+        if (isManifestMediaType(target.mediaType)) fetched.push(target.digest);
+        return super.fetch(target);
+      }
+    })('from');
+    await pushAll(from, pieces);
+    await copyImage(from, new MemoryRepository('to'), root.descriptor);
+    const all = [root, inner, ...images.map(({ manifest }) => manifest)];
+    expect(fetched).toEqual(all.map(({ descriptor }) => descriptor.digest));
   });
 
   it('hands a layer on piece by piece', async () => {

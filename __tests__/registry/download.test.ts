@@ -35,6 +35,16 @@ describe('reading a blob', () => {
     expect(server.seen).toHaveLength(2);
   });
 
+  test('fails when the registry goes on at another place', async () => {
+    const server = await serve((_, response, index) => {
+      const headers = index === 0 ? {} : { 'content-range': 'bytes 0-299999/300000' };
+      response.writeHead(index === 0 ? 200 : 206, { 'content-length': blob.bytes.length, ...headers });
+      if (index === 0) response.write(blob.bytes.subarray(0, 1000), () => response.destroy());
+      else response.end(blob.bytes);
+    });
+    await expect(read(openRepository(server.host))).rejects.toMatchObject({ code: 'CONNECTION_FAILED' });
+  });
+
   test('fails when the connection is cut again and again', async () => {
     const server = await serve(({ headers }, response) => {
       const start = Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1] ?? 0);

@@ -44,6 +44,14 @@ function reveal(credentials: Credentials | undefined): unknown {
   return credentials === undefined ? undefined : Object.fromEntries(entries);
 }
 
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 const KIM = { username: 'kim', password: 'secret' };
 const KIM_AUTH = { auth: base64('kim:secret') };
 
@@ -221,6 +229,14 @@ describe('a credential helper', () => {
       message: expect.stringContaining(problem),
     });
     expect(inspect(error, { depth: 9 })).not.toContain('hunter2');
+  });
+
+  test('that takes too long is ended', async () => {
+    const pidFile = join(folder, 'pid');
+    installHelper('test', `echo $$ > ${pidFile}; exec sleep 600`);
+    await expect(lookUp('ghcr.io', config, { helperTimeoutMs: 300 })).rejects.toThrow('no answer');
+    const pid = Number(readFileSync(pidFile, 'utf8'));
+    await expect.poll(() => isRunning(pid)).toBe(false);
   });
 
   test('that is not installed is an error with a hint', async () => {

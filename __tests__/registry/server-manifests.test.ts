@@ -1,3 +1,4 @@
+import http from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
 import { valueAt } from '../../src/core/json.ts';
@@ -119,7 +120,7 @@ describe('manifests', () => {
     expect((await putManifest(sampleIndex([sparse.descriptor]), 'nested')).status).toBe(201);
   });
 
-  it('takes 4 MiB and not one byte more, announced or not', async () => {
+  it('takes 4 MiB and not one byte more', async () => {
     const { bytes } = sampleIndex([]);
     const filled = (sizeBytes: number): Piece =>
       pieceOf(`${bytes.toString()}${' '.repeat(sizeBytes - bytes.length)}`, MEDIA_TYPES.ociIndex);
@@ -127,13 +128,6 @@ describe('manifests', () => {
     const larger = filled(4 * 1024 * 1024 + 1);
     const announced = await putManifest(larger, 'larger');
     expect([announced.status, await codeOf(announced)]).toEqual([413, 'SIZE_INVALID']);
-    const streamed = await fetch(`http://${registry.host}/v2/acme/app/manifests/larger`, {
-      method: 'PUT',
-      body: new Blob([larger.bytes]).stream(),
-      headers: { 'content-type': MEDIA_TYPES.ociIndex },
-      duplex: 'half',
-    });
-    expect(streamed.status).toBe(413);
     expect((await ask('GET', 'manifests/larger')).status).toBe(404);
   });
 
@@ -143,6 +137,21 @@ describe('manifests', () => {
     await pushBlob(layer);
     expect((await ask('GET', `blobs/${descriptor.digest}`)).status).toBe(404);
     expect((await ask('GET', `manifests/${layer.descriptor.digest}`)).status).toBe(404);
+  });
+
+  it('answers before the end of a body that is too large, and stays reachable', async () => {
+    const status = await new Promise((resolve, reject) => {
+      const url = `http://${registry.host}/v2/acme/app/manifests/endless`;
+      const request = http.request(url, { method: 'PUT', headers: { 'content-type': MEDIA_TYPES.ociIndex } });
+      request.on('error', reject);
+      request.on('response', (response) => {
+        resolve(response.statusCode);
+        request.destroy();
+      });
+      request.write(Buffer.alloc(4 * 1024 * 1024 + 1));
+    });
+    expect(status).toBe(413);
+    expect((await ask('GET', '/v2/')).status).toBe(200);
   });
 
   it('deletes a tag and keeps the manifest', async () => {

@@ -75,6 +75,15 @@ describe('tokens', () => {
     ]);
   });
 
+  test('for reading are not tried for pushing', async () => {
+    const server = await serveTokens();
+    const { session } = open(server.host, PASSWORD);
+    await session.send(request(server.host), READ);
+    await session.send(request(server.host, 'PUT'), WRITE);
+    expect(server.seen.slice(3).map(({ method }) => method)).toEqual(['GET', 'PUT']);
+    expect(server.lines()[3]).toContain('pull%2Cpush');
+  });
+
   test('are renewed a little before they expire', async () => {
     const server = await serveTokens();
     const { session, clock } = open(server.host, PASSWORD);
@@ -114,8 +123,12 @@ describe('tokens', () => {
       if (path.startsWith('/token')) response.end('{"token":"never-good"}');
       else response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${server.host}/token"` }).end();
     });
-    expect((await open(server.host, PASSWORD).session.send(request(server.host), READ)).status).toBe(401);
+    const { session } = open(server.host, PASSWORD);
+    expect((await session.send(request(server.host), READ)).status).toBe(401);
     expect(server.seen).toHaveLength(3);
+    // The same token again is not tried twice.
+    expect((await session.send(request(server.host), READ)).status).toBe(401);
+    expect(server.seen).toHaveLength(5);
   });
 
   test('for reading are asked for alone when those for pushing are refused', async () => {
@@ -262,8 +275,11 @@ describe('basic authentication', () => {
     ['an identity token', { identityToken: new Secret('x') }, 1],
   ])('ends in the 401 with %s', async (_, credentials, requests) => {
     const server = await serve(script);
-    expect((await open(server.host, credentials).session.send(request(server.host), READ)).status).toBe(401);
+    const { session } = open(server.host, credentials);
+    expect((await session.send(request(server.host), READ)).status).toBe(401);
     expect(server.seen).toHaveLength(requests);
+    expect((await session.send(request(server.host), READ)).status).toBe(401);
+    expect(server.seen).toHaveLength(requests + 1);
   });
 
   test('gives way to tokens where both are offered', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { openRepository } from './open-repository.ts';
 import { inPieces, randomLayer } from './sample-image.ts';
 import { type Seen, serve } from './scripted-server.ts';
+import { serveTokens } from './token-registry.ts';
 
 describe('pushing a blob', () => {
   const blob = randomLayer(100_000);
@@ -129,6 +130,12 @@ describe('pushing a blob', () => {
     const server = await serve(script);
     await openRepository(server.host).push(blob.descriptor, blob.bytes, { registry: server.host, path: 'acme/base' });
     expect(server.seen.map(({ method }) => method)).toEqual(['HEAD', 'POST', 'PUT']);
+  });
+
+  test('uploads where there is no token for the other repository', async () => {
+    const server = await serveTokens({ grant: (_, scopes) => (scopes.length > 1 ? undefined : { token: scopes[0] }), hasBlobs: false });
+    await openRepository(server.host).push(blob.descriptor, blob.bytes, { registry: server.host, path: 'acme/base' });
+    expect(server.lines().filter((line) => line.startsWith('PUT'))).toHaveLength(1);
   });
 
   test('uploads where mounting is refused, or the other repository is elsewhere', async () => {

@@ -218,7 +218,7 @@ function runProcess(
       send,
       () => child.exitCode !== null || child.signalCode !== null,
     );
-    
+    interrupted.catch(() => send('SIGKILL'));
     child.on('error', fail);
     let orphans: NodeJS.Timeout | undefined;
     child.on('exit', () => {

@@ -14,7 +14,7 @@ import {
   expandIn,
   initialEnvironment,
 } from './stage-environment.ts';
-import { namedContextTest, readStageGraph, type Source, sourceOfName } from './stage-graph.ts';
+import { namedContextTest, readStageGraph, sourceOfName } from './stage-graph.ts';
 
 export type { BuildScope } from './build-scope.ts';
 
@@ -92,13 +92,18 @@ function imagesFor(dockerfile: Dockerfile, scope: BuildScope, platform: Platform
   const graph = readStageGraph(dockerfile, scope, platform);
   if (!graph.ok) return graph;
   const isNamedContext = namedContextTest(scope.namedContexts);
+  const names = new Set(dockerfile.stages.map(({ name }) => name).filter((name) => name !== ''));
   const uses: ImageUse[] = [];
   for (const { stage, base, instructions } of graph.value.stages) {
     if (base.kind === 'image') uses.push({ reference: base.reference, line: stage.line });
     for (const instruction of instructions) {
       const { line } = instruction;
       for (const name of sourceNames(instruction)) {
-        const source = findSource(name, dockerfile, instruction, isNamedContext);
+        const problem = instruction.name === 'COPY' ? findCopyProblem(name, dockerfile) : undefined;
+        if (problem !== undefined) return misplaced(problem, line);
+        // Any stage may be named, also a later one; numbers name stages in COPY only.
+        if (names.has(name.toLowerCase()) || (instruction.name === 'COPY' && STAGE_NUMBER.test(name))) continue;
+        const source = sourceOfName(name, line, isNamedContext);
         if (!source.ok) return source;
         if (source.value.kind === 'image') uses.push({ reference: source.value.reference, line });
       }
@@ -117,31 +122,15 @@ function sourceNames(instruction: Instruction): readonly string[] {
   });
 }
 
-/** Any stage may be named, also a later one. Numbers name stages in COPY only. */
-function findSource(
-  name: string,
-  { stages, escape }: Dockerfile,
-  { name: keyword, line }: Instruction,
-  isNamedContext: (name: string) => boolean,
-): Located<Source> {
-  if (keyword === 'COPY') {
-    const expanded = expandWord(name, () => undefined, escape);
-    if (!expanded.ok || expanded.value !== name) {
-      return misplaced(
-        `COPY --from=${quote(name)}: it takes no variables and quotes; name a stage by FROM instead`,
-        line,
-      );
-    }
-    if (/^[+-]?[0-9]+$/.test(name)) {
-      const index = Number(name);
-      const exists = index >= 0 && index < stages.length;
-      return exists
-        ? located({ kind: 'stage', index })
-        : misplaced(`COPY --from=${name}: there is no such stage`, line);
-    }
+const STAGE_NUMBER = /^[+-]?[0-9]+$/;
+
+function findCopyProblem(name: string, { stages, escape }: Dockerfile): string | undefined {
+  const expanded = expandWord(name, () => undefined, escape);
+  if (!expanded.ok || expanded.value !== name) {
+    return `COPY --from=${quote(name)}: it takes no variables and quotes; name a stage by FROM instead`;
   }
-  const index = stages.findLastIndex((stage) => stage.name !== '' && stage.name === name.toLowerCase());
-  return index >= 0 ? located({ kind: 'stage', index }) : sourceOfName(name, line, isNamedContext);
+  const isMissing = STAGE_NUMBER.test(name) && !(Number(name) >= 0 && Number(name) < stages.length);
+  return isMissing ? `COPY --from=${quote(name)}: there is no such stage` : undefined;
 }
 
 function remoteAddsFor(dockerfile: Dockerfile, scope: BuildScope, platform: Platform): readonly RemoteAdd[] {

@@ -117,7 +117,9 @@ function splitHealthcheck(args: string): Words {
 
 function splitTrigger(args: string, escape: EscapeCharacter): Words {
   if (args === '') return plain([]);
-  const child = parseStatement(args, escape);
+  // ONBUILD in ONBUILD is refused later; to follow a chain of them would take a stack frame each.
+  const isChain = /^onbuild(?:[\t\v\f\r ]|$)/i.test(args);
+  const child = parseStatement(isChain ? 'ONBUILD' : args, escape);
   return child.ok ? parsed({ words: [child.value.keyword], json: false, child: child.value }) : child;
 }
 

@@ -12,6 +12,9 @@ const isLower: Accepts = (c) => c >= 97 && c <= 122;
 const isUpper: Accepts = (c) => c >= 65 && c <= 90;
 const isGraph: Accepts = (c) => c > 32 && c < 127;
 const isBlank: Accepts = (c) => c === 9 || c === 32;
+const isStart = (previous: Before) => previous === 'start';
+const isEnd = (_: Before, next: number | undefined) => next === undefined;
+const isWordBoundary = (previous: Before, next: number | undefined) => (previous === 'word') !== isWordCharacter(next);
 const isAlphanumeric: Accepts = (c) => isDigit(c) || isLower(c) || isUpper(c);
 
 const NAMED_CLASSES: ReadonlyMap<string, Accepts> = new Map<string, Accepts>([
@@ -36,17 +39,16 @@ const PERL_CLASSES: ReadonlyMap<string, Accepts> = new Map<string, Accepts>([
   ['w', isWordCharacter],
 ]);
 const ASSERTIONS: ReadonlyMap<string, (previous: Before, next: number | undefined) => boolean> = new Map([
-  ['A', (previous: Before) => previous === 'start'],
-  ['z', (_: Before, next: number | undefined) => next === undefined],
-  ['b', (previous: Before, next: number | undefined) => (previous === 'word') !== isWordCharacter(next)],
-  ['B', (previous: Before, next: number | undefined) => (previous === 'word') === isWordCharacter(next)],
+  ['^', isStart],
+  ['\\A', isStart],
+  ['$', isEnd],
+  ['\\z', isEnd],
+  ['\\b', isWordBoundary],
+  ['\\B', (previous: Before, next: number | undefined) => !isWordBoundary(previous, next)],
 ]);
 const CONTROL_ESCAPES: ReadonlyMap<string, number> = new Map(
   Object.entries({ a: 7, f: 12, n: 10, r: 13, t: 9, v: 11 }),
 );
-
-/** Longer than any repetition count that is in range; digits beyond it are out of range anyway. */
-const MAX_BOUNDS_LENGTH = 1 << 12;
 
 /** Steps after which an expression is refused; only repetition counts get there. */
 const MAX_STEPS = 1 << 20;
@@ -74,10 +76,17 @@ class Refused extends Error {}
 
 class Reader {
   readonly #characters: readonly string[];
+  /** The index of the last `:]`: a class may only have a name before it. */
+  readonly #lastNameEnd: number;
   #position = 0;
 
   constructor(source: string) {
     this.#characters = Array.from(source);
+    this.#lastNameEnd = this.#characters.findLastIndex((_, index) => this.#isNameEnd(index));
+  }
+
+  #isNameEnd(index: number): boolean {
+    return this.#characters[index] === ':' && this.#characters[index + 1] === ']';
   }
 
   /** The alternatives, each a sequence. */
@@ -90,7 +99,8 @@ class Reader {
       const last = steps.at(-1);
       if (bounds !== undefined) {
         if (last === undefined || repeated) throw new Refused('there is nothing to repeat');
-        steps = [...steps.slice(0, -1), ...repeat(last, bounds)];
+        steps.pop();
+        steps.push(...repeat(last, bounds));
         repeated = true;
         if (steps.length > MAX_STEPS) throw new Refused('it is too long');
       } else if (this.#skip('|')) {
@@ -113,24 +123,36 @@ class Reader {
 
   /** `{2}`, `{2,}` or `{2,3}`; anything else that begins with a brace is plain text. */
   #readBounds(): Bounds | undefined {
-    if (this.#rest(1) !== '{') return undefined;
-    const text = this.#rest(MAX_BOUNDS_LENGTH);
-    const [whole, low = '', comma, high = ''] = /^\{(0|[1-9][0-9]*)(?:(,)(0|[1-9][0-9]*)?)?\}/.exec(text) ?? [];
-    if (whole === undefined) return undefined;
-    const min = Number(low);
-    const max = comma === undefined ? min : high === '' ? undefined : Number(high);
+    const start = this.#position;
+    if (!this.#skip('{')) return undefined;
+    const min = this.#readCount();
+    const isRange = this.#skip(',');
+    const max = isRange ? this.#readCount() : min;
+    if (min === undefined || (isRange && max === undefined && this.#peek() !== '}') || !this.#skip('}')) {
+      this.#position = start;
+      return undefined;
+    }
     if (min > 1000 || (max !== undefined && (max > 1000 || max < min)))
-      throw new Refused(`${quote(whole)} is out of range`);
-    this.#position += whole.length;
+      throw new Refused('a repetition is out of range');
     return { min, max };
   }
 
-  #rest(length: number): string {
-    return this.#characters.slice(this.#position, this.#position + length).join('');
+  /** Without leading zeros. */
+  #readCount(): number | undefined {
+    const start = this.#position;
+    while (isDigit(codePointOf(this.#peek()))) this.#position += 1;
+    const digits = this.#characters.slice(start, this.#position).join('');
+    return digits === '' || /^0./.test(digits) ? undefined : Number(digits);
+  }
+
+  #peek(offset = 0): string {
+    return this.#characters[this.#position + offset] ?? '';
   }
 
   #skip(text: string): boolean {
-    if (this.#rest(text.length) !== text) return false;
+    for (let index = 0; index < text.length; index += 1) {
+      if (this.#peek(index) !== text.charAt(index)) return false;
+    }
     this.#position += text.length;
     return true;
   }
@@ -156,28 +178,29 @@ class Reader {
   }
 
   #readAssertion(): ((previous: Before, next: number | undefined) => boolean) | undefined {
-    const name = { '^': 'A', $: 'z' }[this.#rest(1)] ?? (this.#rest(1) === '\\' ? this.#rest(2).slice(1) : '');
-    const holds = ASSERTIONS.get(name);
-    if (holds !== undefined) this.#position += this.#rest(1) === '\\' ? 2 : 1;
+    const escaped = this.#peek() === '\\';
+    const holds = ASSERTIONS.get(escaped ? `\\${this.#peek(1)}` : this.#peek());
+    if (holds !== undefined) this.#position += escaped ? 2 : 1;
     return holds;
   }
 
   #readAtom(): Accepts {
     if (this.#skip('[')) return this.#readClass();
     if (this.#skip('.')) return (c) => c !== 10;
-    if (this.#rest(1) !== '\\') return equals(this.#next());
+    if (this.#peek() !== '\\') return equals(this.#next());
     return this.#readClassEscape() ?? equals(this.#readEscape());
   }
 
   /** `\d`, `\W`, `\pL` … */
   #readClassEscape(): Accepts | undefined {
-    const letter = this.#rest(2).slice(1);
-    const perl = this.#rest(1) === '\\' ? PERL_CLASSES.get(letter.toLowerCase()) : undefined;
+    if (this.#peek() !== '\\') return undefined;
+    const letter = this.#peek(1);
+    const perl = PERL_CLASSES.get(letter.toLowerCase());
     if (perl !== undefined) {
       this.#position += 2;
       return letter === letter.toLowerCase() ? perl : not(perl);
     }
-    if (this.#rest(1) !== '\\' || letter.toLowerCase() !== 'p' || letter === '') return undefined;
+    if (letter.toLowerCase() !== 'p') return undefined;
     this.#position += 2;
     const category = this.#next().toUpperCase();
     if (!'CLMNPSZ'.includes(category))
@@ -193,12 +216,12 @@ class Reader {
     const control = CONTROL_ESCAPES.get(letter);
     if (control !== undefined) return String.fromCodePoint(control);
     if (/^[0-7]$/.test(letter)) {
-      const digits = /^[0-7]{0,2}/.exec(this.#rest(2))?.[0] ?? '';
+      const digits = /^[0-7]{0,2}/.exec(this.#peek() + this.#peek(1))?.[0] ?? '';
       if (letter !== '0' && digits === '') throw new Refused(`${quote(`\\${letter}`)} is not an escape`);
       this.#position += digits.length;
       return String.fromCodePoint(Number.parseInt(letter + digits, 8));
     }
-    if (letter === 'x' && /^[0-9A-Fa-f]{2}$/.test(this.#rest(2))) {
+    if (letter === 'x' && /^[0-9A-Fa-f]{2}$/.test(this.#peek() + this.#peek(1))) {
       return String.fromCodePoint(Number.parseInt(this.#next() + this.#next(), 16));
     }
     if (letter > '\u007f' || /^[0-9A-Za-z]$/.test(letter))
@@ -219,20 +242,20 @@ class Reader {
 
   /** `[:alpha:]`, inside a class. */
   #readNamedClass(): Accepts | undefined {
-    if (this.#rest(2) !== '[:' || this.#rest(3) === '[:') return undefined;
-    const text = this.#characters.slice(this.#position).join('');
-    const end = text.indexOf(':]', 2);
-    if (end < 0) return undefined;
-    const name = text.slice(2, end);
+    const start = this.#position + 2;
+    if (this.#peek() !== '[' || this.#peek(1) !== ':' || start > this.#lastNameEnd) return undefined;
+    let end = start;
+    while (!this.#isNameEnd(end)) end += 1;
+    const name = this.#characters.slice(start, end).join('');
     const accepts = NAMED_CLASSES.get(name.replace(/^\^/, ''));
     if (accepts === undefined) throw new Refused(`${quote(`[:${name}:]`)} is no class of characters`);
-    this.#position += end + 2;
+    this.#position = end + 2;
     return name.startsWith('^') ? not(accepts) : accepts;
   }
 
   #readRange(): Accepts {
     const low = this.#readClassCharacter();
-    if (this.#rest(1) !== '-' || this.#rest(2).length < 2 || this.#rest(2) === '-]') return (c) => c === low;
+    if (this.#peek() !== '-' || this.#peek(1) === '' || this.#peek(1) === ']') return (c) => c === low;
     this.#position += 1;
     const high = this.#readClassCharacter();
     if (high < low) throw new Refused('a range of characters runs backwards');
@@ -240,7 +263,7 @@ class Reader {
   }
 
   #readClassCharacter(): number {
-    return codePointOf(this.#rest(1) === '\\' ? this.#readEscape() : this.#next());
+    return codePointOf(this.#peek() === '\\' ? this.#readEscape() : this.#next());
   }
 }
 

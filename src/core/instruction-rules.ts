@@ -191,7 +191,7 @@ const UNITS_NS: Readonly<Record<string, number>> = {
 
 /** A duration of Go's time.ParseDuration that is zero or at least a millisecond. */
 function isInterval(text: string): boolean {
-  if (!/^[+-]?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.test(text)) return false;
+  if (!/^[+-]?(?:0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.test(text)) return false;
   let durationNs = 0;
   for (const [, count = '', unit = ''] of text.matchAll(/([0-9.]+)([a-zµμ]+)/g)) {
     durationNs += Number(count) * (UNITS_NS[unit] ?? 0);

@@ -41,19 +41,19 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
   if (missing !== undefined) return misplaced(missing, last.line);
   const isNamedContext = namedContextTest(scope.namedContexts);
   const stages: BuiltStage[] = [];
+  const indices = new Map<string, number>();
   for (const stage of dockerfile.stages) {
     const base = expandFrom(stage, dockerfile, variables.value);
     if (!base.ok) return base;
-    const index = stages.findLastIndex(
-      (earlier) => earlier.stage.name === base.value.toLowerCase() && earlier.stage.name !== '',
-    );
-    const source: Located<Source> = isNamedContext(stage.name)
-      ? located({ kind: 'context' })
-      : index >= 0
-        ? located({ kind: 'stage', index })
-        : sourceOfName(base.value, stage.line, isNamedContext);
+    const index = indices.get(base.value.toLowerCase());
+    const source = isNamedContext(stage.name)
+      ? located<Source>({ kind: 'context' })
+      : index === undefined
+        ? sourceOfName(base.value, stage.line, isNamedContext)
+        : located<Source>({ kind: 'stage', index });
     if (!source.ok) return source;
-    const triggers = index >= 0 ? triggersOf(stages[index]?.stage) : [];
+    if (stage.name !== '') indices.set(stage.name, stages.length);
+    const triggers = index === undefined ? [] : triggersOf(stages[index]?.stage);
     const own = stage.instructions.filter(({ name }) => name !== 'ONBUILD');
     stages.push({ stage, base: source.value, instructions: [...triggers, ...own] });
   }
@@ -71,7 +71,7 @@ export function sourceOfName(name: string, line: number, isNamedContext: (name: 
 /** Named contexts are compared as references, `latest` implied; `scratch` and `context` cannot be replaced. */
 export function namedContextTest(namedContexts: readonly string[]): (name: string) => boolean {
   const names = new Set(namedContexts.map(contextKey));
-  return (name) => !/^(?:|scratch|context)$/i.test(name) && names.has(contextKey(name));
+  return (name) => names.size > 0 && !/^(?:|scratch|context)$/i.test(name) && names.has(contextKey(name));
 }
 
 function contextKey(name: string): string {

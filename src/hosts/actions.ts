@@ -88,7 +88,13 @@ function jsonOf(text: string): unknown {
 function runnerLog(masker: Masker): Log {
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const command = (name: string, message: string, at?: Location): void =>
-    print(formatCommand(name, masker.toPrintable(message), at === undefined ? {} : { ...at, file: masker.toPrintable(at.file) }));
+    print(
+      formatCommand(
+        name,
+        masker.toPrintable(message),
+        at === undefined ? {} : { ...at, file: masker.toPrintable(at.file) },
+      ),
+    );
   return {
     debug: (message) => command('debug', message),
     info: (message) => print(toPlainLines(masker.toPrintable(message))),

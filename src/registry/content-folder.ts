@@ -72,10 +72,7 @@ class StagedFile implements StagedContent {
 
   async commit(digest: Digest): Promise<boolean> {
     const written = await digestWritten(this.#hash, digest, () => pieces(() => createReadStream(this.#path)));
-    if (written !== digest) {
-      await this.discard();
-      return false;
-    }
+    if (written !== digest) return false;
     await this.#file.close();
     const path = this.#pathOf(digest);
     await mkdir(dirname(path), { recursive: true });

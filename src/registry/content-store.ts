@@ -24,9 +24,9 @@ export interface StagedContent {
   readonly sizeBytes: number;
   /** Adds these pieces as they come; what came before an error stays, so that a cut upload can go on. */
   append(pieces: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Makes it visible under this digest; `false`, and nothing is visible, when the bytes have another one. Ends it. */
+  /** Makes it visible under this digest; `false`, and nothing is visible, when the bytes have another one. */
   commit(digest: Digest): Promise<boolean>;
-  /** Drops it. Safe to call at any time, also twice. */
+  /** Drops what is not visible. To be called in the end in any case; safe to call twice. */
   discard(): Promise<void>;
 }
 

@@ -111,25 +111,14 @@ function readParts(from: Repository, { digest, mediaType }: Descriptor, bytes: U
 }
 
 async function copyBlob(from: Repository, to: Repository, { descriptor, parent }: NeededBlob): Promise<Copied> {
-  const progress: { travelled: boolean; failure: unknown } = { travelled: false, failure: undefined };
+  const progress = { travelled: false };
   const body = async function* (): AsyncGenerator<Uint8Array> {
     progress.travelled = true;
-    try {
-      const content = await from.fetch(descriptor);
-      if (content === undefined) throw missing(from, 'BLOB_UNKNOWN', descriptor, parent);
-      yield* content.stream();
-    } catch (error) {
-      progress.failure = error;
-      throw error;
-    }
+    const content = await from.fetch(descriptor);
+    if (content === undefined) throw missing(from, 'BLOB_UNKNOWN', descriptor, parent);
+    yield* content.stream();
   };
-  const mountFrom = from.name.registry === to.name.registry ? from.name : undefined;
-  try {
-    await to.push(descriptor, body, mountFrom);
-  } catch (error) {
-    // The destination can only say that its upload was cut; the source says why.
-    throw progress.failure ?? error;
-  }
+  await to.push(descriptor, body, from.name.registry === to.name.registry ? from.name : undefined);
   return { sizeBytes: descriptor.sizeBytes, travelled: progress.travelled };
 }
 

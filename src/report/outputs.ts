@@ -1,5 +1,6 @@
 import { INPUTS_ANNOTATION } from '../core/labels.ts';
 import { formatPlatform } from '../core/platform.ts';
+import { toPrintable } from '../core/printable.ts';
 import { formatReference } from '../core/reference.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { Run } from '../stage.ts';
@@ -80,6 +81,15 @@ export function platformDigests(run: Run): readonly (readonly [platform: string,
 
 function assignments(values: Readonly<Record<string, string>>): string {
   return Object.entries(values)
-    .map(([key, value]) => `${key}=${value.replace(/\s*\n\s*/g, ' ')}`)
+    .map((pair) => pair.map(oneLine).join('='))
     .join('\n');
+}
+
+/** A value of several lines would read as several labels. */
+function oneLine(text: string): string {
+  return toPrintable(text)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join(' ');
 }

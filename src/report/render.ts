@@ -20,7 +20,8 @@ export function renderMarkdown(report: Report): string {
   if (report.image !== undefined) rows.push(['Image', code(report.image)]);
   if (report.reason !== '') rows.push(['Why', plain(report.reason)]);
   if (report.hash !== undefined) rows.push(['Content', code(report.hash)]);
-  if (report.inputs.length > 0) rows.push(['Hashed', [...shown(report.inputs).map(plain), ...rest(report.inputs)].join('<br>')]);
+  if (report.inputs.length > 0)
+    rows.push(['Hashed', [...shown(report.inputs).map(plain), ...rest(report.inputs)].join('<br>')]);
   rows.push(['Took', plain(timeLine(report))]);
   const parts = [`### ${HEADLINES[report.status]}`, failureBlock(report), table(['', ''], rows)];
   if (report.platforms.length > 0) {
@@ -47,7 +48,8 @@ export function renderText(report: Report): string {
   if (report.image !== undefined) add('image', report.image);
   if (report.reason !== '') add('why', report.reason);
   if (report.hash !== undefined) add('content', report.hash);
-  for (const { platform, digest, sizeBytes } of report.platforms) add('platform', platform, digest, formatSize(sizeBytes));
+  for (const { platform, digest, sizeBytes } of report.platforms)
+    add('platform', platform, digest, formatSize(sizeBytes));
   for (const { reference, outcome } of report.tags) add('tag', reference, outcome);
   add('took', timeLine(report));
   return lines.join('\n');
@@ -73,7 +75,21 @@ function timeLine({ durationMs, steps }: Report): string {
 function failureBlock({ failure }: Report): string {
   if (failure === undefined) return '';
   const hint = failure.hint === undefined ? '' : `\n\n${plain(failure.hint)}`;
-  return `**${plain(failure.code)}**\n\n<pre>${escape(toPrintable(failure.message))}</pre>${hint}`;
+  return `**${plain(failure.code)}**\n\n<pre>${escape(toPrintable(shortened(failure.message)))}</pre>${hint}`;
+}
+
+/** The beginning says what failed, the end holds the last lines of a log. */
+function shortened(message: string): string {
+  if (message.length <= MAX_MESSAGE_LENGTH) return message;
+  return `${message.slice(0, MAX_MESSAGE_LENGTH / 2)}\n…\n${message.slice(-MAX_MESSAGE_LENGTH / 2)}`;
+}
+
+function shown<T>(list: readonly T[]): readonly T[] {
+  return list.slice(0, MAX_ROWS);
+}
+
+function rest(list: readonly unknown[]): readonly string[] {
+  return list.length > MAX_ROWS ? [`and ${list.length - MAX_ROWS} more`] : [];
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -89,7 +105,10 @@ function plain(text: string): string {
   return escape(toLine(text, MAX_LINE_LENGTH));
 }
 
-/** Everything that Markdown or HTML could take for markup, as character references. */
+/** Everything that Markdown or HTML could take for markup or for a link, as character references (GFM 0.29, §6.9). */
 function escape(text: string): string {
-  return text.replace(/[&<>"'`|*_~[\]()#!\\@{}$]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return text.replace(
+    /[&<>"'`|*_~[\]()#!\\@{}$]|:(?=\/\/)|(?<=www)\./gi,
+    (character) => `&#${character.charCodeAt(0)};`,
+  );
 }

@@ -5,6 +5,9 @@ import type { Run, StageName } from '../stage.ts';
 import { isBuildError } from '../tools/build-log.ts';
 import { type Outputs, outputsOf, platformDigests } from './outputs.ts';
 
+/** How far a chain of causes is followed; it may be a circle. */
+const MAX_CAUSES = 5;
+
 /** One platform's image inside the index. */
 export interface PlatformRow {
   readonly platform: string;
@@ -71,11 +74,24 @@ export function reportOf(run: Run, durationMs: number, error?: unknown): Report 
   };
 }
 
+/** The report with its sentences passed through `hide`; what is ours, such as digests and outputs, stays to the letter. */
+export function redacted(report: Report, hide: (text: string) => string): Report {
+  const { failure } = report;
+  return {
+    ...report,
+    reason: hide(report.reason),
+    inputs: report.inputs.map(hide),
+    tags: report.tags.map(({ reference, outcome }) => ({ reference, outcome: hide(outcome) })),
+    failure: failure && { ...failure, message: hide(failure.message), hint: failure.hint && hide(failure.hint) },
+  };
+}
+
 /** The failure with its chain of causes in the message, as the reader of a red log needs it. */
 export function failureOf(error: unknown): Failure {
   const messages: string[] = [];
-  for (let cause: unknown = error; cause !== undefined && messages.length < 5; ) {
-    const message = cause instanceof Error ? cause.message : JSON.stringify(cause);
+  let cause: unknown = error;
+  for (let depth = 0; cause !== undefined && depth < MAX_CAUSES; depth += 1) {
+    const message = cause instanceof Error ? cause.message || cause.name : thrownText(cause);
     if (!messages.some((earlier) => earlier.includes(message))) messages.push(message);
     cause = cause instanceof Error ? cause.cause : undefined;
   }
@@ -86,6 +102,11 @@ export function failureOf(error: unknown): Failure {
     hint: known ? error.hint : 'This is a defect of build-once: please report it with this log.',
     at: isBuildError(error) ? error.location : undefined,
   };
+}
+
+/** Anything can be thrown. */
+function thrownText(thrown: unknown): string {
+  return typeof thrown === 'string' ? thrown : `a value of type ${typeof thrown} was thrown`;
 }
 
 function statusOf({ results }: Run): Report['status'] {

@@ -1,6 +1,7 @@
 import { booleanAt, numberAt, textAt, valueAt } from '../core/json.ts';
-import { quote } from '../core/printable.ts';
+import { quote, toLine } from '../core/printable.ts';
 import type { GitEvent } from '../core/tag-rules.ts';
+import { parseTimestamp } from '../core/timestamp.ts';
 import { UsageError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Options } from '../options.ts';
@@ -31,14 +32,25 @@ export interface RunEvent {
 
 type Env = Host['env'];
 
+/**
+ * Where Dependabot's runs get a token that may only read: "Troubleshooting Dependabot on GitHub Actions", restrictions when
+ * Dependabot triggers events, https://docs.github.com/en/code-security/dependabot/troubleshooting-dependabot
+ */
 const READ_ONLY_FOR_DEPENDABOT = new Set([
   'pull_request',
   'pull_request_target',
   'pull_request_review',
+  'pull_request_review_comment',
   'push',
   'create',
   'deployment',
+  'deployment_status',
 ]);
+/** The part of an event that says where the code comes from, and where in it. */
+const HEADS = [
+  { events: /^pull_request/, part: 'pull_request', head: ['head', 'repo', 'full_name'] },
+  { events: /^workflow_run$/, part: 'workflow_run', head: ['head_repository', 'full_name'] },
+];
 
 /** Reads the event that the runner wrote down. UsageError when that file is not JSON. */
 export function readEvent(host: Host, options: Pick<Options, 'push'>): RunEvent {
@@ -80,7 +92,7 @@ function gitEvent(env: Env, payload: unknown, date: Date): GitEvent {
     tag: ref?.startsWith('refs/tags/') ? ref.slice('refs/tags/'.length) : undefined,
     defaultBranch,
     isDefaultBranch: branch !== undefined && branch === defaultBranch,
-    baseRef: given(env['GITHUB_BASE_REF']) ?? textAt(payload, 'base_ref'),
+    baseRef: given(env['GITHUB_BASE_REF']) ?? textAt(payload, 'base_ref')?.replace(/^refs\/heads\//, ''),
     pullRequest: numberAt(payload, 'pull_request', 'number'),
     commitDate: commitDate === undefined ? undefined : dateOf(commitDate),
   };
@@ -112,17 +124,14 @@ function whyUntrusted(env: Env, payload: unknown): string | undefined {
   const own = given(env['GITHUB_REPOSITORY']);
   const eventName = given(env['GITHUB_EVENT_NAME']) ?? '';
   if (own === undefined) return undefined;
-  const heads = [
-    { of: valueAt(payload, 'pull_request'), repository: textAt(payload, 'pull_request', 'head', 'repo', 'full_name') },
-    {
-      of: valueAt(payload, 'workflow_run'),
-      repository: textAt(payload, 'workflow_run', 'head_repository', 'full_name'),
-    },
-  ];
-  for (const head of heads) {
-    if (head.of === undefined || head.of === null) continue;
-    if (head.repository === undefined) return 'the code comes from a fork that was deleted';
-    if (head.repository.toLowerCase() !== own.toLowerCase()) return `the code comes from ${head.repository}, a fork`;
+  for (const { events, part, head } of HEADS) {
+    const isThere = (valueAt(payload, part) ?? null) !== null;
+    if (!isThere && events.test(eventName)) return 'the event does not say where the code comes from';
+    const repository = textAt(payload, part, ...head);
+    if (isThere && repository === undefined) return 'the code comes from a fork that was deleted';
+    if (repository !== undefined && repository.toLowerCase() !== own.toLowerCase()) {
+      return `the code comes from ${toLine(repository)}, a fork`;
+    }
   }
   if (env['GITHUB_ACTOR'] === 'dependabot[bot]' && READ_ONLY_FOR_DEPENDABOT.has(eventName)) {
     return "Dependabot's runs have a token that may only read";
@@ -135,6 +144,6 @@ function given(text: string | undefined): string | undefined {
 }
 
 function dateOf(text: string): Date | undefined {
-  const date = new Date(text);
-  return Number.isNaN(date.getTime()) ? undefined : date;
+  const timeMs = parseTimestamp(text);
+  return timeMs === undefined ? undefined : new Date(timeMs);
 }

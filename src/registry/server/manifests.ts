@@ -75,14 +75,14 @@ function parseReference(reference: string): { readonly tag: string } | { readonl
   throw new Refusal(400, code, `${quote(reference)} is neither a tag nor a digest`);
 }
 
-async function readBody({ headers, body }: Call): Promise<Uint8Array> {
-  const tooLarge = new Refusal(413, 'SIZE_INVALID', `a manifest has at most ${MAX_MANIFEST_BYTES} bytes`);
-  if (Number(headers['content-length'] ?? 0) > MAX_MANIFEST_BYTES) throw tooLarge;
+async function readBody({ body }: Call): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const piece of body) {
     sizeBytes += piece.length;
-    if (sizeBytes > MAX_MANIFEST_BYTES) throw tooLarge;
+    if (sizeBytes > MAX_MANIFEST_BYTES) {
+      throw new Refusal(413, 'SIZE_INVALID', `a manifest has at most ${MAX_MANIFEST_BYTES} bytes`);
+    }
     pieces.push(piece);
   }
   return Buffer.concat(pieces);

@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { architectureOfNode, formatPlatform, normalizePlatform, parsePlatform } from '../../src/core/platform.ts';
+
+function spelled(text: string): string {
+  const platform = parsePlatform(text);
+  return platform.ok ? formatPlatform(platform.value) : platform.problem;
+}
+
+describe('a platform', () => {
+  it.each([
+    ['linux/amd64', 'linux/amd64'],
+    ['linux/x86_64', 'linux/amd64'],
+    ['linux/x86-64', 'linux/amd64'],
+    ['Linux/AMD64', 'linux/amd64'],
+    ['linux/amd64/v1', 'linux/amd64'],
+    ['linux/amd64/v3', 'linux/amd64/v3'],
+    ['linux/arm64', 'linux/arm64'],
+    ['linux/arm64/v8', 'linux/arm64'],
+    ['linux/arm64/8', 'linux/arm64'],
+    ['linux/arm64/v9', 'linux/arm64/v9'],
+    ['linux/aarch64', 'linux/arm64'],
+    ['linux/arm', 'linux/arm/v7'],
+    ['linux/arm/7', 'linux/arm/v7'],
+    ['linux/arm/v6', 'linux/arm/v6'],
+    ['linux/armhf', 'linux/arm/v7'],
+    ['linux/armel', 'linux/arm/v6'],
+    ['linux/i386', 'linux/386'],
+    ['linux/riscv64', 'linux/riscv64'],
+    ['wasi/wasm', 'wasi/wasm'],
+  ])('%s is %s (containerd/platforms v1.0)', (text, full) => {
+    expect(spelled(text)).toBe(full);
+  });
+
+  it.each([
+    '',
+    'linux',
+    'linux/',
+    '/amd64',
+    'linux/amd64/v1/x',
+    'linux/amd46',
+    'lniux/amd64',
+    'linux amd64',
+    'linux/amd64\n',
+    'linux/amd64/v\u00b2',
+    'linux/constructor',
+    'linux/__proto__',
+    'hasOwnProperty/amd64',
+    '/'.repeat(1_000_000),
+    `linux/amd64/v${'1'.repeat(1_000_000)}`,
+  ])('%j is refused', (text) => {
+    expect(parsePlatform(text)).toMatchObject({ ok: false });
+    expect(spelled(text).length).toBeLessThan(400);
+    expect(spelled(text)).toContain('is not a platform');
+  });
+
+  it('of Windows is refused with its own reason', () => {
+    expect(spelled('windows/amd64')).toContain('Windows containers are not supported');
+  });
+
+  it('has one spelling, whatever it is read from', () => {
+    const text = fc.tuple(
+      fc.constantFrom('linux', 'LINUX', 'freebsd'),
+      fc.constantFrom('amd64', 'x86_64', 'arm', 'armel', 'armhf', 'arm64', 'aarch64', 's390x'),
+      fc.constantFrom('', '/v1', '/v6', '/v7', '/8', '/v8'),
+    );
+    fc.assert(
+      fc.property(text, (parts) => {
+        const first = parsePlatform(`${parts[0]}/${parts[1]}${parts[2]}`);
+        expect(first.ok).toBe(true);
+        if (!first.ok) return;
+        expect(parsePlatform(formatPlatform(first.value))).toEqual(first);
+        expect(normalizePlatform(first.value)).toEqual(first.value);
+      }),
+    );
+  });
+
+  it('from an index is compared without what it leaves unsaid', () => {
+    expect(formatPlatform({ os: 'linux', architecture: 'arm' })).toBe('linux/arm/v7');
+    expect(formatPlatform({ os: 'linux', architecture: 'arm64', variant: 'v8' })).toBe('linux/arm64');
+    expect(normalizePlatform({ os: 'linux', architecture: 'amd64', osVersion: '1' })).toEqual({
+      os: 'linux',
+      architecture: 'amd64',
+    });
+  });
+});
+
+it.each([
+  ['x64', 'amd64'],
+  ['ia32', '386'],
+  ['arm64', 'arm64'],
+  ['constructor', 'constructor'],
+])('the architecture %s of Node is %s', (node, image) => {
+  expect(architectureOfNode(node)).toBe(image);
+});

@@ -1,0 +1,49 @@
+import { digestOf } from '../../src/core/digest.ts';
+import { parseReference } from '../../src/core/reference.ts';
+import { MEDIA_TYPES } from '../../src/oci/types.ts';
+import { openRegistries } from '../../src/registry/open.ts';
+
+/** An image of nothing, for tests that only look at names, digests and annotations. */
+export interface PlantedImage {
+  /** `host/path`. */
+  readonly image: string;
+  readonly tags: readonly string[];
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** `os/architecture`. */
+  readonly platforms?: readonly string[];
+}
+
+/** Puts an index with these annotations and platforms behind the tags; answers its digest. */
+export async function plantImage({
+  image,
+  tags,
+  annotations = {},
+  platforms = ['linux/amd64'],
+}: PlantedImage): Promise<string> {
+  const reference = parseReference(image);
+  if (!reference.ok) throw new Error(reference.problem);
+  const registries = openRegistries({ env: {} });
+  const repository = registries.open(reference.value.repository);
+  const push = async (mediaType: string, content: unknown) => {
+    const bytes = Buffer.from(JSON.stringify(content));
+    const descriptor = { mediaType, digest: digestOf(bytes), sizeBytes: bytes.length };
+    await repository.push(descriptor, bytes);
+    return { descriptor, json: { mediaType, digest: descriptor.digest, size: bytes.length } };
+  };
+  const manifests = [];
+  for (const platform of platforms) {
+    const [os, architecture] = platform.split('/');
+    const config = await push(MEDIA_TYPES.ociConfig, { os, architecture, rootfs: { type: 'layers', diff_ids: [] } });
+    const body = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociManifest, config: config.json, layers: [] };
+    manifests.push({ ...(await push(MEDIA_TYPES.ociManifest, body)).json, platform: { os, architecture } });
+  }
+  const { descriptor } = await push(MEDIA_TYPES.ociIndex, {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.ociIndex,
+    manifests,
+    annotations,
+  });
+  for (const tag of tags) await repository.tag(descriptor, tag);
+  registries.close();
+  return descriptor.digest;
+}
