@@ -18,7 +18,8 @@ function workflow(name: string, options: Partial<WorkflowRun> = {}) {
 
 describe.skipIf(!layers.act)('a workflow run by act', () => {
   it('runs the example with nothing but the image replaced, on Node 24, in a checkout of acme/app', async () => {
-    const result = await workflow('one-step.yml');
+    const path = (env['PATH'] ?? '').split(':').filter((part) => !part.includes('/node_modules/'));
+    const result = await workflow('one-step.yml', { env: { PATH: path.join(':') } });
     expect(result).toMatchObject({
       status: 'success',
       summary: '# 127.0.0.1:5000/test/app\n',
