@@ -43,15 +43,9 @@ const BAD: readonly (readonly [input: string, value: string, message: RegExp])[]
 describe('bad input, before any request or write', () => {
   it.each(BAD)('%s: %s', async (input, value, message) => {
     const good = { images: `${registry.host}/t/app`, tags: input === 'forbid-tags' ? 'latest' : '' };
-    const inputs = { ...good, [input]: value };
-    const { undeclared = {}, ...declared } =
-      input === 'platfroms' ? { ...good, undeclared: { [input]: value } } : inputs;
-    const result = await runAction({
-      action: CHECKOUT,
-      workspace,
-      with: declared,
-      ...(typeof undeclared === 'object' ? { undeclared } : {}),
-    });
+    const undeclared = input === 'platfroms' ? { [input]: value } : {};
+    const inputs = input === 'platfroms' ? good : { ...good, [input]: value };
+    const result = await runAction({ action: CHECKOUT, workspace, with: inputs, undeclared });
     expect(result.log).toMatch(message);
     expect(result).toMatchObject({ status: 'failure', exitCode: 2, outputs: {}, summary: '' });
     expect(registry.requests).toEqual([]);

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -69,6 +69,12 @@ describe('a folder', () => {
     await restart();
     expect(await repository.resolve({ tag: 'lost' })).toBeUndefined();
     expect(await all(repository.tags())).toEqual([]);
+  });
+
+  it('removes what a process that was killed had begun', async () => {
+    await writeFile(path.join(directory, '.staged-1234'), 'half a blob');
+    await restart();
+    expect(await readdir(directory)).toEqual([]);
   });
 
   it('holds no unfinished upload after it was closed', async () => {

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Digest, hasherFor } from '../core/digest.ts';
 import { type ByteRange, type ContentStore, digestWritten, type StagedContent } from './content-store.ts';
 
 /** How the files of unfinished content begin; they lie beside `blobs/`, never in it. */
 export const STAGED_PREFIX = '.staged-';
+
+/** Larger pieces than Node's own make an upload a third faster. */
+const READ_BYTES = 512 * 1024;
 
 /**
  * Content in files, at `blobs/ALGORITHM/HEX`, as in an OCI image layout:
@@ -29,7 +32,8 @@ export class ContentFolder implements ContentStore {
     // An empty range cannot be said to createReadStream, whose ends both count.
     if (range !== undefined && range.last < range.first) return empty();
     const path = this.#pathOf(digest);
-    return pieces(() => createReadStream(path, range === undefined ? {} : { start: range.first, end: range.last }));
+    const bounds = range === undefined ? {} : { start: range.first, end: range.last };
+    return pieces(() => createReadStream(path, { highWaterMark: READ_BYTES, ...bounds }));
   }
 
   async stage(): Promise<StagedContent> {
@@ -40,6 +44,12 @@ export class ContentFolder implements ContentStore {
 
   async remove(digest: Digest): Promise<boolean> {
     return (await unlessMissing(rm(this.#pathOf(digest)).then(() => true))) ?? false;
+  }
+
+  /** Removes what a process that was killed left unfinished. Not while another one writes here. */
+  async removeStaged(): Promise<void> {
+    const names = (await unlessMissing(readdir(this.#directory))) ?? [];
+    for (const name of names) if (name.startsWith(STAGED_PREFIX)) await rm(join(this.#directory, name));
   }
 
   #pathOf(digest: Digest): string {

@@ -3,6 +3,7 @@ import type { Credentials } from './credentials.ts';
 import { Distribution } from './distribution.ts';
 import { Endpoint } from './endpoint.ts';
 import { createKeychain, type KeychainSettings } from './keychain.ts';
+import { type Layout, openLayout } from './layout.ts';
 import { ManifestCache } from './manifest-cache.ts';
 import type { PushAccess, Repository, TagDeletion } from './repository.ts';
 import { Session } from './session.ts';
@@ -20,6 +21,8 @@ export interface Registries {
    * is refused they go on without. Makes no request.
    */
   open(name: RepositoryName, access?: 'pull' | 'push'): RegistryRepository;
+  /** An OCI image layout: a folder that holds what a registry would. */
+  openLayout(directory: string): Layout;
   /** The credentials of a registry, for programs that need them; see `Keychain`. */
   credentials(registry: string): Promise<Credentials | undefined>;
   /** Closes the connections, so that the process can end. */
@@ -45,6 +48,7 @@ export function openRegistries(settings: RegistriesSettings): Registries {
       caches.set(key, cache);
       return new Distribution(new Endpoint(name, session, access === 'push'), cache);
     },
+    openLayout,
     credentials: (registry) => keychain.credentials(registry),
     close: () => transport.close(),
   };

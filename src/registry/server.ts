@@ -85,6 +85,7 @@ interface Services {
 async function openShelves(directory: string | undefined): Promise<Shelves> {
   if (directory === undefined) return new Shelves(new Catalog(), new MemoryStore());
   const store = new ContentFolder(directory);
+  await store.removeStaged();
   return new Shelves(await openJournal(directory, store), store);
 }
 

@@ -7,7 +7,6 @@ import { findUnfit } from '../core/reuse.ts';
 import { BuildOnceError } from '../errors.ts';
 import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
-import { openLayout } from '../registry/layout.ts';
 import type { Repository } from '../registry/repository.ts';
 import { openImage, type Run, resultOf, type Stage } from '../stage.ts';
 import type { BuilderNeeds } from '../tools/builder.ts';
@@ -62,7 +61,7 @@ export const buildStage: Stage<'build', BuildPlan> = {
       origin: event.runUrl === undefined ? undefined : { url: event.runUrl, isPrivate: event.repository?.isPrivate },
     });
     const target = openImage(run, plan.repository);
-    const built = layoutPath === undefined ? target : openLayout(layoutPath);
+    const built = layoutPath === undefined ? target : run.registries.openLayout(layoutPath);
     if (built !== target && event.push) await copyImage(built, target, outcome.descriptor);
     const image = await readBack(built, outcome.descriptor.digest, run);
     return {

@@ -1,11 +1,9 @@
 import path from 'node:path';
 import { findDockerfile, findIgnoreFile, readContext, readExtraFiles, readIgnoreFile } from '../context.ts';
-import { frontendOf, type ImageUse, imagesOf, remoteAdds, runsPrograms } from '../core/build-inputs.ts';
-import type { BuildScope } from '../core/build-scope.ts';
+import type { ImageUse } from '../core/build-inputs.ts';
 import { compareCodePoints } from '../core/code-point-order.ts';
 import { isDependencyManifest } from '../core/dependency-manifests.ts';
-import { type Digest, digestOf } from '../core/digest.ts';
-import { canonicalInstructions, type Dockerfile, detectSyntax, parseDockerfile } from '../core/dockerfile.ts';
+import type { Digest } from '../core/digest.ts';
 import { compileIgnorePatterns, type IgnoreMatcher, parseIgnoreFile } from '../core/dockerignore.ts';
 import { contentHash, hashTag, type InputManifest, type NamedInput } from '../core/input-manifest.ts';
 import { isVolatileLabel } from '../core/labels.ts';
@@ -13,6 +11,7 @@ import type { Parsed } from '../core/parsed.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { quote } from '../core/printable.ts';
 import { formatReference, parseReference } from '../core/reference.ts';
+import { readDockerfile, type Unpinned } from '../dockerfile-inputs.ts';
 import { BuildOnceError, type Problem, UsageError } from '../errors.ts';
 import type { Files, Location } from '../host.ts';
 import type { Options } from '../options.ts';
@@ -59,7 +58,7 @@ export const hashStage: Stage<'hash', HashPlan> = {
   },
   async apply({ context, dockerfile }, run) {
     const { host, options } = run;
-    const read = readDockerfile(run, dockerfile);
+    const read = readDockerfile(dockerfile, run);
     const images = await resolveImages(run, dockerfile, [...read.images, ...contextImages(options)]);
     const matcher = readIgnoreFile(host.files, findIgnoreFile(host.files, context, dockerfile));
     const entries = readContext(host.files, { directory: context, matcher, ...uncountedOf(options) });
@@ -139,80 +138,6 @@ export function findContextProblems(options: Options, files: Files): readonly Pr
   const patterns = compilePatterns(options.hashIgnore);
   if (!patterns.ok) problems.push({ input: 'hash-ignore', message: patterns.problem });
   return problems;
-}
-
-interface ReadDockerfile {
-  readonly canonical: InputManifest['dockerfile'];
-  readonly images: readonly ImageUse[];
-  readonly buildArgs: readonly string[];
-  readonly runsPrograms: boolean;
-  readonly unpinned: readonly Unpinned[];
-}
-
-/** Something that the build reads and that no digest can be asked for. */
-interface Unpinned {
-  readonly message: string;
-  readonly line: number | undefined;
-}
-
-/** Reads the Dockerfile; one that we cannot read counts with its raw bytes, and says so. */
-function readDockerfile({ host, options, platforms }: Run, file: string): ReadDockerfile {
-  const bytes = host.files.read(file) ?? new Uint8Array();
-  const text = new TextDecoder().decode(bytes);
-  const args = effectiveArgs(options.buildArgs, host.env);
-  const buildArgs = argMap(args);
-  const refuse = (found: { readonly problem: string; readonly line: number }): never => {
-    throw new UsageError([{ input: 'file', message: `${quote(file)} line ${found.line}: ${found.problem}` }]);
-  };
-  const read = parseDockerfile(text);
-  if (!read.ok) {
-    host.log.warning(`not understood, so that its raw bytes count: ${read.problem}`, { file, line: read.line });
-    const frontend = frontendOf(detectSyntax(text), buildArgs);
-    if (!frontend.ok) return refuse(frontend);
-    const images = frontend.value === undefined ? [] : [frontend.value];
-    return { canonical: { raw: digestOf(bytes) }, images, buildArgs: args, runsPrograms: true, unpinned: [] };
-  }
-  const dockerfile = read.value;
-  const scope: BuildScope = {
-    buildArgs,
-    platforms,
-    buildPlatform: { os: 'linux', architecture: host.architecture },
-    namedContexts: options.buildContexts.map(({ name }) => name),
-    target: options.target,
-  };
-  const images = imagesOf(dockerfile, scope);
-  if (!images.ok) return refuse(images);
-  return {
-    canonical: canonicalInstructions(dockerfile),
-    images: images.value,
-    buildArgs: args.filter((arg) => counts(arg, dockerfile)),
-    runsPrograms: runsPrograms(dockerfile),
-    unpinned: remoteAdds(dockerfile, scope).map(({ source, line }) => ({
-      message: `ADD ${quote(source)} has no checksum`,
-      line,
-    })),
-  };
-}
-
-/** `KEY` alone takes its value from the environment, and means nothing when that has none. */
-function effectiveArgs(given: readonly string[], env: Run['host']['env']): readonly string[] {
-  return given.flatMap((arg) => {
-    if (arg.includes('=')) return [arg];
-    const value = env[arg];
-    return value === undefined ? [] : [`${arg}=${value}`];
-  });
-}
-
-function argMap(args: readonly string[]): ReadonlyMap<string, string> {
-  return new Map(args.map((arg) => [arg.slice(0, arg.indexOf('=')), arg.slice(arg.indexOf('=') + 1)]));
-}
-
-/** Proxies and the build's clock say nothing about the content, unless the Dockerfile asks for them by ARG. */
-function counts(arg: string, { globalArgs, stages }: Dockerfile): boolean {
-  const name = arg.slice(0, arg.indexOf('='));
-  if (name !== 'SOURCE_DATE_EPOCH' && !/^(?:https?|ftp|no|all)_proxy$/i.test(name)) return true;
-  const declarations = [globalArgs, ...stages.map(({ instructions }) => instructions)].flat();
-  return declarations.some((one) => one.name === 'ARG' && one.words.some((word) => word.split('=', 1)[0] === name));
 }
 
 /** Asks for what stands behind each name, all at once; names with a digest need no question. */

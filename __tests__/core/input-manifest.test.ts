@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { digestOf } from '../../src/core/digest.ts';
+import { canonicalJson, contentHash, hashTag, type InputManifest } from '../../src/core/input-manifest.ts';
+import { isTag } from '../../src/core/reference.ts';
+
+const manifest: InputManifest = {
+  scheme: 1,
+  form: 'context',
+  dockerfile: ['FROM node:22', 'COPY . .'],
+  context: [
+    ['a', '00-'],
+    ['b', '@a'],
+  ],
+  namedContexts: { assets: { entries: [['x', '11x']] }, base: { source: 'docker-image://node' } },
+  images: { 'node:22': digestOf('node') },
+  buildArgs: ['A=1'],
+  options: { target: 'prod', platforms: ['linux/amd64'] },
+  files: [],
+  salt: '',
+  unique: '',
+};
+
+describe('the content hash', () => {
+  it('is this one for this manifest, on every machine and in every release of scheme 1', () => {
+    expect(contentHash(manifest)).toBe('PINNED');
+  });
+
+  it.each<[string, Partial<InputManifest>]>([
+    ['an instruction', { dockerfile: ['FROM node:22', 'COPY . /'] }],
+    ['the order of instructions', { dockerfile: ['COPY . .', 'FROM node:22'] }],
+    ['two instructions run together', { dockerfile: ['FROM node:22,COPY . .'] }],
+    ['a raw Dockerfile', { dockerfile: { raw: 'FROM node:22' } }],
+    ['a file', { context: [['a', '01-']] }],
+    ['an exec bit', { context: [['a', '00x'], ['b', '@a']] }],
+    ['a link', { context: [['a', '00-'], ['b', '@c']] }],
+    ['a name', { context: [['A', '00-'], ['b', '@a']] }],
+    ['a named context', { namedContexts: {} }],
+    ['a base image', { images: { 'node:22': digestOf('other') } }],
+    ['a build arg', { buildArgs: ['A=2'] }],
+    ['an option', { options: { target: 'dev', platforms: ['linux/amd64'] } }],
+    ['one option for a list of one', { options: { target: ['prod'], platforms: ['linux/amd64'] } }],
+    ['hash-files', { files: [['a', '00-']] }],
+    ['the salt', { salt: 'x' }],
+    ['what cannot be pinned', { unique: 'x' }],
+  ])('changes with %s', (_, change) => {
+    expect(contentHash({ ...manifest, ...change })).not.toBe(contentHash(manifest));
+  });
+
+  it('does not change with the order in which things were found', () => {
+    const { images, options, ...rest } = manifest;
+    const reordered = { images: { z: digestOf('z'), ...images }, options, ...rest };
+    const ordered = { ...manifest, images: { ...images, z: digestOf('z') } };
+    expect(contentHash(reordered)).toBe(contentHash(ordered));
+  });
+
+  it('has a tag of 128 bits', () => {
+    expect(hashTag('0123456789abcdef'.repeat(4))).toBe('hash-0123456789abcdef0123456789abcdef');
+    expect(isTag(hashTag(contentHash(manifest)))).toBe(true);
+  });
+});
+
+describe('canonical JSON', () => {
+  it.each([
+    [{ b: 1, a: [{ d: 1, c: undefined }] }, '{"a":[{"d":1}],"b":1}'],
+    [{ '\u{1f600}': 1, '\uff01': 2 }, '{"\uff01":2,"\u{1f600}":1}'],
+    [['\ud800', '\u0000', '"', '\\'], '["\\ud800","\\u0000","\\"","\\\\"]'],
+    [{}, '{}'],
+    [[], '[]'],
+    [null, 'null'],
+  ])('of %j is %s', (value, text) => {
+    expect(canonicalJson(value)).toBe(text);
+  });
+
+  it('says the same as the value, and nothing else says it', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
+        expect(JSON.parse(canonicalJson(a))).toEqual(JSON.parse(JSON.stringify(a)));
+        const areSame = JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+        expect(canonicalJson(a) === canonicalJson(b)).toBe(areSame);
+      }),
+    );
+  });
+});
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, item]) => ({ [key]: sorted(item) }));
+}
