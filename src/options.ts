@@ -50,8 +50,8 @@ function text<T>(parse: Parse<T>, about: About, standIn = ''): Option<T> {
   return { ...about, parse, default: standIn, shape: 'text' };
 }
 
-function list<T>(parse: Parse<readonly T[]>, about: About): Option<readonly T[]> {
-  return { ...about, parse, default: '', shape: 'list' };
+function list<T>(parse: Parse<readonly T[]>, about: About, standIn = ''): Option<readonly T[]> {
+  return { ...about, parse, default: standIn, shape: 'list' };
 }
 
 function toggle(about: About, standIn: boolean): Option<boolean> {
@@ -160,7 +160,7 @@ export const OPTION_TABLE = {
     about: 'The buildx builder. Default: the current one, or one made for this run where that cannot do what is asked.',
   }),
   push: toggle({ group: 'build', about: 'Push the image and its tags. `false` builds and stops there.' }, true),
-  tags: text(parseTagLines, {
+  tags: list(parseTagLines, {
     group: 'tags',
     about:
       "Tags, one a line: plain, full references, or the rules of docker/metadata-action. Default: the version set on a version tag, the branch's name on a branch, `pr-N` on a pull request.",
@@ -174,7 +174,7 @@ export const OPTION_TABLE = {
     },
     'v',
   ),
-  flavor: text(
+  flavor: list(
     parseTagLines,
     {
       group: 'tags',

@@ -137,7 +137,7 @@ async function dispatch(
     reference: route.reference,
     query,
     headers,
-    body: bodyOf(request),
+    body: request,
   });
   switch (route.kind) {
     case 'base':
@@ -166,13 +166,6 @@ function requireName(method: string, name: string): string {
   if (parseRepositoryName(`127.0.0.1/${name}`).ok) return name;
   const status = method === 'GET' || method === 'HEAD' ? 404 : 400;
   throw new Refusal(status, 'NAME_INVALID', `${name} is not the name of a repository`);
-}
-
-/** A request that is refused half-way must stay open for its answer. */
-async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Array> {
-  for await (const piece of request.iterator({ destroyOnReturn: false })) {
-    if (piece instanceof Uint8Array) yield piece;
-  }
 }
 
 async function send(answer: Answer, method: string, response: ServerResponse): Promise<void> {
