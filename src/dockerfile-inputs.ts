@@ -13,7 +13,7 @@ import type { Options } from './options.ts';
 export interface DockerfileInputs {
   readonly canonical: InputManifest['dockerfile'];
   readonly images: readonly ImageUse[];
-  readonly buildArgs: readonly string[];
+  readonly buildArgs: InputManifest['buildArgs'];
   readonly runsPrograms: boolean;
   readonly unpinned: readonly Unpinned[];
 }
@@ -38,8 +38,7 @@ const DOCKERS_FRONTEND = /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[
 export function readDockerfile(file: string, { host, options, platforms }: Setting): DockerfileInputs {
   const bytes = host.files.read(file) ?? new Uint8Array();
   const text = new TextDecoder().decode(bytes);
-  const args = effectiveArgs(options.buildArgs, host.env);
-  const buildArgs = argMap(args);
+  const buildArgs = effectiveArgs(options.buildArgs, host.env);
   const refuse = (found: { readonly problem: string; readonly line: number }): never => {
     throw new UsageError([{ input: 'file', message: `${quote(file)} line ${found.line}: ${found.problem}` }]);
   };
@@ -55,7 +54,13 @@ export function readDockerfile(file: string, { host, options, platforms }: Setti
   if (!read.ok) {
     const unpinned = isForeign ? [] : [{ message: `not understood: ${read.problem}`, line: read.line }];
     const images = frontend.value === undefined ? [] : [frontend.value];
-    return { canonical: { raw: digestOf(bytes) }, images, buildArgs: args, runsPrograms: true, unpinned };
+    return {
+      canonical: { raw: digestOf(bytes) },
+      images,
+      buildArgs: Object.fromEntries(buildArgs),
+      runsPrograms: true,
+      unpinned,
+    };
   }
   const dockerfile = read.value;
   const scope: BuildScope = {
@@ -70,7 +75,7 @@ export function readDockerfile(file: string, { host, options, platforms }: Setti
   return {
     canonical: canonicalInstructions(dockerfile),
     images: images.value,
-    buildArgs: args.filter((arg) => counts(arg, dockerfile)),
+    buildArgs: Object.fromEntries([...buildArgs].filter(([name]) => counts(name, dockerfile))),
     runsPrograms: runsPrograms(dockerfile),
     unpinned: remoteAdds(dockerfile, scope).map(({ source, line }) => ({
       message: `ADD ${quote(source)} has no checksum`,
@@ -79,22 +84,20 @@ export function readDockerfile(file: string, { host, options, platforms }: Setti
   };
 }
 
-/** `KEY` alone takes its value from the environment, and means nothing when that has none. */
-function effectiveArgs(given: readonly string[], env: Host['env']): readonly string[] {
-  return given.flatMap((arg) => {
-    if (arg.includes('=')) return [arg];
-    const value = env[arg];
-    return value === undefined ? [] : [`${arg}=${value}`];
-  });
-}
-
-function argMap(args: readonly string[]): ReadonlyMap<string, string> {
-  return new Map(args.map((arg) => [arg.slice(0, arg.indexOf('=')), arg.slice(arg.indexOf('=') + 1)]));
+/** By name, the last one given wins. `KEY` alone takes its value from the environment, and means nothing without one there. */
+function effectiveArgs(given: readonly string[], env: Host['env']): ReadonlyMap<string, string> {
+  const args = new Map<string, string>();
+  for (const arg of given) {
+    const at = arg.indexOf('=');
+    const name = at < 0 ? arg : arg.slice(0, at);
+    const value = at < 0 ? env[arg] : arg.slice(at + 1);
+    if (value !== undefined) args.set(name, value);
+  }
+  return args;
 }
 
 /** Proxies and the build's clock say nothing about the content, unless the Dockerfile asks for them by ARG. */
-function counts(arg: string, { globalArgs, stages }: Dockerfile): boolean {
-  const name = arg.slice(0, arg.indexOf('='));
+function counts(name: string, { globalArgs, stages }: Dockerfile): boolean {
   if (name !== 'SOURCE_DATE_EPOCH' && !/^(?:https?|ftp|no|all)_proxy$/i.test(name)) return true;
   const declarations = [globalArgs, ...stages.map(({ instructions }) => instructions)].flat();
   return declarations.some((one) => one.name === 'ARG' && one.words.some((word) => word.split('=', 1)[0] === name));

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { Masker } from '../../src/hosts/masker.ts';
 import { formatCommand, formatFileCommand, toPlainLines } from '../../src/hosts/workflow-commands.ts';
 import { parsePairs } from '../support/file-commands.ts';
-import { parseCommand } from '../support/workflow-commands.ts';
 
 /** Pieces of both generations of the runner's commands, and what could hide or revive them. */
 const PIECE = fc.constantFrom(
@@ -41,11 +40,42 @@ const PIECE = fc.constantFrom(
 );
 const HOSTILE = fc.array(PIECE, { maxLength: 30 }).map((pieces) => pieces.join(''));
 
-/** As .NET reads a child's output: a line ends at a line feed, a carriage return, or both. */
-function commandsIn(printed: string): unknown[] {
-  // The runner compares names without regard to case.
-  return printed.split(/\r\n|\n|\r/).flatMap((line) => parseCommand(line) ?? parseCommand(line.toLowerCase()) ?? []);
+interface RunnerCommand {
+  readonly name: string;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly data: string;
 }
+
+/** What actions/runner v2.336 takes a line for: ActionCommand.cs, TryParseV2, then TryParse. Any name counts here. */
+function parseCommand(line: string): RunnerCommand | undefined {
+  const trimmed = line.replace(/^[\s\u0085]+/, '');
+  const end = trimmed.startsWith('::') ? trimmed.indexOf('::', 2) : -1;
+  if (end >= 0) {
+    const [name = '', ...rest] = trimmed.slice(2, end).split(' ');
+    const pairs = rest.join(' ').trim().split(',').filter((pair) => pair !== '');
+    const properties = pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), unescape(pair.slice(pair.indexOf('=') + 1))]);
+    return { name, properties: Object.fromEntries(properties), data: unescape(trimmed.slice(end + 2), false) };
+  }
+  const [, name, data = ''] = /##\[([^\]]*)\](.*)/.exec(line) ?? [];
+  return name === undefined ? undefined : { name, properties: {}, data };
+}
+
+function unescape(text: string, isProperty = true): string {
+  const unescaped = isProperty ? text.replaceAll('%3A', ':').replaceAll('%2C', ',') : text;
+  return unescaped.replaceAll('%0D', '\r').replaceAll('%0A', '\n').replaceAll('%25', '%');
+}
+
+/** As .NET reads a child's output: a line ends at a line feed, a carriage return, or both. */
+function commandsIn(printed: string): readonly RunnerCommand[] {
+  return printed.split(/\r\n|\n|\r/).flatMap((line) => parseCommand(line) ?? []);
+}
+
+it('the rules of the runner that are emulated here find a command of either generation', () => {
+  expect(commandsIn('a\r \u0085::error file=a%3Ab,line=1::x%0Ay\n1 ##[add-mask]z')).toEqual([
+    { name: 'error', properties: { file: 'a:b', line: '1' }, data: 'x\ny' },
+    { name: 'add-mask', properties: {}, data: 'z' },
+  ]);
+});
 
 describe('plain text', () => {
   it.each([
@@ -98,7 +128,6 @@ describe('a command', () => {
     fc.assert(
       fc.property(HOSTILE, HOSTILE, (file, message) => {
         const command = parseCommand(formatCommand('warning', message, { file, line: 3, title: 'x' }));
-        // An empty value is no property to the runner, and one that ends in blanks at the end of the head is trimmed.
         expect(command).toEqual({ name: 'warning', properties: { file, line: '3', title: 'x' }, data: message });
       }),
       { numRuns: 2000 },

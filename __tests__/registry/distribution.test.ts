@@ -123,6 +123,13 @@ describe('a manifest', () => {
     expect(server.seen[1]).toMatchObject({ body: MANIFEST_BYTES.toString(), headers: AS_MANIFEST });
   });
 
+  test('may be known to the registry by a digest of another algorithm', async () => {
+    const sha512 = digestOf(MANIFEST_BYTES, parseDigest(`sha512:${'0'.repeat(128)}`));
+    const server = await serve((_, response) => response.writeHead(201, { 'docker-content-digest': sha512 }).end());
+    await openRepository(server.host).push(MANIFEST, MANIFEST_BYTES);
+    expect(server.lines()).toEqual([`PUT /v2/acme/app/manifests/${MANIFEST.digest}`]);
+  });
+
   test('that the registry stored as something else is an error', async () => {
     const server = await serve((_, response) =>
       response.writeHead(201, { 'docker-content-digest': digestOf('other') }).end(),

@@ -63,18 +63,18 @@ describe('referrers', () => {
     }).manifest;
     const entry = { ...formatDescriptor(pushed.descriptor), annotations: { a: 'b' }, artifactType: 'application/sig' };
 
-    /** A registry that keeps one tag, with the API or without. */
+    /** A registry that keeps one tag, with the API, without, or with one that takes no note of subjects (`silent`). */
     async function serveTag(
-      api: boolean,
+      api: boolean | 'silent',
       onPut: (write: number, body: string) => string | undefined = (_, body) => body,
     ) {
       const kept: { body: string | undefined } = { body: undefined };
       let writes = 0;
       const server = await serve(({ method, path, body }, response) => {
         if (method === 'PUT' && path === tagPath) kept.body = onPut((writes += 1), body);
-        if (method === 'PUT') response.writeHead(201, api ? { 'oci-subject': MANIFEST.digest } : {}).end();
+        if (method === 'PUT') response.writeHead(201, api === true ? { 'oci-subject': MANIFEST.digest } : {}).end();
         else if (path === tagPath && kept.body !== undefined) response.writeHead(200, asIndex).end(kept.body);
-        else if (api && path.includes('/referrers/')) response.writeHead(200, asIndex).end(index());
+        else if (api !== false && path.includes('/referrers/')) response.writeHead(200, asIndex).end(index());
         else response.writeHead(404).end();
       });
       return { server, members: (): unknown[] => JSON.parse(kept.body ?? '{"manifests":[]}').manifests };
@@ -86,8 +86,8 @@ describe('referrers', () => {
       expect(members()).toEqual([]);
     });
 
-    test('are entered under the fallback tag where it has not', async () => {
-      const { server, members } = await serveTag(false);
+    test.each([false, 'silent'] as const)('are entered under the fallback tag where it has not (%j)', async (api) => {
+      const { server, members } = await serveTag(api);
       await openRepository(server.host).push(pushed.descriptor, pushed.bytes);
       expect(members()).toEqual([entry]);
       await openRepository(server.host).push(pushed.descriptor, pushed.bytes);

@@ -40,8 +40,6 @@ export async function serve(
   });
   // Longer than any test, so that only the client ends a connection.
   server.keepAliveTimeout = 600_000;
-  // Longer than any test, so that only the client ends a connection.
-  server.keepAliveTimeout = 600_000;
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));

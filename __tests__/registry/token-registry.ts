@@ -11,6 +11,8 @@ export async function serveTokens(
   options: {
     readonly grant?: (asked: Seen, scopes: readonly string[]) => object | undefined;
     readonly realm?: (host: string) => string;
+    /** Answers what is allowed; "ok" when absent. */
+    readonly answer?: (seen: Seen, response: ServerResponse) => unknown;
   } = {},
 ): Promise<TokenRegistry> {
   const good = new Map<string, readonly string[]>();
@@ -20,7 +22,8 @@ export async function serveTokens(
     if (url.pathname === '/token') return giveToken(seen, response, index);
     const scopes = good.get(seen.headers.authorization ?? '');
     const needed = seen.method === 'GET' || seen.method === 'HEAD' ? 'pull' : 'push';
-    if (scopes?.some((scope) => scope.includes(needed))) return void response.end('ok');
+    if (scopes?.some((scope) => scope.includes(needed)))
+      return void (options.answer?.(seen, response) ?? response.end('ok'));
     const realm = options.realm?.(host.text) ?? `http://${host.text}/token`;
     const challenge = `Bearer realm="${realm}",service="reg",scope="repository:acme/app:${needed === 'push' ? 'pull,push' : 'pull'}"`;
     response.writeHead(401, { 'www-authenticate': challenge }).end('{"errors":[{"code":"UNAUTHORIZED"}]}');

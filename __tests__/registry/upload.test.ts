@@ -133,7 +133,11 @@ describe('pushing a blob', () => {
   });
 
   test('uploads where there is no token for the other repository', async () => {
-    const server = await serveTokens({ grant: (_, scopes) => (scopes.length > 1 ? undefined : { token: scopes[0] }), hasBlobs: false });
+    const server = await serveTokens({
+      grant: (_, scopes) => (scopes.length > 1 ? undefined : { token: scopes[0] }),
+      answer: ({ method }, response) =>
+        response.writeHead(method === 'HEAD' ? 404 : method === 'POST' ? 202 : 201, { location: '/up/1' }).end(),
+    });
     await openRepository(server.host).push(blob.descriptor, blob.bytes, { registry: server.host, path: 'acme/base' });
     expect(server.lines().filter((line) => line.startsWith('PUT'))).toHaveLength(1);
   });

@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { inspectMachine, parseAssignments } from '../support/layers.ts';
+import { inspectMachine, parseAssignments, toolchainPrefix } from '../support/layers.ts';
 import { run, TOOLCHAIN_SCRIPTS } from '../support/programs.ts';
 
 let folder: string;
@@ -70,6 +70,18 @@ describe('find.sh', () => {
 });
 
 describe('the layers', () => {
+  it.each([
+    ['TOOLCHAIN_PREFIX', { TOOLCHAIN_PREFIX: '/one' }, '/one'],
+    ['XDG_CACHE_HOME', { XDG_CACHE_HOME: '/two', HOME: '/three' }, '/two/build-once-toolchain'],
+    ['HOME', { HOME: '/three' }, '/three/.cache/build-once-toolchain'],
+    ['an empty HOME', { HOME: '' }, join(userInfo().homedir, '.cache/build-once-toolchain')],
+    ['nothing', {}, join(userInfo().homedir, '.cache/build-once-toolchain')],
+  ])('are looked for where the scripts put the toolchain: %s', async (_, given, prefix) => {
+    const script = `set -u; . '${TOOLCHAIN_SCRIPTS}/env.sh'; echo "$TOOLCHAIN_PREFIX"`;
+    expect((await run(['/bin/bash', '-c', script], { env: given })).stdout.trim()).toBe(prefix);
+    expect(toolchainPrefix(given)).toBe(prefix);
+  });
+
   it('that a bare machine cannot run each say why and the command that sets them up', async () => {
     const { missing } = await inspectMachine({
       PATH: '/usr/bin:/bin',

@@ -79,7 +79,7 @@ describe.runIf(layers.registry)('registries', () => {
 
   it('ignore settings of the caller that docker-registry would obey', async () => {
     const directory = newRun();
-    const result = await scriptWith({ REGISTRY_HTTP_ADDR: '127.0.0.1:1' }, 'up.sh', directory, 'registry');
+    const result = await scriptWith({ REGISTRY_HTTP_ADDR: '192.0.2.1:1' }, 'up.sh', directory, 'registry');
     expect(result).toMatchObject({ status: 0 });
   });
 

@@ -21,7 +21,7 @@ export interface InputManifest {
   readonly namedContexts: Readonly<Record<string, NamedInput>>;
   /** Index digest of every image that the Dockerfile names, by the name it uses. */
   readonly images: Readonly<Record<string, Digest>>;
-  readonly buildArgs: readonly string[];
+  readonly buildArgs: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string | readonly string[]>>;
   /** `hash-files`. */
   readonly files: readonly Entry[];
