@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, inject, it } from 'vitest';
@@ -134,7 +135,10 @@ describe.runIf(isPrivate)('engines', () => {
     expect(new Set(bridges).size).toBe(2);
     const version = (values: Record<string, string>) => run(['docker', 'version'], { env: { ...values } });
     expect(await version(first)).toMatchObject({ status: 0 });
+    const isEmulated = (): boolean => existsSync('/proc/sys/fs/binfmt_misc/build-once-aarch64'); // unless by somebody else
+    const before = isEmulated();
     await script('down.sh', one, 'wipe');
+    expect(isEmulated()).toBe(before);
     expect(existsSync(`/sys/class/net/${bridges[0]}`)).toBe(false);
     expect(existsSync(`/sys/class/net/${bridges[1]}`)).toBe(true);
     expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(`${one}/`);
@@ -143,14 +147,15 @@ describe.runIf(isPrivate)('engines', () => {
 
   it('that were killed leave neither containers nor mounts after down.sh', async () => {
     const directory = newRun();
+    const seconds = String(randomInt(100_000, 1_000_000_000)); // tells this process from those of another run
     const values = await up(directory, 'engine', 'registry');
     expect(await script('seed.sh', directory)).toMatchObject({ status: 0 });
     const seed = parseAssignments(readFileSync(join(directory, 'seed'), 'utf8'));
-    await mustRun(['docker', 'run', '--detach', seed['BASE_IMAGE'] ?? '', 'sleep', '4321'], { env: values });
-    expect(commandLines()).toContain('sleep 4321');
+    await mustRun(['docker', 'run', '--detach', seed['BASE_IMAGE'] ?? '', 'sleep', seconds], { env: values });
+    expect(commandLines()).toContain(`sleep ${seconds}`);
     process.kill(Number(readFileSync(join(directory, 'pids/dockerd'), 'utf8').split(' ')[0]), 'SIGKILL');
     await script('down.sh', directory, 'wipe');
-    expect(commandLines()).not.toContain('sleep 4321');
+    expect(commandLines()).not.toContain(`sleep ${seconds}`);
     expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(`${directory}/`);
     expect(existsSync(directory)).toBe(false);
   });

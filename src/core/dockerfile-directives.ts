@@ -3,7 +3,7 @@ import { quote } from './printable.ts';
 import { trimSpaceStart } from './unicode-space.ts';
 
 /** A parser directive: `# syntax=docker/dockerfile:1`. */
-export interface Directive {
+interface Directive {
   /** Lower case. */
   readonly name: 'syntax' | 'escape' | 'check';
   readonly value: string;

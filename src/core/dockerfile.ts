@@ -9,9 +9,7 @@ export {
   flagOf,
   flagsOf,
   type Instruction,
-  type Pair,
   pairsOf,
-  type Sources,
   sourcesOf,
 } from './dockerfile-instruction.ts';
 

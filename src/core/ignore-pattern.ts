@@ -14,7 +14,7 @@ export interface IgnorePattern {
 }
 
 /** A test on paths relative to the context, with `/` between the names. */
-export interface PathTest {
+interface PathTest {
   matches(path: string): boolean;
   /** False when no path below this directory can match. */
   mayMatchBelow(directory: string): boolean;

@@ -14,7 +14,7 @@ export type Source =
   | { readonly kind: 'image'; readonly reference: string };
 
 /** A stage as it is built for one platform. */
-export interface BuiltStage {
+interface BuiltStage {
   readonly stage: DockerfileStage;
   readonly base: Source;
   /** What runs, in order: the triggers of the stage that it is based on, then its own without ONBUILD. */

@@ -22,7 +22,7 @@ export interface DockerConfigFile {
 }
 
 /** The folder of Docker's configuration: `DOCKER_CONFIG`, else `.docker` in the home folder. */
-export function dockerConfigFolder(env: Readonly<Record<string, string | undefined>>): string {
+function dockerConfigFolder(env: Readonly<Record<string, string | undefined>>): string {
   return env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker');
 }
 

@@ -6,7 +6,7 @@ import { requestFailure } from './failure.ts';
 import type { Answer } from './transport.ts';
 
 /** `Docker-Content-Digest`; `undefined` where the registry sends none, or nothing of use. */
-export function announcedDigest(answer: Answer): Digest | undefined {
+function announcedDigest(answer: Answer): Digest | undefined {
   return parseDigest(answer.header('docker-content-digest')?.trim() ?? '');
 }
 

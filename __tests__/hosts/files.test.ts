@@ -1,0 +1,146 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createFiles } from '../../src/hosts/files.ts';
+
+const MEBIBYTE = 1 << 20;
+let root: string;
+const owned: string[] = [];
+const at = (name: string): string => path.join(root, name);
+
+beforeAll(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), 'files-test-'));
+  fs.writeFileSync(at('file'), 'text\n');
+  fs.writeFileSync(at('program'), '#!/bin/sh\n', { mode: 0o755 });
+  fs.mkdirSync(at('directory'));
+  fs.writeFileSync(at('directory/inside'), 'x');
+  fs.symlinkSync('file', at('link'));
+  fs.symlinkSync('nowhere', at('dangling'));
+  fs.symlinkSync('circle', at('circle'));
+  execFileSync('mkfifo', [at('pipe')]);
+});
+
+afterAll(() => fs.rmSync(root, { recursive: true }));
+
+const files = (): ReturnType<typeof createFiles> => createFiles(root, (directory) => owned.push(directory));
+
+describe('the digest of a file', () => {
+  it.each([
+    ['an empty one', 0],
+    ['a small one', 12],
+    ['one of a piece less a byte', MEBIBYTE - 1],
+    ['one of exactly a piece', MEBIBYTE],
+    ['one of a piece and a byte', MEBIBYTE + 1],
+    ['one of three pieces', 3 * MEBIBYTE],
+  ])('is that of its bytes: %s', (_, sizeBytes) => {
+    const bytes = Buffer.alloc(sizeBytes, 'build-once');
+    fs.writeFileSync(at('sized'), bytes);
+    expect(files().digest('sized')).toEqual({
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      executable: false,
+    });
+  });
+
+  it('is not mixed up with the one before, when a large one is followed by a small one', () => {
+    fs.writeFileSync(at('large'), Buffer.alloc(MEBIBYTE + 5, 1));
+    const port = files();
+    port.digest('large');
+    expect(port.digest('file').sha256).toBe(createHash('sha256').update('text\n').digest('hex'));
+  });
+
+  it.each([
+    [0o755, true],
+    [0o700, true],
+    [0o100, true],
+    [0o644, false],
+    [0o677, false],
+  ])('with mode %o tells whether its owner may execute it: %s', (mode, executable) => {
+    fs.writeFileSync(at('moded'), '');
+    fs.chmodSync(at('moded'), mode);
+    expect(files().digest('moded').executable).toBe(executable);
+  });
+
+  it('of a link is that of its target; of nothing and of a directory it is an error', () => {
+    expect(files().digest('link')).toEqual(files().digest('file'));
+    expect(() => files().digest('nowhere')).toThrow('ENOENT');
+    expect(() => files().digest('directory')).toThrow('EISDIR');
+  });
+});
+
+describe('what a path is', () => {
+  it.each([
+    ['file', 'file'],
+    ['directory', 'directory'],
+    ['link', 'symlink'],
+    ['dangling', 'symlink'],
+    ['circle', 'symlink'],
+    ['pipe', 'other'],
+    ['nowhere', undefined],
+    ['file/below', undefined],
+    ['circle/below', undefined],
+    ['no/such/place', undefined],
+    ['n\0ul', undefined],
+  ])('%j is %s', (name, kind) => {
+    expect(files().kindOf(name)).toBe(kind);
+  });
+
+  it('a name that no file system takes is not there', () => {
+    const name = 'x'.repeat(1_000_000);
+    expect([files().kindOf(name), files().read(name), files().list(name)]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('the entries of a directory have kinds; a file and nothing have no entries', () => {
+    const kinds = new Map(files().list('')?.map(({ name, kind }) => [name, kind]));
+    expect(kinds.get('file')).toBe('file');
+    expect(kinds.get('directory')).toBe('directory');
+    expect(kinds.get('dangling')).toBe('symlink');
+    expect(kinds.get('pipe')).toBe('other');
+    expect([files().list('file'), files().list('nowhere')]).toEqual([undefined, undefined]);
+    expect(files().list('directory')).toEqual([{ name: 'inside', kind: 'file' }]);
+  });
+});
+
+describe('reading', () => {
+  it('gives the bytes, or the text, or the target of a link', () => {
+    expect(files().readText('file')).toBe('text\n');
+    expect(files().readText(at('link'))).toBe('text\n');
+    expect([...(files().read('directory/inside') ?? [])]).toEqual([120]);
+    expect(files().readLink('dangling')).toBe('nowhere');
+  });
+
+  it('what is not there gives nothing; what cannot be read is an error', () => {
+    expect([files().read('nowhere'), files().readText('dangling'), files().readText('circle')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(() => files().read('directory')).toThrow('EISDIR');
+  });
+});
+
+describe('writing', () => {
+  const modeOf = (name: string): number => fs.statSync(at(name)).mode & 0o777;
+
+  it('makes the directories, and a file that only its owner may read', () => {
+    files().write('new/deep/file', 'secret');
+    expect([fs.readFileSync(at('new/deep/file'), 'utf8'), modeOf('new/deep/file')]).toEqual(['secret', 0o600]);
+  });
+
+  it('replaces a file that everyone could read with one that only its owner may', () => {
+    fs.writeFileSync(at('open'), 'a longer text', { mode: 0o644 });
+    files().write('open', new Uint8Array([65]));
+    expect([fs.readFileSync(at('open'), 'utf8'), modeOf('open')]).toEqual(['A', 0o600]);
+  });
+});
+
+it('a temporary directory is private, and is handed over for removal', () => {
+  const directory = files().makeTemporaryDirectory('build-once-test-');
+  expect(owned).toEqual([directory]);
+  expect(path.dirname(directory)).toBe(os.tmpdir());
+  expect(path.basename(directory)).toMatch(/^build-once-test-/);
+  expect(fs.statSync(directory).mode & 0o777).toBe(0o700);
+  fs.rmdirSync(directory);
+});
