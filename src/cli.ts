@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { parseCommandLine } from './command-line.ts';
+import { hashTag } from './core/input-manifest.ts';
 import { isBuildOnceError } from './errors.ts';
 import { helpText } from './help.ts';
 import { watchSignals } from './hosts/signals.ts';
@@ -36,9 +37,8 @@ async function run(
 ): Promise<void> {
   const { report, error } = await runCommand(command, raw, host);
   if (json) print(JSON.stringify(report, undefined, 2));
-  else if (command === 'hash' && error === undefined) print(`hash-${report.hash?.slice(0, 32) ?? ''}`);
-  else print(renderText(report));
   if (error !== undefined) throw error;
+  if (!json) print(command === 'hash' ? hashTag(report.hash ?? '') : renderText(report));
 }
 
 function print(text: string): void {

@@ -40,7 +40,12 @@ export function findIgnoreFile(files: Files, context: string, dockerfile?: strin
 /** Reads and compiles an ignore file; without one nothing is ignored. UsageError naming the file for a bad pattern. */
 export function readIgnoreFile(files: Files, file: string | undefined): IgnoreMatcher {
   if (file === undefined) return NOTHING_IGNORED;
-  const patterns = parseIgnoreFile(guard(file, () => files.readText(file)) ?? '');
+  const patterns = parseIgnoreFile(
+    guard(
+      () => files.readText(file),
+      () => file,
+    ) ?? '',
+  );
   const matcher = patterns.ok ? compileIgnorePatterns(patterns.value) : patterns;
   if (matcher.ok) return matcher.value;
   throw new UsageError([
@@ -75,7 +80,10 @@ export function readExtraFiles(files: Files, given: readonly string[]): readonly
 }
 
 function readExtra(files: Files, name: string, file: string, linksLeft: number): readonly Entry[] {
-  const kind = guard(file, () => files.kindOf(file));
+  const kind = guard(
+    () => files.kindOf(file),
+    () => file,
+  );
   if (kind === undefined) return [];
   const own: Entry = [name, leafOf(files, file, kind)];
   if (kind === 'symlink' && linksLeft > 0) {
@@ -88,8 +96,14 @@ function readExtra(files: Files, name: string, file: string, linksLeft: number):
 }
 
 function walk(files: Files, directory: string, matcher: IgnoreMatcher): readonly ContextEntry[] {
-  const entries = guard(directory, () =>
-    walkContext({ matcher, list: (inside) => files.list(path.join(directory, inside)) }),
+  let listed = directory;
+  const list = (inside: string): readonly ListedEntry[] | undefined => {
+    listed = path.join(directory, inside);
+    return files.list(listed);
+  };
+  const entries = guard(
+    () => walkContext({ matcher, list }),
+    () => listed,
   );
   if (entries.ok) return entries.value;
   throw new UsageError([{ input: IGNORE_FILE, message: `${entries.problem}; the build would fail on it` }]);
@@ -111,25 +125,25 @@ function keepCounted(entries: readonly ContextEntry[], uncounted: IgnoreMatcher)
 }
 
 function leafOf(files: Files, file: string, kind: ContextEntry['kind']): string {
-  return guard(file, () => {
+  const read = (): string => {
     if (kind === 'directory') return '/';
     if (kind === 'symlink') return `@${files.readLink(file)}`;
     if (kind === 'other') return '?';
     const { sha256, executable } = files.digest(file);
     return `${sha256}${executable ? 'x' : '-'}`;
-  });
+  };
+  return guard(read, () => file);
 }
 
-function guard<T>(file: string, read: () => T): T {
+/** `place` says what was read when it failed. */
+function guard<T>(read: () => T, place: () => string): T {
   try {
     return read();
   } catch (cause) {
     const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    // A walk is guarded as a whole; the system says where it failed.
-    const where = cause instanceof Error && 'path' in cause ? String(cause.path) : file;
     throw new BuildOnceError(
       'UNREADABLE_FILE',
-      `${quote(where)} counts towards the content and cannot be read: ${why}`,
+      `${quote(place())} counts towards the content and cannot be read: ${why}`,
       1,
       {
         hint: 'Make it readable, or leave it out with .dockerignore.',

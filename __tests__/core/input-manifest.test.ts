@@ -33,9 +33,33 @@ describe('the content hash', () => {
     ['two instructions run together', { dockerfile: ['FROM node:22,COPY . .'] }],
     ['a raw Dockerfile', { dockerfile: { raw: 'FROM node:22' } }],
     ['a file', { context: [['a', '01-']] }],
-    ['an exec bit', { context: [['a', '00x'], ['b', '@a']] }],
-    ['a link', { context: [['a', '00-'], ['b', '@c']] }],
-    ['a name', { context: [['A', '00-'], ['b', '@a']] }],
+    [
+      'an exec bit',
+      {
+        context: [
+          ['a', '00x'],
+          ['b', '@a'],
+        ],
+      },
+    ],
+    [
+      'a link',
+      {
+        context: [
+          ['a', '00-'],
+          ['b', '@c'],
+        ],
+      },
+    ],
+    [
+      'a name',
+      {
+        context: [
+          ['A', '00-'],
+          ['b', '@a'],
+        ],
+      },
+    ],
     ['a named context', { namedContexts: {} }],
     ['a base image', { images: { 'node:22': digestOf('other') } }],
     ['a build arg', { buildArgs: { A: '2' } }],

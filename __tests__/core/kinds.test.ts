@@ -1,14 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  anyText,
-  assignment,
-  choice,
-  duration,
-  flag,
-  listOf,
-  optionalText,
-  secretText,
-} from '../../src/core/kinds.ts';
+import { anyText, assignment, choice, duration, flag, listOf, optionalText, secretText } from '../../src/core/kinds.ts';
 import { type Parsed, parsed, unparsable } from '../../src/core/parsed.ts';
 
 function problemOf(result: Parsed<unknown>): string {
@@ -55,7 +46,9 @@ describe('a choice', () => {
   });
 
   it('names all words and the nearest', () => {
-    expect(problemOf(cache('regsitry'))).toBe('"regsitry" is not allowed: none, gha, registry are; did you mean registry?');
+    expect(problemOf(cache('regsitry'))).toBe(
+      '"regsitry" is not allowed: none, gha, registry are; did you mean registry?',
+    );
     expect(problemOf(cache('something else'))).toBe('"something else" is not allowed: none, gha, registry are');
     expect(problemOf(cache('constructor'))).toContain('is not allowed');
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createdOf, imageLabels, INPUTS_ANNOTATION, isVolatileLabel, revisionOf } from '../../src/core/labels.ts';
+import { createdOf, INPUTS_ANNOTATION, imageLabels, isVolatileLabel, revisionOf } from '../../src/core/labels.ts';
 
 const facts = {
   hash: 'ab'.repeat(32),
@@ -45,7 +45,11 @@ describe('the labels of an image', () => {
   });
 
   it('are single printable lines, whatever a stranger wrote', () => {
-    const labels = imageLabels({ ...facts, description: 'a\n::set-output name=x::y\u001b[31m\u202e', title: 'x'.repeat(1_000_000) });
+    const labels = imageLabels({
+      ...facts,
+      description: 'a\n::set-output name=x::y\u001b[31m\u202e',
+      title: 'x'.repeat(1_000_000),
+    });
     expect(labels['org.opencontainers.image.description']).toBe('a ::set-output name=x::y\ufffd');
     expect(labels['org.opencontainers.image.title']).toHaveLength(2048);
   });

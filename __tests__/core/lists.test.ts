@@ -26,9 +26,12 @@ describe('a list of lines', () => {
     expect(parseList(text)).toEqual(parsed(values));
   });
 
-  it.each(['"a', '"a""', '"a"b', '"a",b', 'x\n"a\nb\nc'])('%j has a quote that is not closed at the end of its value', (text) => {
-    expect(parseList(text)).toEqual({ ok: false, problem: expect.stringContaining('must be closed') });
-  });
+  it.each(['"a', '"a""', '"a"b', '"a",b', 'x\n"a\nb\nc'])(
+    '%j has a quote that is not closed at the end of its value',
+    (text) => {
+      expect(parseList(text)).toEqual({ ok: false, problem: expect.stringContaining('must be closed') });
+    },
+  );
 });
 
 describe('a list with commas', () => {

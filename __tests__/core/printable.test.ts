@@ -30,25 +30,56 @@ describe('text made printable', () => {
   });
 
   it('holds nothing unprintable, whatever it is made from, and stays as it is when done again', () => {
-    const piece = fc.constantFrom('\u001b', '[', ']', '0', ';', 'm', '\u0007', '\\', '\n', '\r', '\u202e', 'x', '\ud83d', '\ude00');
+    const piece = fc.constantFrom(
+      '\u001b',
+      '[',
+      ']',
+      '0',
+      ';',
+      'm',
+      '\u0007',
+      '\\',
+      '\n',
+      '\r',
+      '\u202e',
+      'x',
+      '\ud83d',
+      '\ude00',
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.array(piece).map((all) => all.join(''))), (text) => {
-        const printable = toPrintable(text);
-        expect(printable).not.toMatch(UNPRINTABLE);
-        expect(toPrintable(printable)).toBe(printable);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          fc.array(piece).map((all) => all.join('')),
+        ),
+        (text) => {
+          const printable = toPrintable(text);
+          expect(printable).not.toMatch(UNPRINTABLE);
+          expect(toPrintable(printable)).toBe(printable);
+        },
+      ),
       { numRuns: 2000 },
     );
   });
 
-  it.each(['\u001b', '\u001b[', '\u001b[1', '\u001b]', '\u001b]x', '\u001b[ ', '[', '\r', '\n', ' ', '\u202e', '\ud800'])(
-    'is made from 1 MB of %j in one pass',
-    (piece) => {
-      expect(toPrintable(piece.repeat(MEGABYTE))).not.toMatch(UNPRINTABLE);
-      expect(toPrintable(`\u001b]${piece.repeat(MEGABYTE)}`)).not.toMatch(UNPRINTABLE);
-      expect(toPrintable(`\u001b[${piece.repeat(MEGABYTE)}`)).not.toMatch(UNPRINTABLE);
-    },
-  );
+  it.each([
+    '\u001b',
+    '\u001b[',
+    '\u001b[1',
+    '\u001b]',
+    '\u001b]x',
+    '\u001b[ ',
+    '[',
+    '\r',
+    '\n',
+    ' ',
+    '\u202e',
+    '\ud800',
+  ])('is made from 1 MB of %j in one pass', (piece) => {
+    expect(toPrintable(piece.repeat(MEGABYTE))).not.toMatch(UNPRINTABLE);
+    expect(toPrintable(`\u001b]${piece.repeat(MEGABYTE)}`)).not.toMatch(UNPRINTABLE);
+    expect(toPrintable(`\u001b[${piece.repeat(MEGABYTE)}`)).not.toMatch(UNPRINTABLE);
+  });
 });
 
 describe('a line', () => {

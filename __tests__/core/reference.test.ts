@@ -105,7 +105,15 @@ describe('a reference', () => {
 
   it('reads the same again from its full spelling', () => {
     const name = fc.stringMatching(/^[a-z0-9]{1,5}(?:(?:\.|_|__|-)[a-z0-9]{1,5}){0,2}$/);
-    const host = fc.constantFrom('', 'ghcr.io/', 'localhost:5000/', 'DOCKER.io/', '[::1]:1/', 'Reg.Example:8443/', 'A/');
+    const host = fc.constantFrom(
+      '',
+      'ghcr.io/',
+      'localhost:5000/',
+      'DOCKER.io/',
+      '[::1]:1/',
+      'Reg.Example:8443/',
+      'A/',
+    );
     const suffix = fc.constantFrom('', ':1', ':Latest', `@${DIGEST}`, `:x@${DIGEST}`);
     fc.assert(
       fc.property(host, fc.array(name, { minLength: 1, maxLength: 4 }), suffix, (start, names, end) => {
@@ -129,7 +137,10 @@ describe('a reference', () => {
 
 describe('a repository', () => {
   it('carries neither tag nor digest', () => {
-    expect(parseRepositoryName('ghcr.io/acme/app')).toEqual({ ok: true, value: { registry: 'ghcr.io', path: 'acme/app' } });
+    expect(parseRepositoryName('ghcr.io/acme/app')).toEqual({
+      ok: true,
+      value: { registry: 'ghcr.io', path: 'acme/app' },
+    });
     expect(problemOf(parseRepositoryName('acme/app:1'))).toContain('not a repository name');
     expect(problemOf(parseRepositoryName(`acme/app@${DIGEST}`))).toContain('not a repository name');
   });

@@ -30,7 +30,23 @@ describe('a program', () => {
   });
 
   it('gets its arguments to the letter', async () => {
-    const args = ['a b', '', '"', "'", '\\', '\\"', '$HOME', '`id`', '*', 'x\ny', '--', 'ä😀', '%PATH%', ' lead ', '"q"'];
+    const args = [
+      'a b',
+      '',
+      '"',
+      "'",
+      '\\',
+      '\\"',
+      '$HOME',
+      '`id`',
+      '*',
+      'x\ny',
+      '--',
+      'ä😀',
+      '%PATH%',
+      ' lead ',
+      '"q"',
+    ];
     const { stdout } = await exec(node('process.stdout.write(JSON.stringify(process.argv.slice(1)))', '--', ...args));
     expect(JSON.parse(stdout)).toEqual(args);
   });
@@ -62,7 +78,10 @@ describe('a program', () => {
   });
 
   it('has the given environment and no other', async () => {
-    const command = { ...node('process.stdout.write(JSON.stringify(process.env))'), env: { ADDED: 'a\nb', CHANGED: 'new' } };
+    const command = {
+      ...node('process.stdout.write(JSON.stringify(process.env))'),
+      env: { ADDED: 'a\nb', CHANGED: 'new' },
+    };
     const { stdout } = await exec(command, { env: { KEPT: '1', CHANGED: 'old', ABSENT: undefined } });
     expect(JSON.parse(stdout)).toEqual({ KEPT: '1', CHANGED: 'new', ADDED: 'a\nb' });
   });
@@ -144,9 +163,16 @@ describe('a program that cannot start', () => {
   });
 
   it('is named in printable text, without its arguments and its input', async () => {
-    const command: Command = { argv: ['\u001b[31m\n::x', '--password=hunter2'], stdin: 'hunter2', env: { S: 'hunter2' } };
+    const command: Command = {
+      argv: ['\u001b[31m\n::x', '--password=hunter2'],
+      stdin: 'hunter2',
+      env: { S: 'hunter2' },
+    };
     const error = await exec(command).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ message: expect.stringContaining('"::x"'), hint: expect.not.stringMatching(/\p{Cc}/u) });
+    expect(error).toMatchObject({
+      message: expect.stringContaining('"::x"'),
+      hint: expect.not.stringMatching(/\p{Cc}/u),
+    });
     expect(JSON.stringify(error)).not.toContain('hunter2');
   });
 });
@@ -154,7 +180,9 @@ describe('a program that cannot start', () => {
 describe('an abort', () => {
   it('before the start starts nothing', async () => {
     const marker = path.join(root, 'marker');
-    await expect(exec({ argv: ['touch', marker] }, { signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow('stop');
+    await expect(exec({ argv: ['touch', marker] }, { signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow(
+      'stop',
+    );
     expect(fs.existsSync(marker)).toBe(false);
   });
 
@@ -166,13 +194,17 @@ describe('an abort', () => {
   });
 
   it('ends the program, and no other one that is the same', async () => {
-    const script = 'process.on("SIGTERM", () => { console.log("asked to end"); process.exit(0) }); console.log("ready"); setTimeout(() => {}, 60_000)';
+    const script =
+      'process.on("SIGTERM", () => { console.log("asked to end"); process.exit(0) }); console.log("ready"); setTimeout(() => {}, 60_000)';
     const [first, second] = [new AbortController(), new AbortController()];
     const lines: string[] = [];
     const start = (controller: AbortController, name: string): Promise<unknown> =>
       new Promise((ready, fail) => {
         const running = exec(
-          { ...node(script), onLine: (line) => (lines.push(`${name} ${line}`), line === 'ready' ? ready([running]) : undefined) },
+          {
+            ...node(script),
+            onLine: (line) => (lines.push(`${name} ${line}`), line === 'ready' ? ready([running]) : undefined),
+          },
           { signal: controller.signal },
         );
         running.catch(fail);

@@ -93,7 +93,11 @@ describe('what a path is', () => {
   });
 
   it('the entries of a directory have kinds; a file and nothing have no entries', () => {
-    const kinds = new Map(files().list('')?.map(({ name, kind }) => [name, kind]));
+    const kinds = new Map(
+      files()
+        .list('')
+        ?.map(({ name, kind }) => [name, kind]),
+    );
     expect(kinds.get('file')).toBe('file');
     expect(kinds.get('directory')).toBe('directory');
     expect(kinds.get('dangling')).toBe('symlink');

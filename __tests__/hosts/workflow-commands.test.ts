@@ -52,8 +52,15 @@ function parseCommand(line: string): RunnerCommand | undefined {
   const end = trimmed.startsWith('::') ? trimmed.indexOf('::', 2) : -1;
   if (end >= 0) {
     const [name = '', ...rest] = trimmed.slice(2, end).split(' ');
-    const pairs = rest.join(' ').trim().split(',').filter((pair) => pair !== '');
-    const properties = pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), unescape(pair.slice(pair.indexOf('=') + 1))]);
+    const pairs = rest
+      .join(' ')
+      .trim()
+      .split(',')
+      .filter((pair) => pair !== '');
+    const properties = pairs.map((pair) => [
+      pair.slice(0, pair.indexOf('=')),
+      unescape(pair.slice(pair.indexOf('=') + 1)),
+    ]);
     return { name, properties: Object.fromEntries(properties), data: unescape(trimmed.slice(end + 2), false) };
   }
   const [, name, data = ''] = /##\[([^\]]*)\](.*)/.exec(line) ?? [];

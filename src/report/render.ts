@@ -74,7 +74,7 @@ function timeLine({ durationMs, steps }: Report): string {
 
 function failureBlock({ failure }: Report): string {
   if (failure === undefined) return '';
-  const hint = failure.hint === undefined ? '' : `\n\n${plain(failure.hint)}`;
+  const hint = failure.hint === undefined ? '' : `\n\nHint: ${plain(failure.hint)}`;
   return `**${plain(failure.code)}**\n\n<pre>${escape(toPrintable(shortened(failure.message)))}</pre>${hint}`;
 }
 

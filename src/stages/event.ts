@@ -58,7 +58,7 @@ export function readEvent(host: Host, options: Pick<Options, 'push'>): RunEvent 
   const payload = readPayload(host);
   const untrusted = whyUntrusted(env, payload);
   return {
-    git: gitEvent(env, payload, host.now()),
+    git: gitEvent(host, payload),
     repository: repositoryOf(env, payload),
     runUrl: runUrl(env),
     push: options.push && untrusted === undefined,
@@ -78,13 +78,13 @@ function readPayload(host: Host): unknown {
   }
 }
 
-function gitEvent(env: Env, payload: unknown, date: Date): GitEvent {
+function gitEvent({ env, now }: Host, payload: unknown): GitEvent {
   const ref = given(env['GITHUB_REF']);
   const defaultBranch = textAt(payload, 'repository', 'default_branch');
   const branch = ref?.startsWith('refs/heads/') ? ref.slice('refs/heads/'.length) : undefined;
   const commitDate = textAt(payload, 'head_commit', 'timestamp');
   return {
-    date,
+    date: now(),
     eventName: given(env['GITHUB_EVENT_NAME']),
     ref,
     sha: given(env['GITHUB_SHA']),
@@ -94,7 +94,7 @@ function gitEvent(env: Env, payload: unknown, date: Date): GitEvent {
     isDefaultBranch: branch !== undefined && branch === defaultBranch,
     baseRef: given(env['GITHUB_BASE_REF']) ?? textAt(payload, 'base_ref')?.replace(/^refs\/heads\//, ''),
     pullRequest: numberAt(payload, 'pull_request', 'number'),
-    commitDate: commitDate === undefined ? undefined : dateOf(commitDate),
+    commitDate: commitDate === undefined ? undefined : dateOf(commitDate, now()),
   };
 }
 
@@ -143,7 +143,10 @@ function given(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }
 
-function dateOf(text: string): Date | undefined {
+/** `date` is the host's to make, and this one's to set. */
+function dateOf(text: string, date: Date): Date | undefined {
   const timeMs = parseTimestamp(text);
-  return timeMs === undefined ? undefined : new Date(timeMs);
+  if (timeMs === undefined) return undefined;
+  date.setTime(timeMs);
+  return date;
 }

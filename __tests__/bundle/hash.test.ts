@@ -1,0 +1,187 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
+import { plantImage } from '../support/planted-image.ts';
+import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
+
+const CLI = [join(NODE_DIRECTORY, 'node'), join(CHECKOUT, 'dist/cli.js')] as const;
+
+let registry: RunningRegistry;
+let context: string;
+let base: string;
+beforeAll(async () => {
+  registry = await startRegistry();
+});
+afterAll(() => registry.close());
+beforeEach(async () => {
+  context = mkdtempSync(join(tmpdir(), 'build-once-hash-'));
+  base = `${registry.host}/base/node`;
+  await plantImage({ image: base, tags: ['22'], annotations: { made: 'first' } });
+  write({
+    Dockerfile: `# a comment\nFROM ${base}:22 AS node\nARG GREETING=hello\nCOPY . /app\nRUN echo $GREETING\n`,
+    '.dockerignore': '# none of the docs\n*.md\n.git\n',
+    'package-lock.json': '{}\n',
+    'src/main.js': '1\n',
+    'README.md': 'one\n',
+  });
+});
+afterEach(() => rmSync(context, { recursive: true }));
+
+function write(files: Readonly<Record<string, string>>): void {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(context, name)), { recursive: true });
+    writeFileSync(join(context, name), content);
+  }
+}
+
+async function hash(flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+  const argv = [...CLI, 'hash', '--platforms=linux/amd64', ...flags] as const;
+  const { status, stdout, stderr } = await run([...argv], { cwd: context, env: { ...process.env, ...env } });
+  return { status, tag: stdout.trim(), stderr };
+}
+
+async function tagOf(flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<string> {
+  const { status, tag, stderr } = await hash(flags, env);
+  expect(status, stderr).toBe(0);
+  expect(tag).toMatch(/^hash-[0-9a-f]{32}$/);
+  return tag;
+}
+
+type Change = readonly [
+  what: string,
+  change: () => unknown,
+  flags?: readonly string[],
+  env?: Readonly<Record<string, string>>,
+];
+
+describe('the hash changes with', () => {
+  const changes: readonly Change[] = [
+    ['a file', () => write({ 'src/main.js': '2\n' })],
+    ['a new file', () => write({ 'src/new.js': '' })],
+    ['a file that is gone', () => unlinkSync(join(context, 'src/main.js'))],
+    ['an exec bit', () => chmodSync(join(context, 'src/main.js'), 0o755)],
+    ['a link', () => symlinkSync('main.js', join(context, 'src/link.js'))],
+    ['an empty directory', () => mkdirSync(join(context, 'empty'))],
+    ['an instruction', () => write({ Dockerfile: `FROM ${base}:22\nCOPY . /srv\n` })],
+    ['the ignore file', () => write({ '.dockerignore': '' })],
+    ["the Dockerfile's own ignore file", () => write({ 'Dockerfile.dockerignore': 'src\n*.md\n.dockerignore\n' })],
+    ['a base image that moved', () => plantImage({ image: base, tags: ['22'], annotations: { made: 'again' } })],
+    ['a build arg', () => {}, ['--build-args=GREETING=hi']],
+    ['a build arg from the environment', () => {}, ['--build-args=GREETING'], { GREETING: 'hi' }],
+    ['another platform', () => {}, ['--platforms=linux/arm64']],
+    ['the target', () => {}, ['--target=node']],
+    ['the network', () => {}, ['--network=none']],
+    ['a host', () => {}, ['--add-hosts=a:127.0.0.1']],
+    ['a label', () => {}, ['--labels=team=core']],
+    ["a secret's id", () => {}, ['--secrets=token=x']],
+    ['the SBOM', () => {}, ['--sbom=true']],
+    ['a salt', () => {}, ['--hash-salt=2']],
+    ['more files that count', () => {}, ['--hash-files=README.md']],
+    ['files that do not count', () => {}, ['--hash-ignore=src']],
+    ['a named context', () => {}, ['--build-contexts=assets=src']],
+    [
+      'a remote ADD without checksum, every time',
+      () => write({ Dockerfile: 'FROM scratch\nADD https://127.0.0.1:9/x /\n' }),
+    ],
+  ];
+  it.each(changes)('%s', async (_, change, flags = [], env = {}) => {
+    const before = await tagOf();
+    await change();
+    expect(await tagOf(flags, env)).not.toBe(before);
+  });
+});
+
+describe('the hash stays with', () => {
+  const changes: readonly Change[] = [
+    ['nothing', () => {}],
+    ['an ignored file', () => write({ 'README.md': 'two\n', '.git/HEAD': 'x' })],
+    ['a time', () => utimesSync(join(context, 'src/main.js'), 1, 1)],
+    ['other mode bits', () => chmodSync(join(context, 'src/main.js'), 0o600)],
+    ["a secret's value", () => {}, ['--secrets=token=y']],
+    ['labels of metadata-action that change every run', () => {}, ['--labels=org.opencontainers.image.revision=abc']],
+    ['caches, tags and builder', () => {}, ['--cache=gha', '--tags=x', '--builder=b', '--no-cache', '--pull']],
+    ['a proxy', () => {}, ['--build-args=HTTP_PROXY=http://proxy']],
+    ['the order of build args', () => {}, ['--build-args=A=1', '--build-args=B=2']],
+  ];
+  it.each(changes)('%s', async (what, change, flags = [], env = {}) => {
+    const same: Readonly<Record<string, readonly string[]>> = {
+      "a secret's value": ['--secrets=token=x'],
+      'the order of build args': ['--build-args=B=2', '--build-args=A=1'],
+    };
+    const before = await tagOf(same[what] ?? []);
+    await change();
+    expect(await tagOf(flags, env)).toBe(before);
+  });
+
+  it('a comment in the Dockerfile that is not copied itself', async () => {
+    write({ '.dockerignore': 'Dockerfile\n.dockerignore\n*.md\n' });
+    const before = await tagOf();
+    write({
+      Dockerfile: `# another\r\nFROM ${base}:22 AS node\r\nARG GREETING=hello\r\nCOPY . /app\r\nRUN echo $GREETING\r\n`,
+    });
+    expect(await tagOf()).toBe(before);
+  });
+
+  it('another path of the checkout', async () => {
+    const before = await tagOf();
+    const argv = [...CLI, 'hash', context, '--platforms=linux/amd64'] as const;
+    const { stdout } = await run([...argv], { cwd: tmpdir() });
+    expect(stdout.trim()).toBe(before);
+  });
+});
+
+describe('base images', () => {
+  it('are asked for once each, and not at all when a digest names them', async () => {
+    const digest = await plantImage({ image: base, tags: ['22'] });
+    write({ Dockerfile: `FROM ${base}:22 AS a\nFROM ${base}:22 AS b\nFROM ${base}@${digest}\nCOPY --from=a / /a\n` });
+    registry.forgetRequests();
+    await tagOf();
+    expect(registry.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'HEAD /v2/base/node/manifests/22',
+    ]);
+  });
+
+  it('that cannot be resolved are an error with the line and the name', async () => {
+    write({ Dockerfile: `FROM scratch\nFROM ${base}:99\n` });
+    const { status, tag, stderr } = await hash();
+    expect({ status, tag }).toEqual({ status: 1, tag: '' });
+    expect(stderr).toContain('BASE_NOT_FOUND');
+    expect(stderr).toContain(`Dockerfile:2 names ${base}:99`);
+  });
+
+  it('with an invalid name are bad input with the line', async () => {
+    write({ Dockerfile: 'ARG X\nFROM ${X}\n' });
+    const { status, stderr } = await hash();
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/line 2: /);
+  });
+});
+
+describe('what cannot be known beforehand is said aloud', () => {
+  it('a remote ADD without checksum', async () => {
+    write({ Dockerfile: 'FROM scratch\nADD https://127.0.0.1:9/x /\n' });
+    expect((await hash()).stderr).toContain('Dockerfile:2: ADD "https://127.0.0.1:9/x" has no checksum');
+  });
+
+  it('a Dockerfile that is not understood', async () => {
+    write({ Dockerfile: 'FROM scratch\nFUTURE thing\n' });
+    expect(await tagOf()).not.toBe(await tagOf());
+    expect((await hash()).stderr).toMatch(/Dockerfile:2: not understood/);
+  });
+
+  it('a frontend that is not Docker’s: the whole context and the raw file count', async () => {
+    write({ Dockerfile: `# syntax=${base}:22\nnot: a Dockerfile\n` });
+    const before = await tagOf();
+    expect((await hash()).stderr).toContain("is not Docker's");
+    expect(await tagOf()).toBe(before);
+    write({ Dockerfile: `# syntax=${base}:22\nnot: the same\n` });
+    expect(await tagOf()).not.toBe(before);
+  });
+
+  it('.git in the context', async () => {
+    write({ '.dockerignore': '', '.git/HEAD': 'ref: refs/heads/main\n' });
+    expect((await hash()).stderr).toContain('add .git to .dockerignore');
+  });
+});

@@ -1,0 +1,247 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createActionsHost, isPostStep, pendingUndos } from '../../src/hosts/actions.ts';
+import { parsePairs } from '../support/file-commands.ts';
+import { type Ended, source, startScript } from './script.ts';
+
+const HOSTILE = 'x\n::set-output name=a::b\r##[add-mask]c\u001b[31m%0A::error::d\n  ::stop-commands::e';
+let root: string;
+let env: Record<string, string>;
+
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), 'actions-test-'));
+  env = { RUNNER_TEMP: root };
+  for (const name of ['GITHUB_OUTPUT', 'GITHUB_STATE', 'GITHUB_STEP_SUMMARY']) {
+    env[name] = path.join(root, name);
+    fs.writeFileSync(path.join(root, name), '');
+  }
+});
+afterEach(() => fs.rmSync(root, { recursive: true }));
+
+function read(name: string): string {
+  return fs.readFileSync(path.join(root, name), 'utf8');
+}
+
+function createHost(): ReturnType<typeof createActionsHost> {
+  return createActionsHost({ env, cwd: root, signal: new AbortController().signal });
+}
+
+/** What a step prints whose body is this; `host` is its host, `hostile` the text above. */
+async function printed(body: string): Promise<string> {
+  const script = startScript(
+    `import { createActionsHost } from '${source('hosts/actions.ts')}';
+     const host = createActionsHost({ env: process.env, cwd: process.cwd(), signal: new AbortController().signal });
+     const { log } = host;
+     const hostile = ${JSON.stringify(HOSTILE)};
+     ${body}`,
+    env,
+  );
+  const ended: Ended = await script.ended;
+  expect(ended).toMatchObject({ status: 0, stderr: '' });
+  return ended.stdout;
+}
+
+describe('the log of a step', () => {
+  it('is printed as the runner reads it', async () => {
+    const body = `
+      log.info('one\\ntwo');
+      log.debug('three');
+      log.notice('four');
+      log.warning('five: a,b', { file: 'a,b:c', line: 3 });
+      log.error('six\\nseven', { file: 'Dockerfile' });
+      const eight = await log.group('seven', async () => { log.info('inside'); return 8 });
+      log.info(String(eight));`;
+    expect(await printed(body)).toBe(
+      [
+        'one',
+        'two',
+        '::debug::three',
+        '::notice::four',
+        '::warning file=a%2Cb%3Ac,line=3::five: a,b',
+        '::error file=Dockerfile::six%0Aseven',
+        '::group::seven',
+        'inside',
+        '::endgroup::',
+        '8',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('closes a group also when its work fails', async () => {
+    const output = await printed(`
+      const error = await log.group('title', async () => { throw new Error('no') }).catch((thrown) => thrown);
+      log.info(error.message);`);
+    expect(output).toBe('::group::title\n::endgroup::\nno\n');
+  });
+
+  it.each([
+    ['info', 0],
+    ['debug', 1],
+    ['notice', 1],
+    ['warning', 1],
+    ['error', 1],
+  ])('%s of hostile text gives %d command', async (level, count) => {
+    const output = await printed(`log.${level}(hostile, { file: hostile, line: 1 });`);
+    const commands = output.split('\n').filter((line) => /^\s*::|##\[/.test(line.replaceAll('::error::d', '')));
+    expect(output).not.toMatch(/[^\P{Cc}\n]/u);
+    if (count === 0) expect(commands).toEqual([]);
+    else expect(output).toMatch(new RegExp(`^::${level}[^\\n]*\\n$`));
+  });
+
+  it('has secrets replaced everywhere, once they are known', async () => {
+    const output = await printed(`
+      log.mask('hunter2\\nsecond line\\nab');
+      log.info('hunter2 hun\\u001b[0mter2 ab');
+      log.warning('hunter2', { file: 'hunter2' });
+      log.error('x second line');
+      await log.group('hunter2', async () => {});
+      log.info(host.hide('hunter2'));`);
+    const [masks, rest] = [output.split('\n').slice(0, 3), output.split('\n').slice(3).join('\n')];
+    expect(masks).toEqual(['::add-mask::hunter2%0Asecond line%0Aab', '::add-mask::hunter2', '::add-mask::second line']);
+    expect(rest).toBe('*** *** ab\n::warning file=***::***\n::error::x ***\n::group::***\n::endgroup::\n***\n');
+  });
+
+  it('of a megabyte is printed', async () => {
+    expect(await printed(`log.info('x'.repeat(1_000_000)); log.error('::'.repeat(500_000));`)).toHaveLength(2_000_011);
+  });
+});
+
+describe('outputs', () => {
+  it.each([HOSTILE, '', '\n', 'a\nEOF\nb', 'x<<y', '{"a":"b"}', 'ä😀', 'x'.repeat(1_000_000)])(
+    'reach the next step to the letter (%#)',
+    (value) => {
+      const host = createHost();
+      host.setOutput('first', value);
+      host.setOutput('second', 'x');
+      expect(parsePairs(read('GITHUB_OUTPUT'))).toEqual({ first: value, second: 'x' });
+    },
+  );
+
+  it('are separated by a text that nobody can guess', () => {
+    const host = createHost();
+    host.setOutput('a', '1');
+    host.setOutput('a', '2');
+    const delimiters = [...read('GITHUB_OUTPUT').matchAll(/^a<<(.*)$/gm)].map(([, delimiter]) => delimiter);
+    expect(new Set(delimiters).size).toBe(2);
+    for (const delimiter of delimiters) expect(delimiter).toMatch(/^build-once-[0-9a-f]{32}$/);
+  });
+
+  it('are nobody’s where there is no runner', () => {
+    const host = createActionsHost({ env: {}, cwd: root, signal: new AbortController().signal });
+    host.setOutput('a', '1');
+    host.appendSummary('x');
+    expect(fs.readdirSync(root).map((name) => fs.statSync(path.join(root, name)).size)).toEqual([0, 0, 0]);
+  });
+});
+
+describe('the summary', () => {
+  const LIMIT = 1024 * 1024;
+
+  it('is appended, with secrets replaced', async () => {
+    await printed(`log.mask('hunter2'); host.appendSummary('### A hunter2\\n'); host.appendSummary('B\\n');`);
+    expect(read('GITHUB_STEP_SUMMARY')).toBe('### A ***\nB\n');
+  });
+
+  it('just below the limit is whole', () => {
+    const markdown = `${'x'.repeat(LIMIT - 2)}\n`;
+    createHost().appendSummary(markdown);
+    expect(read('GITHUB_STEP_SUMMARY') === markdown).toBe(true);
+  });
+
+  it.each(['😀é line\n', 'x\n', 'é\n'])('over the limit is cut after a whole line of %j, with a note', (line) => {
+    createHost().appendSummary(line.repeat(700_000));
+    const summary = read('GITHUB_STEP_SUMMARY');
+    const [kept = '', note = ''] = summary.split('\n\n_');
+    expect(Buffer.byteLength(summary)).toBeLessThan(LIMIT);
+    expect(note).toContain('The rest of this summary was cut');
+    expect(kept).not.toContain('\ufffd');
+    expect(`${kept}\n`.replaceAll(line, '').trim()).toBe('');
+    expect(kept.length).toBeGreaterThan(100_000);
+  });
+
+  it('of one endless line is dropped, with a note', () => {
+    createHost().appendSummary('x'.repeat(2 * LIMIT));
+    expect(read('GITHUB_STEP_SUMMARY')).toMatch(/^\s*_The rest of this summary was cut/);
+  });
+});
+
+describe('the post step', () => {
+  /** As the runner passes it on. */
+  function stateVariables(): Record<string, string> {
+    const pairs = Object.entries(parsePairs(read('GITHUB_STATE')));
+    return Object.fromEntries(pairs.map(([name, value]) => [`STATE_${name}`, value]));
+  }
+
+  it('knows that it is one, and what a killed run left', () => {
+    const host = createHost();
+    const builder = ['docker', 'buildx', 'rm', '--force', 'build-once-0123456789abcdef'];
+    const directory = host.files.makeTemporaryDirectory('build-once-docker-');
+    host.cleanup({ kind: 'command', argv: builder });
+    host.cleanup({ kind: 'remove', path: path.join(root, 'docker-actions-toolkit-aB3') });
+    const state = stateVariables();
+    fs.rmdirSync(directory);
+    expect(isPostStep(state)).toBe(true);
+    expect(pendingUndos({ ...env, ...state })).toEqual([
+      { kind: 'remove', path: directory },
+      { kind: 'command', argv: builder },
+      { kind: 'remove', path: path.join(root, 'docker-actions-toolkit-aB3') },
+    ]);
+  });
+
+  it('has nothing to undo after a run that cleaned up', async () => {
+    const host = createHost();
+    const directory = host.files.makeTemporaryDirectory('build-once-docker-');
+    await host.finish();
+    expect(fs.existsSync(directory)).toBe(false);
+    expect(pendingUndos(stateVariables())).toEqual([]);
+  });
+
+  it('without state is none, and undoes nothing', () => {
+    expect(isPostStep({})).toBe(false);
+    expect(pendingUndos({})).toEqual([]);
+  });
+
+  it.each<[string, unknown]>([
+    ['no list', { kind: 'remove', path: '/tmp/build-once-x' }],
+    ['the root', [{ kind: 'remove', path: '/' }]],
+    ['the home', [{ kind: 'remove', path: os.homedir() }]],
+    ['the temporary directory', [{ kind: 'remove', path: os.tmpdir() }]],
+    ['another directory there', [{ kind: 'remove', path: path.join(os.tmpdir(), 'other-x') }]],
+    ['a way out of ours', [{ kind: 'remove', path: `${os.tmpdir()}/build-once-x/../../etc` }]],
+    ['a way out by its name', [{ kind: 'remove', path: `${os.tmpdir()}/build-once-x/..` }]],
+    ['something inside ours', [{ kind: 'remove', path: `${os.tmpdir()}/build-once-x/y` }]],
+    ['a relative path', [{ kind: 'remove', path: 'build-once-x' }]],
+    ['a path that is no text', [{ kind: 'remove', path: ['/'] }]],
+    ['another program', [{ kind: 'command', argv: ['sh', '-c', 'touch /tmp/pwned'] }]],
+    ['another command of docker', [{ kind: 'command', argv: ['docker', 'run', '--privileged', 'evil'] }]],
+    ['a builder of someone else', [{ kind: 'command', argv: ['docker', 'buildx', 'rm', '--force', 'default'] }]],
+    [
+      'more than a builder',
+      [
+        {
+          kind: 'command',
+          argv: ['docker', 'buildx', 'rm', '--force', '--all-inactive', 'build-once-0123456789abcdef'],
+        },
+      ],
+    ],
+    ['a flag for a builder', [{ kind: 'command', argv: ['docker', 'buildx', 'rm', '--force', '--all-inactive'] }]],
+    ['a nested list', [{ kind: 'command', argv: [['docker', 'buildx'], 'build-once-0123456789abcdef'] }]],
+    ['an unknown kind', [{ kind: 'eval', path: '/tmp/build-once-x' }]],
+    ['nothing', [null, undefined, 1, 'x', []]],
+  ])('undoes nothing that this program does not make: %s', (_, state) => {
+    expect(pendingUndos({ STATE_undo: JSON.stringify(state) })).toEqual([]);
+  });
+
+  it('takes no environment from the state', () => {
+    const argv = ['docker', 'buildx', 'rm', '--force', 'build-once-0123456789abcdef'];
+    const STATE_undo = JSON.stringify([{ kind: 'command', argv, env: { DOCKER_HOST: 'tcp://evil', PATH: '/evil' } }]);
+    expect(pendingUndos({ STATE_undo })).toEqual([{ kind: 'command', argv }]);
+  });
+
+  it.each(['', 'x', '{', '[', '[1', 'null', '"x"', HOSTILE])('is not disturbed by the state %j', (STATE_undo) => {
+    expect(pendingUndos({ STATE_undo })).toEqual([]);
+  });
+});

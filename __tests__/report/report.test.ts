@@ -1,0 +1,292 @@
+import { describe, expect, it } from 'vitest';
+import { digestOf } from '../../src/core/digest.ts';
+import { INPUTS_ANNOTATION } from '../../src/core/labels.ts';
+import { BuildOnceError, RegistryError, UsageError } from '../../src/errors.ts';
+import { createTerminalHost } from '../../src/hosts/terminal.ts';
+import { MEDIA_TYPES } from '../../src/oci/types.ts';
+import { parseOptions } from '../../src/options.ts';
+import type { FoundImage } from '../../src/registry/image.ts';
+import { openRegistries } from '../../src/registry/open.ts';
+import { OUTPUT_TABLE, outputsOf, platformDigests } from '../../src/report/outputs.ts';
+import { failureOf, redacted, reportOf } from '../../src/report/report.ts';
+import type { JournalEntry, Results, Run } from '../../src/stage.ts';
+
+const HASH = 'ab'.repeat(32);
+const DIGEST = digestOf('index');
+const OTHER = digestOf('other');
+const AMD64 = digestOf('amd64');
+const ARM64 = digestOf('arm64');
+const repository = { registry: 'ghcr.io', path: 'acme/app' };
+const host = createTerminalHost({ env: {}, cwd: '/', write: () => {} });
+
+function imageWith(annotations: Readonly<Record<string, string>>): FoundImage {
+  const manifest = (digest: typeof DIGEST, os: string, architecture: string): FoundImage['descriptor'] => ({
+    mediaType: MEDIA_TYPES.ociManifest,
+    digest,
+    sizeBytes: 1,
+    platform: { os, architecture },
+  });
+  return {
+    repository,
+    descriptor: { mediaType: MEDIA_TYPES.ociIndex, digest: DIGEST, sizeBytes: 1 },
+    manifest: {
+      kind: 'index',
+      mediaType: MEDIA_TYPES.ociIndex,
+      manifests: [
+        manifest(AMD64, 'linux', 'amd64'),
+        manifest(ARM64, 'linux', 'arm64'),
+        manifest(OTHER, 'unknown', 'unknown'),
+      ],
+      annotations: { [INPUTS_ANNOTATION]: HASH, ...annotations },
+    },
+  };
+}
+
+const image = imageWith({});
+const hash: Results['hash'] = {
+  hash: HASH,
+  tag: `hash-${HASH.slice(0, 32)}`,
+  manifest: {
+    scheme: 1,
+    form: 'context',
+    dockerfile: [],
+    context: [],
+    namedContexts: {},
+    images: {},
+    buildArgs: {},
+    options: {},
+    files: [],
+    salt: '',
+    unique: '',
+  },
+  dockerfile: 'Dockerfile',
+  pins: [],
+  runsPrograms: false,
+  dependencyManifests: [],
+  inputs: ['3 files'],
+};
+const nothing = { existing: new Map(), hashTags: new Map() };
+const hit: Results['lookup'] = { reason: 'hit', detail: 'it is there', image, ...nothing };
+const miss: Results['lookup'] = { reason: 'not-found', detail: 'it is not there', image: undefined, ...nothing };
+const build: Results['build'] = {
+  image,
+  labels: { a: 'b' },
+  sizesBytes: new Map([[AMD64, 1000]]),
+  metadata: { 'containerimage.digest': DIGEST },
+};
+const tagged: Results['tag'] = {
+  image,
+  tags: [
+    { reference: 'ghcr.io/acme/app:1.2.3', tag: '1.2.3', digest: DIGEST, outcome: 'created', detail: undefined },
+    { reference: 'docker.io/acme/app:1.2.3', tag: '1.2.3', digest: DIGEST, outcome: 'moved', detail: 'was 1.2.2' },
+    { reference: 'ghcr.io/acme/app:1', tag: '1', digest: OTHER, outcome: 'kept', detail: '2.0.0 is higher' },
+  ],
+};
+
+function runWith(results: Partial<Results>, journal: readonly JournalEntry[] = []): Run {
+  const registries = openRegistries({ env: {}, signal: host.signal, explicit: undefined, githubToken: undefined });
+  return {
+    options: parseOptions({ images: 'ghcr.io/acme/app,acme/app' }).options,
+    platforms: [{ os: 'linux', architecture: 'amd64' }],
+    event: { git: { date: new Date(0) }, repository: undefined, runUrl: undefined, push: true, untrusted: undefined },
+    tags: { candidates: [], version: '1.2.3', notices: [] },
+    host,
+    registries,
+    startedAt: new Date(0),
+    results,
+    journal,
+  };
+}
+
+describe('the outputs', () => {
+  it('of a build', () => {
+    expect(outputsOf(runWith({ hash, lookup: miss, build, tag: tagged }))).toEqual({
+      hash: HASH,
+      reason: 'not-found',
+      built: 'true',
+      version: '1.2.3',
+      digest: DIGEST,
+      image: `ghcr.io/acme/app@${DIGEST}`,
+      imageid: DIGEST,
+      tags: 'ghcr.io/acme/app:1.2.3\ndocker.io/acme/app:1.2.3',
+      'tag-names': '1.2.3',
+      labels: 'a=b',
+      annotations: `${INPUTS_ANNOTATION}=${HASH}`,
+      json: JSON.stringify({
+        tags: ['ghcr.io/acme/app:1.2.3', 'docker.io/acme/app:1.2.3'],
+        labels: { a: 'b' },
+        annotations: { [INPUTS_ANNOTATION]: HASH },
+        hash: HASH,
+      }),
+      metadata: `{"containerimage.digest":"${DIGEST}"}`,
+      'images-digests': `ghcr.io/acme/app@${DIGEST}\ndocker.io/acme/app@${DIGEST}`,
+      'platforms-digests': `{"linux/amd64":"${AMD64}","linux/arm64":"${ARM64}"}`,
+      pushed: 'true',
+    });
+  });
+
+  it('of a hit', () => {
+    expect(outputsOf(runWith({ hash, lookup: hit, tag: tagged }))).toMatchObject({
+      reason: 'hit',
+      built: 'false',
+      metadata: '{}',
+      labels: `${INPUTS_ANNOTATION}=${HASH}`,
+      pushed: 'true',
+    });
+  });
+
+  it('of a build that pushed nothing', () => {
+    expect(outputsOf(runWith({ hash, lookup: miss, build }))).toMatchObject({
+      digest: DIGEST,
+      tags: '',
+      pushed: 'false',
+    });
+  });
+
+  it('of a run that failed half-way are what was known', () => {
+    expect(outputsOf(runWith({}))).toEqual({ version: '1.2.3' });
+    expect(outputsOf(runWith({ hash, lookup: miss }))).toEqual({
+      hash: HASH,
+      reason: 'not-found',
+      built: 'false',
+      version: '1.2.3',
+    });
+  });
+
+  it('are all in the table', () => {
+    const known = Object.keys(OUTPUT_TABLE);
+    expect(Object.keys(outputsOf(runWith({ hash, lookup: miss, build, tag: tagged }))).sort()).toEqual(known.sort());
+  });
+
+  it('have one line for each label, whatever a registry answered', () => {
+    const annotations = {
+      'a\nevil': 'x',
+      b: 'line 1\r\n\n  line 2\n::set-output name=x::y',
+      c: '\u001b[31m\0\ud800',
+      d: ' '.repeat(1_000_000),
+      e: ' \n'.repeat(500_000),
+    };
+    const output = outputsOf(runWith({ lookup: { ...hit, image: imageWith(annotations) } }));
+    expect(output.annotations?.split('\n')).toEqual([
+      `${INPUTS_ANNOTATION}=${HASH}`,
+      'a evil=x',
+      'b=line 1 line 2 ::set-output name=x::y',
+      'c=\ufffd\ufffd',
+      'd=',
+      'e=',
+    ]);
+    expect(output.json).not.toMatch(/[\n\0]|\p{Cs}/u);
+  });
+
+  it('name the platforms of an index, without attestations', () => {
+    expect(platformDigests(runWith({ lookup: hit }))).toEqual([
+      ['linux/amd64', AMD64],
+      ['linux/arm64', ARM64],
+    ]);
+    expect(platformDigests(runWith({}))).toEqual([]);
+  });
+});
+
+describe('the report', () => {
+  const journal: readonly JournalEntry[] = [
+    { stage: 'hash', skipped: undefined, durationMs: 5 },
+    { stage: 'build', skipped: 'it is there', durationMs: 0 },
+  ];
+
+  it.each<[string, Partial<Results>]>([
+    ['hashed', { hash }],
+    ['reused', { hash, lookup: hit }],
+    ['built', { hash, lookup: miss, build }],
+  ])('of a run that %s', (status, results) => {
+    expect(reportOf(runWith(results), 10).status).toBe(status);
+  });
+
+  it('says all there is to say', () => {
+    expect(reportOf(runWith({ hash, lookup: miss, build, tag: tagged }, journal), 1234)).toMatchObject({
+      reason: 'not-found: it is not there',
+      image: `ghcr.io/acme/app@${DIGEST}`,
+      hash: HASH,
+      inputs: ['3 files'],
+      platforms: [
+        { platform: 'linux/amd64', digest: AMD64, sizeBytes: 1000 },
+        { platform: 'linux/arm64', digest: ARM64, sizeBytes: undefined },
+      ],
+      tags: [
+        { reference: 'ghcr.io/acme/app:1.2.3', outcome: 'created' },
+        { reference: 'docker.io/acme/app:1.2.3', outcome: 'moved: was 1.2.2' },
+        { reference: 'ghcr.io/acme/app:1', outcome: 'kept: 2.0.0 is higher' },
+      ],
+      steps: [
+        { name: 'hash', durationMs: 5, skipped: undefined },
+        { name: 'build', durationMs: 0, skipped: 'it is there' },
+      ],
+      durationMs: 1234,
+      failure: undefined,
+    });
+  });
+
+  it('of a failure keeps what had happened', () => {
+    const report = reportOf(runWith({ hash }), 1, new BuildOnceError('X', 'no', 1, { hint: 'Do.' }));
+    expect(report).toMatchObject({ status: 'failed', hash: HASH, failure: { code: 'X', message: 'no', hint: 'Do.' } });
+  });
+
+  it('has secrets taken out of its sentences, and digests left as they are', () => {
+    const error = new BuildOnceError('X', 'hunter2 failed', 1, { hint: 'Change hunter2.' });
+    const report = reportOf(runWith({ hash, lookup: { ...miss, detail: 'hunter2' }, tag: tagged }), 1, error);
+    const hide = (text: string): string => text.replaceAll('hunter2', '***');
+    expect(redacted(report, hide)).toEqual({
+      ...report,
+      reason: 'not-found: ***',
+      failure: { code: 'X', message: '*** failed', hint: 'Change ***.', at: undefined },
+    });
+    expect(redacted(reportOf(runWith({}), 1), hide)).toEqual(reportOf(runWith({}), 1));
+  });
+});
+
+describe('a failure', () => {
+  it('has its causes in its message, each once', () => {
+    const socket = new Error('connect ECONNREFUSED');
+    const error = new RegistryError('UNREACHABLE', 'ghcr.io does not answer', {
+      cause: new TypeError('fetch failed', { cause: new Error('fetch failed', { cause: socket }) }),
+    });
+    expect(failureOf(error)).toEqual({
+      code: 'UNREACHABLE',
+      message: 'ghcr.io does not answer\ncaused by: fetch failed\ncaused by: connect ECONNREFUSED',
+      hint: undefined,
+      at: undefined,
+    });
+  });
+
+  it('that is a circle of causes ends', () => {
+    const error = new Error('round');
+    error.cause = new Error('and round', { cause: error });
+    expect(failureOf(error).message).toBe('round\ncaused by: and round');
+    const own = new Error('self');
+    own.cause = own;
+    expect(failureOf(own).message).toBe('self');
+  });
+
+  it('lists every problem of bad input', () => {
+    const error = new UsageError([
+      { input: 'a', message: 'is bad' },
+      { input: 'b', message: 'is worse' },
+    ]);
+    expect(failureOf(error)).toMatchObject({ code: 'BAD_INPUT', message: 'a: is bad\nb: is worse' });
+  });
+
+  it.each<[unknown, string]>([
+    [new Error(''), 'Error'],
+    [new TypeError('x is undefined'), 'x is undefined'],
+    ['text', 'text'],
+    [null, 'a value of type object was thrown'],
+    [Object.create(null), 'a value of type object was thrown'],
+    [42, 'a value of type number was thrown'],
+  ])('that is not ours (%j) is a defect to report', (thrown, message) => {
+    expect(failureOf(thrown)).toEqual({
+      code: 'UNEXPECTED',
+      message,
+      hint: expect.stringContaining('please report it'),
+      at: undefined,
+    });
+  });
+});
