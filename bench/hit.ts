@@ -60,7 +60,10 @@ export async function openHitScene(): Promise<HitScene> {
     return {
       cli: cliHit(inputs, place),
       action: { steps: [{ ...action, argv: [process.execPath, ACTION] }], check: isHit },
-      start: { steps: [{ ...action, env: { ...action.env, STATE_post: 'true' }, argv: [process.execPath, ACTION] }], check: nothing },
+      start: {
+        steps: [{ ...action, env: { ...action.env, STATE_post: 'true' }, argv: [process.execPath, ACTION] }],
+        check: nothing,
+      },
       empty: { steps: [node('-e', '0')], check: nothing },
       head: { steps: [node('-e', HEAD, url)], check: nothing },
       fetchHead: { steps: [node('-e', FETCH_HEAD, url)], check: nothing },
@@ -85,7 +88,7 @@ export function cliHit(inputs: Inputs, place: Pick<Step, 'cwd' | 'env'>): Work {
 }
 
 export function flags(inputs: Inputs): string[] {
-  return Object.entries(inputs).flatMap(([name, value]) => [`--${name}`, value]);
+  return Object.entries(inputs).map(([name, value]) => `--${name}=${value}`);
 }
 
 /** A little environment, so that what this shell happens to hold does not count. */
@@ -106,8 +109,16 @@ function isHit(written: string): string {
 function runnerConditions(directory: string, workspace: string, inputs: Inputs): Record<string, string> {
   const temp = join(directory, 'temp');
   mkdirSync(temp, { recursive: true });
-  const { EMULATED_GITHUB_TOKEN: token = '', ...env } = runnerEnvironment({ directory, temp, workspace, action: CHECKOUT });
-  const defaults = Object.entries(readActionManifest(CHECKOUT).inputs).map(([name, value]) => [name, evaluateDefault(value, { token })]);
+  const { EMULATED_GITHUB_TOKEN: token = '', ...env } = runnerEnvironment({
+    directory,
+    temp,
+    workspace,
+    action: CHECKOUT,
+  });
+  const defaults = Object.entries(readActionManifest(CHECKOUT).inputs).map(([name, value]) => [
+    name,
+    evaluateDefault(value, { token }),
+  ]);
   const values: Record<string, string> = { ...Object.fromEntries(defaults), ...inputs };
   for (const [name, value] of Object.entries(values)) env[`INPUT_${name.toUpperCase()}`] = value;
   for (const name of ['GITHUB_OUTPUT', 'GITHUB_STATE', 'GITHUB_STEP_SUMMARY', 'GITHUB_ENV', 'GITHUB_PATH']) {
@@ -122,7 +133,9 @@ interface RegistryProcess extends Pick<HitScene, 'countRequests' | 'close'> {
 }
 
 async function startRegistryProcess(): Promise<RegistryProcess> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'registry.ts')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'registry.ts')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const nextLine = async (): Promise<string> => {
     const { value, done } = await lines.next();

@@ -17,7 +17,10 @@ export function writeSample(directory: string, size: SampleSize): void {
     mkdirSync(join(directory, name, '..'), { recursive: true });
     writeFileSync(join(directory, name), content);
   };
-  write('Dockerfile', size === 'small' ? dockerfile([], []) : dockerfile(LARGE_LAYERS.map(made), LARGE_LAYERS.map(copied)));
+  write(
+    'Dockerfile',
+    size === 'small' ? dockerfile([], []) : dockerfile(LARGE_LAYERS.map(made), LARGE_LAYERS.map(copied)),
+  );
   write('.dockerignore', '.git\n*.md\n');
   write('package-lock.json', '{ "lockfileVersion": 3 }\n');
   for (let file = 3; file < FILES; file++) {

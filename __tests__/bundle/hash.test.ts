@@ -49,69 +49,79 @@ async function tagOf(flags: readonly string[] = [], env: Readonly<Record<string,
   return tag;
 }
 
-type Change = readonly [
-  what: string,
-  change: () => unknown,
-  flags?: readonly string[],
-  env?: Readonly<Record<string, string>>,
-];
+interface Change {
+  readonly what: string;
+  readonly act: () => unknown;
+  readonly flags: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const change = (what: string, act: Change['act'], flags: Change['flags'] = [], env: Change['env'] = {}): Change => ({
+  what,
+  act,
+  flags,
+  env,
+});
 
 describe('the hash changes with', () => {
   const changes: readonly Change[] = [
-    ['a file', () => write({ 'src/main.js': '2\n' })],
-    ['a new file', () => write({ 'src/new.js': '' })],
-    ['a file that is gone', () => unlinkSync(join(context, 'src/main.js'))],
-    ['an exec bit', () => chmodSync(join(context, 'src/main.js'), 0o755)],
-    ['a link', () => symlinkSync('main.js', join(context, 'src/link.js'))],
-    ['an empty directory', () => mkdirSync(join(context, 'empty'))],
-    ['an instruction', () => write({ Dockerfile: `FROM ${base}:22\nCOPY . /srv\n` })],
-    ['the ignore file', () => write({ '.dockerignore': '' })],
-    ["the Dockerfile's own ignore file", () => write({ 'Dockerfile.dockerignore': 'src\n*.md\n.dockerignore\n' })],
-    ['a base image that moved', () => plantImage({ image: base, tags: ['22'], annotations: { made: 'again' } })],
-    ['a build arg', () => {}, ['--build-args=GREETING=hi']],
-    ['a build arg from the environment', () => {}, ['--build-args=GREETING'], { GREETING: 'hi' }],
-    ['another platform', () => {}, ['--platforms=linux/arm64']],
-    ['the target', () => {}, ['--target=node']],
-    ['the network', () => {}, ['--network=none']],
-    ['a host', () => {}, ['--add-hosts=a:127.0.0.1']],
-    ['a label', () => {}, ['--labels=team=core']],
-    ["a secret's id", () => {}, ['--secrets=token=x']],
-    ['the SBOM', () => {}, ['--sbom=true']],
-    ['a salt', () => {}, ['--hash-salt=2']],
-    ['more files that count', () => {}, ['--hash-files=README.md']],
-    ['files that do not count', () => {}, ['--hash-ignore=src']],
-    ['a named context', () => {}, ['--build-contexts=assets=src']],
-    [
-      'a remote ADD without checksum, every time',
-      () => write({ Dockerfile: 'FROM scratch\nADD https://127.0.0.1:9/x /\n' }),
-    ],
+    change('a file', () => write({ 'src/main.js': '2\n' })),
+    change('a new file', () => write({ 'src/new.js': '' })),
+    change('a file that is gone', () => unlinkSync(join(context, 'src/main.js'))),
+    change('an exec bit', () => chmodSync(join(context, 'src/main.js'), 0o755)),
+    change('a link', () => symlinkSync('main.js', join(context, 'src/link.js'))),
+    change('an empty directory', () => mkdirSync(join(context, 'empty'))),
+    change('an instruction', () => write({ Dockerfile: `FROM ${base}:22\nCOPY . /srv\n` })),
+    change('the ignore file', () => write({ '.dockerignore': '' })),
+    change("the Dockerfile's own ignore file", () =>
+      write({ 'Dockerfile.dockerignore': 'src\n*.md\n.dockerignore\n' }),
+    ),
+    change('a base image that moved', () => plantImage({ image: base, tags: ['22'], annotations: { made: 'again' } })),
+    change('a build arg', () => {}, ['--build-args=GREETING=hi']),
+    change('a build arg from the environment', () => {}, ['--build-args=GREETING'], { GREETING: 'hi' }),
+    change('another platform', () => {}, ['--platforms=linux/arm64']),
+    change('the target', () => {}, ['--target=node']),
+    change('the network', () => {}, ['--network=none']),
+    change('a host', () => {}, ['--add-hosts=a:127.0.0.1']),
+    change('a label', () => {}, ['--labels=team=core']),
+    change("a secret's id", () => {}, ['--secrets=token=x']),
+    change('the SBOM', () => {}, ['--sbom=true']),
+    change('a salt', () => {}, ['--hash-salt=2']),
+    change('more files that count', () => {}, ['--hash-files=README.md']),
+    change('files that do not count', () => {}, ['--hash-ignore=src']),
+    change('a named context', () => {}, ['--build-contexts=assets=src']),
+    change('a remote ADD without checksum, every time', () =>
+      write({ Dockerfile: 'FROM scratch\nADD https://127.0.0.1:9/x /\n' }),
+    ),
   ];
-  it.each(changes)('%s', async (_, change, flags = [], env = {}) => {
+  it.each(changes)('$what', async ({ act, flags, env }) => {
     const before = await tagOf();
-    await change();
+    await act();
     expect(await tagOf(flags, env)).not.toBe(before);
   });
 });
 
 describe('the hash stays with', () => {
   const changes: readonly Change[] = [
-    ['nothing', () => {}],
-    ['an ignored file', () => write({ 'README.md': 'two\n', '.git/HEAD': 'x' })],
-    ['a time', () => utimesSync(join(context, 'src/main.js'), 1, 1)],
-    ['other mode bits', () => chmodSync(join(context, 'src/main.js'), 0o600)],
-    ["a secret's value", () => {}, ['--secrets=token=y']],
-    ['labels of metadata-action that change every run', () => {}, ['--labels=org.opencontainers.image.revision=abc']],
-    ['caches, tags and builder', () => {}, ['--cache=gha', '--tags=x', '--builder=b', '--no-cache', '--pull']],
-    ['a proxy', () => {}, ['--build-args=HTTP_PROXY=http://proxy']],
-    ['the order of build args', () => {}, ['--build-args=A=1', '--build-args=B=2']],
+    change('nothing', () => {}),
+    change('an ignored file', () => write({ 'README.md': 'two\n', '.git/HEAD': 'x' })),
+    change('a time', () => utimesSync(join(context, 'src/main.js'), 1, 1)),
+    change('other mode bits', () => chmodSync(join(context, 'src/main.js'), 0o600)),
+    change("a secret's value", () => {}, ['--secrets=token=y']),
+    change('labels of metadata-action that change every run', () => {}, [
+      '--labels=org.opencontainers.image.revision=abc',
+    ]),
+    change('caches, tags and builder', () => {}, ['--cache=gha', '--tags=x', '--builder=b', '--no-cache', '--pull']),
+    change('a proxy', () => {}, ['--build-args=HTTP_PROXY=http://proxy']),
+    change('the order of build args', () => {}, ['--build-args=A=1', '--build-args=B=2']),
   ];
-  it.each(changes)('%s', async (what, change, flags = [], env = {}) => {
+  it.each(changes)('$what', async ({ what, act, flags, env }) => {
     const same: Readonly<Record<string, readonly string[]>> = {
       "a secret's value": ['--secrets=token=x'],
       'the order of build args': ['--build-args=B=2', '--build-args=A=1'],
     };
     const before = await tagOf(same[what] ?? []);
-    await change();
+    await act();
     expect(await tagOf(flags, env)).toBe(before);
   });
 

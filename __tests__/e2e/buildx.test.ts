@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { valueAt } from '../../src/core/json.ts';
 import type { Machine } from '../../src/hosts/machine.ts';
 import { MEDIA_TYPES } from '../../src/oci/types.ts';
@@ -25,14 +25,12 @@ let docker: Docker;
 let printed: string[];
 
 beforeEach(() => {
-  vi.stubEnv('PATH', toolchain.env['PATH']);
   printed = [];
   host = workshop.host((line) => printed.push(line));
   docker = openDocker(host, []);
 });
 afterEach(async () => {
   await host.finish();
-  vi.unstubAllEnvs();
 });
 afterAll(() => workshop.remove());
 
@@ -215,7 +213,8 @@ else exec ${real} "$@"; fi
 `;
     const wrapper = workshop.contextOf({ docker: script });
     fs.chmodSync(path.join(wrapper, 'docker'), 0o755);
-    vi.stubEnv('PATH', `${wrapper}:${toolchain.env['PATH']}`);
+    host = workshop.host((line) => printed.push(line), { PATH: `${wrapper}:${toolchain.env['PATH']}` });
+    docker = openDocker(host, []);
     const builder = await chooseBuilder(docker, undefined, needs);
     expect(builder).toMatchObject({ driver: 'docker-container', delivery: 'push', created: true });
     expect(await workshop.docker('buildx', 'ls')).toContain(builder.name);

@@ -27,7 +27,6 @@ describe.skipIf(!toolchain.layers.buildkit)('a push to a registry that asks for 
     const helpers = workshop.contextOf({ 'docker-credential-wrong': helper });
     fs.chmodSync(path.join(helpers, 'docker-credential-wrong'), 0o755);
     PATH = `${helpers}:${toolchain.env['PATH']}`;
-    vi.stubEnv('PATH', PATH);
     const config = { credsStore: 'wrong', credHelpers: { [registry]: 'wrong' } };
     fs.writeFileSync(path.join(workshop.env['DOCKER_CONFIG'] ?? '', 'config.json'), JSON.stringify(config));
     const options = ['--driver=docker-container', '--driver-opt=network=host'];

@@ -30,7 +30,12 @@ function script(name: string, directory: string, ...args: string[]) {
 }
 
 function scriptWith(added: Record<string, string>, name: string, directory: string, ...args: string[]) {
-  const env = { ...process.env, TOOLCHAIN_PREFIX: toolchainPrefix(process.env), ...added };
+  const env = {
+    ...process.env,
+    TOOLCHAIN_PREFIX: toolchainPrefix(process.env),
+    OWNER_PID: String(process.pid),
+    ...added,
+  };
   return run(['bash', join(TOOLCHAIN_SCRIPTS, name), directory, ...args], { env });
 }
 

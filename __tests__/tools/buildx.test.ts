@@ -35,7 +35,6 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await host.finish();
-  vi.unstubAllEnvs();
   stub?.remove();
   stub = undefined;
   fs.rmSync(workspace, { recursive: true });
@@ -44,8 +43,8 @@ afterEach(async () => {
 /** A host whose docker is a stub that answers so. */
 function dockerThat(answers: string, env: Record<string, string> = {}): Docker {
   stub = installStubDocker(answers);
-  vi.stubEnv('PATH', `${stub.directory}:${process.env['PATH']}`);
-  host = createTerminalHost({ cwd: workspace, env: { ...process.env, ...env }, write: (line) => printed.push(line) });
+  const own = { ...process.env, PATH: `${stub.directory}:${process.env['PATH']}`, ...env };
+  host = createTerminalHost({ cwd: workspace, env: own, write: (line) => printed.push(line) });
   return { host, env: {} };
 }
 
@@ -180,8 +179,7 @@ describe('docker', () => {
   });
 
   it('that is not installed is missing', async () => {
-    const docker = dockerThat('');
-    vi.stubEnv('PATH', workspace);
+    const docker = dockerThat('', { PATH: workspace });
     await expect(checkDocker(docker)).rejects.toMatchObject({
       code: 'DOCKER_MISSING',
       hint: expect.stringContaining('Install Docker'),

@@ -78,13 +78,14 @@ function readPayload(host: Host): unknown {
   }
 }
 
-function gitEvent({ env, now }: Host, payload: unknown): GitEvent {
+function gitEvent(host: Host, payload: unknown): GitEvent {
+  const { env } = host;
   const ref = given(env['GITHUB_REF']);
   const defaultBranch = textAt(payload, 'repository', 'default_branch');
   const branch = ref?.startsWith('refs/heads/') ? ref.slice('refs/heads/'.length) : undefined;
   const commitDate = textAt(payload, 'head_commit', 'timestamp');
   return {
-    date: now(),
+    date: host.now(),
     eventName: given(env['GITHUB_EVENT_NAME']),
     ref,
     sha: given(env['GITHUB_SHA']),
@@ -94,7 +95,7 @@ function gitEvent({ env, now }: Host, payload: unknown): GitEvent {
     isDefaultBranch: branch !== undefined && branch === defaultBranch,
     baseRef: given(env['GITHUB_BASE_REF']) ?? textAt(payload, 'base_ref')?.replace(/^refs\/heads\//, ''),
     pullRequest: numberAt(payload, 'pull_request', 'number'),
-    commitDate: commitDate === undefined ? undefined : dateOf(commitDate, now()),
+    commitDate: commitDate === undefined ? undefined : dateOf(commitDate, host.now()),
   };
 }
 

@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mustRun } from '../__tests__/support/programs.ts';
+import { makeDockerConfig, type Toolchain } from '../__tests__/support/toolchain.ts';
+import { CLI, cliHit, flags, type Inputs, PLATFORMS, plainEnvironment } from './hit.ts';
+import { type Contest, type Step, setUp, type Work } from './measure.ts';
+import { type SampleSize, writeSample } from './sample.ts';
+
+/** Where buildx builds: inside the engine, or in a container of real BuildKit. */
+export type Driver = 'docker' | 'docker-container';
+
+/** An application of one size, built and pushed for both platforms by both tools, on a real registry. */
+export interface DockerScene {
+  /** A reused image against a build whose every step is cached in a warm builder. */
+  cached(driver: Driver): Promise<Contest>;
+  /** A reused image against a builder that is made for this build, reads the registry's cache and is removed. */
+  fresh(): Promise<Contest>;
+  /** A miss against the same build without us; `cold` builds every step. */
+  miss(driver: Driver, cold: boolean): Promise<Contest>;
+  close(): Promise<void>;
+}
+
+/** Provenance is the same on both sides, and off: that is the faster rival. */
+const COMMON = ['--provenance=false', '--progress=plain'];
+const NETWORK = '--driver-opt=network=host';
+
+export async function openDockerScene(toolchain: Toolchain, size: SampleSize): Promise<DockerScene> {
+  const directory = mkdtempSync(join(tmpdir(), 'build-once-docker-'));
+  const workspace = join(directory, 'workspace');
+  const env = {
+    ...plainEnvironment(directory),
+    ...toolchain.env,
+    DOCKER_CONFIG: makeDockerConfig(toolchain, directory),
+  };
+  const place = { cwd: workspace, env };
+  const ours = `${toolchain.registry}/bench/${size}-ours`;
+  const theirs = `${toolchain.registry}/bench/${size}-theirs`;
+  const inputs: Inputs = {
+    images: ours,
+    platforms: PLATFORMS,
+    'build-args': `BASE=${toolchain.baseImage}`,
+    provenance: 'false',
+  };
+  const builders = new Set<string>();
+  const docker = (...args: string[]): Step => ({ ...place, argv: ['docker', 'buildx', ...args] });
+  const create = (name: string): Step => {
+    builders.add(name);
+    return docker('create', `--name=${name}`, '--driver=docker-container', NETWORK, '--bootstrap');
+  };
+  const remove = (name: string): Step => docker('rm', '--force', name);
+  const bare = (builder: string, ...more: string[]): Step =>
+    docker(
+      'build',
+      `--builder=${builder}`,
+      ...COMMON,
+      `--platform=${PLATFORMS}`,
+      `--build-arg=BASE=${toolchain.baseImage}`,
+      `--tag=${theirs}:main`,
+      '--push',
+      ...more,
+      '.',
+    );
+  const build = (builder: string, more: Inputs = {}): Work => ({
+    steps: [
+      { ...place, argv: [process.execPath, CLI, 'build', ...flags({ ...inputs, tags: 'main', builder, ...more })] },
+    ],
+    check: isBuilt,
+  });
+  const builderOf = async (driver: Driver): Promise<string> => {
+    if (driver === 'docker') return 'default';
+    const name = `bench-${size}`;
+    if (!builders.has(name)) await setUp({ steps: [create(name)], check: nothing });
+    return name;
+  };
+  const hit = cliHit(inputs, place);
+
+  writeSample(workspace, size);
+  return {
+    async cached(driver) {
+      const builder = await builderOf(driver);
+      await setUp(build(builder, { force: 'true' }));
+      await setUp({ steps: [bare(builder)], check: nothing });
+      return { ours: () => hit, theirs: () => ({ steps: [bare(builder)], check: countCached }) };
+    },
+    async fresh() {
+      const builder = await builderOf('docker-container');
+      await setUp(build(builder, { force: 'true' }));
+      const cache = `type=registry,ref=${theirs}:cache`;
+      await setUp({ steps: [bare(builder, `--cache-to=${cache},mode=max`)], check: nothing });
+      const rebuild = (round: number): Work => {
+        const name = `bench-${size}-fresh-${round}`;
+        return { steps: [create(name), bare(name, `--cache-from=${cache}`), remove(name)], check: countCached };
+      };
+      return { ours: () => hit, theirs: rebuild };
+    },
+    async miss(driver, cold) {
+      const builder = await builderOf(driver);
+      const rival: Work = {
+        steps: [bare(builder, ...(cold ? ['--no-cache'] : []))],
+        check: cold ? nothing : countCached,
+      };
+      return { ours: () => build(builder, { force: 'true', 'no-cache': String(cold) }), theirs: () => rival };
+    },
+    async close() {
+      for (const name of builders)
+        await mustRun(['docker', 'buildx', 'rm', '--force', name], { env }).catch(() => undefined);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function nothing(): string {
+  return '';
+}
+
+function isBuilt(written: string): string {
+  if (/^miss \(/m.test(written)) return '';
+  throw new Error(`this was to be a miss:\n${written}`);
+}
+
+/** Cached steps of BuildKit's plain log; a build that finds nothing in its cache is no rival to show. */
+function countCached(written: string): string {
+  const count = written.match(/^#[0-9]+ CACHED$/gm)?.length ?? 0;
+  if (count > 0) return `${count} steps CACHED`;
+  throw new Error(`nothing was cached:\n${written.slice(-4000)}`);
+}

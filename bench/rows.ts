@@ -1,0 +1,181 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LayerName } from '../__tests__/support/layers.ts';
+import { CHECKOUT } from '../__tests__/support/programs.ts';
+import { peakBytes } from './hit.ts';
+import { type Contest, setUp } from './measure.ts';
+import type { Scenes } from './scenes.ts';
+import type { Comparison } from './statistics.ts';
+
+/** Something that is compared. */
+export interface Row {
+  /** For `--only`. */
+  readonly name: string;
+  readonly ours: string;
+  readonly theirs: string;
+  readonly comparison: Comparison;
+  /** From the design; `undefined` where it sets none. Milliseconds when the comparison is `over`. */
+  readonly target: number | undefined;
+  readonly needs: readonly LayerName[];
+  /** Pairs per round: short processes are measured more often. */
+  readonly pairs: number;
+  readonly open: (scenes: Scenes) => Promise<Contest>;
+}
+
+/** Something that is counted, not timed. */
+export interface Fact {
+  readonly name: string;
+  readonly what: string;
+  readonly unit: 'MB' | 'requests';
+  readonly target: number | undefined;
+  readonly count: (scenes: Scenes) => Promise<number>;
+}
+
+type Side = 'cli' | 'action' | 'start' | 'empty' | 'head' | 'fetchHead';
+
+const NAMES: Readonly<Record<Side, string>> = {
+  cli: 'hit, `dist/cli.js build`',
+  action: 'hit, `dist/index.js` on a runner',
+  start: '`dist/index.js` with nothing to do',
+  empty: '`node -e 0`',
+  head: 'Node, one HEAD, `node:http`',
+  fetchHead: 'Node, one HEAD, `fetch`',
+};
+
+function short(ours: Side, theirs: Side, comparison: Comparison, target?: number): Row {
+  return {
+    name: `${ours}-${theirs}`.toLowerCase(),
+    ours: NAMES[ours],
+    theirs: NAMES[theirs],
+    comparison,
+    target,
+    needs: [],
+    pairs: 3,
+    async open(scenes) {
+      const scene = await scenes.hit();
+      return { ours: () => scene[ours], theirs: () => scene[theirs] };
+    },
+  };
+}
+
+type Long = Pick<Row, 'name' | 'ours' | 'theirs' | 'comparison' | 'target'> & { readonly buildkit: boolean };
+
+function long({ buildkit, ...row }: Long, open: Row['open']): Row {
+  return { ...row, needs: buildkit ? ['docker', 'buildkit'] : ['docker'], pairs: 1, open };
+}
+
+const CACHED = 'fully cached `buildx build --push`, warm';
+const FRESH = 'new builder, registry cache, `build --push`, removed';
+const MAX_MISS_MS = 500;
+
+const MISSES = (['docker', 'docker-container'] as const).flatMap((driver) =>
+  [false, true].map((cold) =>
+    long(
+      {
+        name: `miss-${driver}-${cold ? 'cold' : 'cached'}`,
+        ours: `miss, ${driver} driver, ${cold ? 'cold' : 'cached'}`,
+        theirs: 'the same bare `buildx build --push`',
+        comparison: 'over',
+        target: MAX_MISS_MS,
+        buildkit: driver === 'docker-container',
+      },
+      async (scenes) => (await scenes.docker('small')).miss(driver, cold),
+    ),
+  ),
+);
+
+/** The rows, in the order in which they are measured and shown. Targets: DESIGN §8. */
+export const ROWS: readonly Row[] = [
+  short('start', 'empty', 'over', 60),
+  short('cli', 'empty', 'over'),
+  short('action', 'empty', 'over'),
+  short('cli', 'head', 'slower', 2),
+  short('action', 'head', 'slower', 2),
+  short('cli', 'fetchHead', 'slower', 2),
+  short('action', 'fetchHead', 'slower', 2),
+  long(
+    {
+      name: 'cached-docker',
+      ours: NAMES.cli,
+      theirs: `${CACHED} docker driver`,
+      comparison: 'faster',
+      target: 2.5,
+      buildkit: false,
+    },
+    async (scenes) => (await scenes.docker('small')).cached('docker'),
+  ),
+  long(
+    {
+      name: 'cached-container',
+      ours: NAMES.cli,
+      theirs: `${CACHED} docker-container builder`,
+      comparison: 'faster',
+      target: 2.5,
+      buildkit: true,
+    },
+    async (scenes) => (await scenes.docker('small')).cached('docker-container'),
+  ),
+  long(
+    {
+      name: 'fresh-small',
+      ours: NAMES.cli,
+      theirs: `${FRESH}, small app`,
+      comparison: 'faster',
+      target: 8,
+      buildkit: true,
+    },
+    async (scenes) => (await scenes.docker('small')).fresh(),
+  ),
+  long(
+    {
+      name: 'fresh-large',
+      ours: NAMES.cli,
+      theirs: `${FRESH}, 200 MB app`,
+      comparison: 'faster',
+      target: 30,
+      buildkit: true,
+    },
+    async (scenes) => (await scenes.docker('large')).fresh(),
+  ),
+  ...MISSES,
+];
+
+export const FACTS: readonly Fact[] = [
+  {
+    name: 'dist-size',
+    what: '`dist/`',
+    unit: 'MB',
+    target: 6,
+    count: () => Promise.resolve(sizeOf(join(CHECKOUT, 'dist')) / 1e6),
+  },
+  {
+    name: 'requests',
+    what: 'requests of a hit, one base and one tag',
+    unit: 'requests',
+    target: 3,
+    async count(scenes) {
+      const { cli, countRequests } = await scenes.hit();
+      await countRequests();
+      await setUp(cli);
+      return countRequests();
+    },
+  },
+  {
+    name: 'memory',
+    what: 'peak memory of a hit',
+    unit: 'MB',
+    target: undefined,
+    count: async (scenes) => (await peakBytes((await scenes.hit()).cli)) / 1e6,
+  },
+  {
+    name: 'memory-empty',
+    what: 'peak memory of `node -e 0`',
+    unit: 'MB',
+    target: undefined,
+    count: async (scenes) => (await peakBytes((await scenes.hit()).empty)) / 1e6,
+  },
+];
+
+function sizeOf(directory: string): number {
+  return readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+}

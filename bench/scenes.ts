@@ -1,0 +1,38 @@
+import type { Toolchain } from '../__tests__/support/toolchain.ts';
+import { type DockerScene, openDockerScene } from './docker.ts';
+import { type HitScene, openHitScene } from './hit.ts';
+import type { SampleSize } from './sample.ts';
+
+/** What rows are measured on: each scene is set up when a row first asks for it, and once. */
+export interface Scenes {
+  hit(): Promise<HitScene>;
+  docker(size: SampleSize): Promise<DockerScene>;
+  /** Takes down what was set up, the newest first. */
+  close(): Promise<void>;
+}
+
+export function openScenes(toolchain: Toolchain | undefined): Scenes {
+  const opened: { close(): Promise<void> }[] = [];
+  const remember = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
+    const scene = await opening;
+    opened.push(scene);
+    return scene;
+  };
+  let hit: Promise<HitScene> | undefined;
+  const docker = new Map<SampleSize, Promise<DockerScene>>();
+  return {
+    hit() {
+      hit ??= remember(openHitScene());
+      return hit;
+    },
+    docker(size) {
+      if (toolchain === undefined) throw new TypeError('this row needs the toolchain');
+      const scene = docker.get(size) ?? remember(openDockerScene(toolchain, size));
+      docker.set(size, scene);
+      return scene;
+    },
+    async close() {
+      for (const scene of opened.reverse()) await scene.close();
+    },
+  };
+}
