@@ -1,17 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { COMMAND_NAMES, parseCommandLine } from '../src/command-line.ts';
-import { UsageError } from '../src/errors.ts';
 import { helpText } from '../src/help.ts';
 import { OPTION_NAMES } from '../src/options.ts';
 
 function problemsOf(argv: readonly string[]): string[] {
-  try {
-    parseCommandLine(argv);
-  } catch (error) {
-    if (error instanceof UsageError) return error.problems.map(({ input, message }) => `${input}: ${message}`);
-    throw error;
-  }
-  return [];
+  return parseCommandLine(argv).problems.map(({ input, message }) => `${input}: ${message}`);
 }
 
 describe('a command line', () => {
@@ -62,7 +55,7 @@ describe('a command line', () => {
   });
 
   it('has every problem named at once', () => {
-    expect(problemsOf(['biuld', '.', 'x', '--nope', '--file'])).toHaveLength(4);
+    expect(problemsOf(['biuld', '.', 'x', '--nope=1', '--file'])).toHaveLength(4);
   });
 
   it('that is hostile is shown in printable lines', () => {

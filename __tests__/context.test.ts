@@ -83,6 +83,11 @@ describe('the context', () => {
     ]);
   });
 
+  it('has a mark for a pipe, and does not wait for it', () => {
+    execFileSync('mkfifo', [path.join(root, 'pipe')]);
+    expect(entries()).toEqual([['pipe', '?']]);
+  });
+
   it('is nothing where there is nothing', () => {
     expect(entries()).toEqual([]);
   });

@@ -17,7 +17,7 @@ export async function describeMachine(toolchain: Toolchain | undefined): Promise
   const env = { ...process.env, ...toolchain.env };
   const versions = [
     ['Docker', ['docker', 'version', '--format', '{{.Server.Version}}']],
-    ['buildx', ['docker', 'buildx', 'version']],
+    ['buildx', [toolchain.buildxPlugin || 'docker-buildx', 'version']],
     ['BuildKit', ['buildkitd', '--version']],
     ['docker-registry', ['docker-registry', '--version']],
   ] as const;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { parseCommandLine } from './command-line.ts';
+import { type CommandLine, parseCommandLine } from './command-line.ts';
 import { hashTag } from './core/input-manifest.ts';
-import { isBuildOnceError } from './errors.ts';
+import { isBuildOnceError, UsageError } from './errors.ts';
 import { helpText } from './help.ts';
 import { watchSignals } from './hosts/signals.ts';
 import { createTerminalHost } from './hosts/terminal.ts';
@@ -23,19 +23,16 @@ try {
 }
 
 async function main(argv: readonly string[]): Promise<void> {
-  const { command, raw, json } = parseCommandLine(argv);
-  if (command === 'version') print(VERSION);
+  const { command, raw, json, problems } = parseCommandLine(argv);
+  if (command === 'build' || command === 'hash') await run(command, { raw, json, problems });
+  else if (problems.length > 0) throw new UsageError(problems, { hint: 'build-once help lists everything.' });
+  else if (command === 'version') print(VERSION);
   else if (command === 'help') print(helpText());
   else if (command === 'demo') print(await (await import(/* webpackIgnore: true */ './demo.ts')).runDemo(host));
-  else await run(command, raw, json);
 }
 
-async function run(
-  command: CommandName,
-  raw: Readonly<Record<string, string | undefined>>,
-  json: boolean,
-): Promise<void> {
-  const { report, error } = await runCommand(command, raw, host);
+async function run(command: CommandName, { raw, json, problems }: Omit<CommandLine, 'command'>): Promise<void> {
+  const { report, error } = await runCommand(command, raw, host, problems);
   if (json) print(JSON.stringify(report, undefined, 2));
   if (error !== undefined) throw error;
   if (!json) print(command === 'hash' ? hashTag(report.hash ?? '') : renderText(report));

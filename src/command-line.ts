@@ -1,6 +1,6 @@
 import { nearest } from './core/nearest.ts';
 import { quote } from './core/printable.ts';
-import { type Problem, UsageError } from './errors.ts';
+import type { Problem } from './errors.ts';
 import { isOptionName, OPTION_NAMES, OPTION_TABLE, type RawOptions } from './options.ts';
 
 export const COMMAND_NAMES = ['build', 'hash', 'demo', 'help', 'version'] as const;
@@ -12,11 +12,13 @@ export interface CommandLine {
   readonly raw: RawOptions;
   /** Print the report as JSON. */
   readonly json: boolean;
+  /** What is wrong with the words; the command may find more in the values. */
+  readonly problems: readonly Problem[];
 }
 
 /**
  * Parses the arguments after the program's name. `--name value`, `--name=value`; lists may be repeated, switches need no
- * value; one bare word after the command is the context. Throws a UsageError with every problem.
+ * value; one bare word after the command is the context. What is wrong is listed, and left out of `raw`.
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const problems: Problem[] = [];
@@ -32,9 +34,11 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     // Elsewhere it is a flag of build.
     else if (argument === '--version' && argv.length === 1) bare.push('version');
     else if (!argument.startsWith('-')) bare.push(argument);
-    else if (!isOptionName(name))
+    else if (!isOptionName(name)) {
       problems.push({ input: quote(argument.split('=', 1)[0] ?? ''), message: unknownFlag(name) });
-    else {
+      // What follows is meant for it, and is no context.
+      if (inline === undefined && argv[index + 1]?.startsWith('-') === false) index += 1;
+    } else {
       const isSwitch = OPTION_TABLE[name].shape === 'switch';
       const next = argv[index + 1]?.startsWith('--') === true ? undefined : argv[index + 1];
       if (inline === undefined && !isSwitch && next !== undefined) index += 1;
@@ -55,9 +59,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   } else if (context !== undefined) raw['context'] = context;
   if (more.length > 0)
     problems.push({ input: 'arguments', message: `${more.map(quote).join(' ')}: one context is allowed` });
-  if (problems.length > 0 || command === undefined)
-    throw new UsageError(problems, { hint: 'build-once help lists everything.' });
-  return { command: help ? 'help' : command, raw, json };
+  return { command: help || command === undefined ? 'help' : command, raw, json, problems };
 }
 
 function unknownFlag(name: string): string {

@@ -1,4 +1,4 @@
-import { UsageError } from './errors.ts';
+import { type Problem, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { type OptionName, type Options, parseOptions, type RawOptions } from './options.ts';
 import { openRegistries, type RegistriesSettings } from './registry/open.ts';
@@ -10,19 +10,23 @@ import { findContextProblems, hashStage } from './stages/hash.ts';
 import { lookupStage } from './stages/lookup.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
+import { findSecretProblems } from './tools/build-secrets.ts';
 
 /** A command: what it needs, and the stages it runs, in order. */
 interface Command {
   readonly required: readonly OptionName[];
+  /** It may call buildx, so that secrets must be there. */
+  readonly builds: boolean;
   readonly stages: readonly RunnableStage[];
 }
 
 const COMMANDS = {
   build: {
     required: ['images'],
+    builds: true,
     stages: [runnable(hashStage), runnable(lookupStage), runnable(buildStage), runnable(tagStage)],
   },
-  hash: { required: [], stages: [runnable(hashStage)] },
+  hash: { required: [], builds: false, stages: [runnable(hashStage)] },
 } as const satisfies Record<string, Command>;
 
 export type CommandName = keyof typeof COMMANDS;
@@ -40,12 +44,18 @@ export interface Finished {
 
 /**
  * Runs a command. Bad input is a UsageError with every problem, thrown before any request or write; a failure after that
- * comes back as `error`, with the report of what had happened.
+ * comes back as `error`, with the report of what had happened. `found`: problems that the caller has seen already, to be
+ * told together.
  */
-export async function runCommand(name: CommandName, raw: RawOptions, host: Host): Promise<Finished> {
+export async function runCommand(
+  name: CommandName,
+  raw: RawOptions,
+  host: Host,
+  found: readonly Problem[] = [],
+): Promise<Finished> {
   const command: Command = COMMANDS[name];
   const startedAt = host.now();
-  const prepared = prepare(raw, command, host);
+  const prepared = prepare(raw, command, host, found);
   const { options } = prepared;
   for (const secret of [options.password, options.githubToken, ...options.secrets.map(({ value }) => value)]) {
     if (secret !== undefined) host.log.mask(secret);
@@ -74,12 +84,20 @@ function registrySettings(
   return { env: host.env, signal: host.signal, explicit, githubToken };
 }
 
+type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags'>;
+
 /** Everything that can be decided, and be wrong, before the first request: values, files, event, tags; problems all at once. */
-function prepare(raw: RawOptions, command: Command, host: Host): Pick<Run, 'options' | 'platforms' | 'event' | 'tags'> {
+function prepare(raw: RawOptions, command: Command, host: Host, found: readonly Problem[]): Prepared {
   const { options, problems, fromEnvironment } = parseOptions(raw, host.env, command.required);
   const event = readEvent(host, options);
   const tags = prepareTags(options, event.git);
-  const all = [...problems, ...findContextProblems(options, host.files), ...(tags.ok ? [] : tags.problems)];
+  const all = [
+    ...found,
+    ...problems,
+    ...findContextProblems(options, host.files),
+    ...(command.builds ? findSecretProblems(host, options) : []),
+    ...(tags.ok ? [] : tags.problems),
+  ];
   if (all.length > 0 || !tags.ok) throw new UsageError(all);
   for (const sentence of [...fromEnvironment, ...tags.plan.notices]) host.log.notice(sentence);
   if (event.untrusted !== undefined && options.push) host.log.notice(`nothing is pushed: ${event.untrusted}`);

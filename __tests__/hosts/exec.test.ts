@@ -144,10 +144,6 @@ describe('a program that cannot start', () => {
     ['has an empty PATH', ['ls'], { env: { PATH: '' } }],
     ['has no PATH', ['ls'], { env: {} }],
     ['has no directory to run in', ['ls'], { cwd: '/no/such/directory' }],
-    ['gets a NUL character', ['ls', 'a\0b'], {}],
-    ['gets an argument longer than the system takes', ['ls', 'x'.repeat(200_000)], {}],
-    ['gets more than the system takes', ['ls', ...Array.from({ length: 3000 }, () => 'x'.repeat(1000))], {}],
-    ['gets a variable with a NUL character', ['ls'], { env: { PATH: process.env['PATH'], A: '\0' } }],
   ])('is a CommandError: %s', async (_, argv, context) => {
     await expect(exec({ argv }, context)).rejects.toMatchObject({
       name: 'CommandError',
@@ -155,6 +151,26 @@ describe('a program that cannot start', () => {
       command: argv[0],
       message: expect.stringContaining(`"${argv[0]}" could not be started: `),
       hint: expect.stringContaining('PATH'),
+    });
+  });
+
+  it.each<[string, Command['argv'], object, string]>([
+    ['a NUL character', ['ls', 'a\0b'], {}, 'hold a NUL character'],
+    ['one in a variable', ['ls'], { env: { A: '\0' } }, 'hold a NUL character'],
+    ['a text longer than the system takes', ['ls', 'x'.repeat(131_072)], {}, 'are longer than the system allows'],
+    ['a variable that long', ['ls'], { env: { A: 'x'.repeat(131_070) } }, 'are longer than the system allows'],
+    [
+      'more texts than the system takes',
+      ['ls', ...Array.from({ length: 3000 }, () => 'x'.repeat(1000))],
+      {},
+      'are longer than the system allows',
+    ],
+  ])('is refused before it is tried: %s', async (_, argv, context, why) => {
+    await expect(exec({ argv }, context)).rejects.toMatchObject({
+      name: 'CommandError',
+      code: 'COMMAND_REFUSED',
+      message: `the arguments and variables of "ls" ${why}`,
+      hint: expect.stringContaining('Shorten'),
     });
   });
 

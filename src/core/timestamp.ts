@@ -6,6 +6,12 @@ export function parseTimestamp(text: string): number | undefined {
   return Number.isNaN(timeMs) ? undefined : timeMs;
 }
 
+/** The moment that an RFC 3339 text names, or `undefined`. */
+export function parseDate(text: string): Date | undefined {
+  const timeMs = parseTimestamp(text);
+  return timeMs === undefined ? undefined : new Date(timeMs);
+}
+
 /** `1.2 s`, `3 min 4 s`, `5 d`: a duration as a person says it. */
 export function formatDuration(durationMs: number): string {
   const milliseconds = Math.round(durationMs);

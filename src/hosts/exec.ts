@@ -37,8 +37,8 @@ export async function execCommand(command: Command, context: ExecContext): Promi
   const env = definedOnly({ ...context.env, ...command.env });
   const [stdout, stderr] = [lineReader(command.onLine), lineReader(command.onLine)];
   signal.throwIfAborted();
+  checkArguments(command.argv, env);
   try {
-    checkSize(command.argv, env);
     const tool = `"${findProgram(program, env).replaceAll('"', '\\"')}"`;
     const options = {
       cwd: command.cwd ?? context.cwd,
@@ -137,15 +137,18 @@ function isProgram(file: string): boolean {
 }
 
 /** What the system would refuse makes `@actions/exec` 3.0 throw where nobody can catch it. */
-function checkSize(argv: readonly string[], env: Readonly<Record<string, string>>): void {
+function checkArguments(argv: Command['argv'], env: Readonly<Record<string, string>>): void {
   const texts = [...argv, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
-  if (texts.some((text) => text.includes('\0'))) throw new Error('an argument or variable holds a NUL character');
   const sizes = texts.map((text) => Buffer.byteLength(text) + 1);
-  if (process.platform === 'win32') return;
   const total = sizes.reduce((sum, sizeBytes) => sum + sizeBytes, 0);
-  if (total > MAX_TOTAL_BYTES || sizes.some((sizeBytes) => sizeBytes > MAX_TEXT_BYTES)) {
-    throw new Error('its arguments and variables are longer than the system allows');
-  }
+  const isLong = total > MAX_TOTAL_BYTES || sizes.some((sizeBytes) => sizeBytes > MAX_TEXT_BYTES);
+  const hasNul = texts.some((text) => text.includes('\0'));
+  if (!hasNul && (!isLong || process.platform === 'win32')) return;
+  const why = hasNul ? 'hold a NUL character' : 'are longer than the system allows';
+  throw new CommandError('COMMAND_REFUSED', `the arguments and variables of ${quote(argv[0])} ${why}`, {
+    command: argv[0],
+    hint: 'Shorten build args, labels and annotations, or put long values into files.',
+  });
 }
 
 function signalStatus(child: ChildProcess | undefined): number {

@@ -1,7 +1,7 @@
 import { booleanAt, numberAt, textAt, valueAt } from '../core/json.ts';
 import { quote, toLine } from '../core/printable.ts';
 import type { GitEvent } from '../core/tag-rules.ts';
-import { parseTimestamp } from '../core/timestamp.ts';
+import { parseDate } from '../core/timestamp.ts';
 import { UsageError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Options } from '../options.ts';
@@ -95,7 +95,7 @@ function gitEvent(host: Host, payload: unknown): GitEvent {
     isDefaultBranch: branch !== undefined && branch === defaultBranch,
     baseRef: given(env['GITHUB_BASE_REF']) ?? textAt(payload, 'base_ref')?.replace(/^refs\/heads\//, ''),
     pullRequest: numberAt(payload, 'pull_request', 'number'),
-    commitDate: commitDate === undefined ? undefined : dateOf(commitDate, host.now()),
+    commitDate: commitDate === undefined ? undefined : parseDate(commitDate),
   };
 }
 
@@ -142,12 +142,4 @@ function whyUntrusted(env: Env, payload: unknown): string | undefined {
 
 function given(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
-}
-
-/** `date` is the host's to make, and this one's to set. */
-function dateOf(text: string, date: Date): Date | undefined {
-  const timeMs = parseTimestamp(text);
-  if (timeMs === undefined) return undefined;
-  date.setTime(timeMs);
-  return date;
 }
