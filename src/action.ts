@@ -1,9 +1,9 @@
 import { isBuildOnceError } from './errors.ts';
-import { createActionsHost, isPostStep, pendingUndos } from './hosts/actions.ts';
+import { createActionsHost } from './hosts/actions.ts';
 import { watchSignals } from './hosts/signals.ts';
 import { runCommand } from './pipeline.ts';
 import { renderMarkdown } from './report/render.ts';
-import { failureOf } from './report/report.ts';
+import { failureOf, redacted } from './report/report.ts';
 
 const INPUT = 'INPUT_';
 
@@ -11,8 +11,7 @@ const { env } = process;
 const interrupt = watchSignals(process);
 const host = createActionsHost({ env, cwd: env['GITHUB_WORKSPACE'] ?? process.cwd(), signal: interrupt.signal });
 try {
-  if (isPostStep(env)) for (const undo of pendingUndos(env)) host.cleanup(undo);
-  else await main();
+  await main();
 } catch (error) {
   fail(error);
 } finally {
@@ -24,7 +23,7 @@ async function main(): Promise<void> {
   const raw = Object.fromEntries(inputs.map(([name, value]) => [name.slice(INPUT.length).toLowerCase(), value]));
   const { report, options, error } = await runCommand('build', raw, host);
   for (const [name, value] of Object.entries(report.outputs)) host.setOutput(name, value);
-  if (options.summary) host.appendSummary(renderMarkdown(report));
+  if (options.summary) host.appendSummary(renderMarkdown(redacted(report, host.hide)));
   if (error !== undefined) fail(error);
 }
 

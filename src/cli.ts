@@ -7,7 +7,7 @@ import { watchSignals } from './hosts/signals.ts';
 import { createTerminalHost } from './hosts/terminal.ts';
 import { type CommandName, runCommand } from './pipeline.ts';
 import { renderText } from './report/render.ts';
-import { failureOf } from './report/report.ts';
+import { failureOf, redacted } from './report/report.ts';
 import { VERSION } from './version.ts';
 
 const interrupt = watchSignals(process);
@@ -32,7 +32,8 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function run(command: CommandName, { raw, json, problems }: Omit<CommandLine, 'command'>): Promise<void> {
-  const { report, error } = await runCommand(command, raw, host, problems);
+  const { report: found, error } = await runCommand(command, raw, host, problems);
+  const report = redacted(found, host.hide);
   if (json) print(JSON.stringify(report, undefined, 2));
   if (error !== undefined) throw error;
   if (!json) print(command === 'hash' ? hashTag(report.hash ?? '') : renderText(report));

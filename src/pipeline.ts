@@ -11,6 +11,7 @@ import { lookupStage } from './stages/lookup.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
 import { findSecretProblems } from './tools/build-secrets.ts';
+import { withoutMissingSecrets } from './untrusted.ts';
 
 /** A command: what it needs, and the stages it runs, in order. */
 interface Command {
@@ -88,8 +89,10 @@ type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags'>;
 
 /** Everything that can be decided, and be wrong, before the first request: values, files, event, tags; problems all at once. */
 function prepare(raw: RawOptions, command: Command, host: Host, found: readonly Problem[]): Prepared {
-  const { options, problems, fromEnvironment } = parseOptions(raw, host.env, command.required);
-  const event = readEvent(host, options);
+  const seen = readEvent(host, { push: true });
+  const given = seen.untrusted === undefined ? { raw, missing: [] } : withoutMissingSecrets(raw);
+  const { options, problems, fromEnvironment } = parseOptions(given.raw, host.env, command.required);
+  const event = { ...seen, push: seen.push && options.push };
   const tags = prepareTags(options, event.git);
   const all = [
     ...found,
@@ -101,6 +104,7 @@ function prepare(raw: RawOptions, command: Command, host: Host, found: readonly 
   if (all.length > 0 || !tags.ok) throw new UsageError(all);
   for (const sentence of [...fromEnvironment, ...tags.plan.notices]) host.log.notice(sentence);
   if (event.untrusted !== undefined && options.push) host.log.notice(`nothing is pushed: ${event.untrusted}`);
+  if (given.missing.length > 0) host.log.notice(`this run gets no secrets; left out: ${given.missing.join(', ')}`);
   const own = [{ os: 'linux', architecture: host.architecture }];
   return { options, platforms: options.platforms.length > 0 ? options.platforms : own, event, tags: tags.plan };
 }

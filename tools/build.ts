@@ -12,6 +12,7 @@ import { join } from 'node:path';
 
 const BUNDLES: Readonly<Record<string, string>> = {
   index: 'action.js',
+  post: 'post.js',
   cli: 'cli.js',
   demo: 'demo.js',
   exec: 'hosts/exec.js',

@@ -53,7 +53,7 @@ ${outputs.join('\n')}
 runs:
   using: node24
   main: dist/index.js
-  post: dist/index.js
+  post: dist/post.js
 `;
 }
 
@@ -62,8 +62,8 @@ function inputTables(): string {
     .map(([group, title]) => {
       const rows = OPTION_NAMES.filter((name) => OPTION_TABLE[name].group === group).map((name) => {
         const { about, default: standIn } = OPTION_TABLE[name];
-        const shown =
-          'actionDefault' in OPTION_TABLE[name] ? "the job's token" : standIn === '' ? '' : `\`${standIn}\``;
+        const isToken = 'actionDefault' in OPTION_TABLE[name] && OPTION_TABLE[name].actionDefault !== '';
+        const shown = isToken ? "the job's token" : standIn === '' ? '' : `\`${standIn}\``;
         return `| \`${name}\` | ${shown} | ${about.replaceAll('|', '\\|')} |`;
       });
       return `**${title}**\n\n| input | default | meaning |\n|---|---|---|\n${rows.join('\n')}`;

@@ -79,7 +79,8 @@ describe('bad input, before any request or write', () => {
       run([join(NODE_DIRECTORY, 'node'), join(CHECKOUT, 'dist/cli.js'), ...args], { cwd: workspace });
     const bad = await cli('build', '--images', 'ghcr.io/acme/app:1', '--platfroms=linux/amd64', '--max-age', 'soon');
     expect(bad).toMatchObject({ status: 2, stdout: '' });
-    for (const said of ['did you mean --platforms', 'carries a tag', 'max-age: "soon"']) expect(bad.stderr).toContain(said);
+    for (const said of ['did you mean --platforms', 'carries a tag', 'max-age: "soon"'])
+      expect(bad.stderr).toContain(said);
     expect(await cli('biuld')).toMatchObject({ status: 2, stderr: expect.stringContaining('did you mean build') });
     expect(await cli('build')).toMatchObject({ status: 2, stderr: expect.stringContaining('images: is required') });
   });

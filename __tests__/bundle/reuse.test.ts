@@ -136,11 +136,12 @@ describe('a run on a machine without docker', () => {
     const digest = await plant();
     const head = { repo: { full_name: 'mallory/app' } };
     const result = await step(
-      {},
+      { username: 'bot', password: '', secrets: 'token=' },
       { event: { name: 'pull_request', ref: 'refs/pull/7/merge', payload: { pull_request: { number: 7, head } } } },
     );
     expect(result.outputs).toMatchObject({ reason: 'hit', digest, pushed: 'false' });
     expect(result.log).toContain('mallory/app, a fork');
+    expect(result.log).toContain('left out: the login, token');
     expect(await digestOf('pr-7')).toBeNull();
   });
 });

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createActionsHost, isPostStep, pendingUndos } from '../../src/hosts/actions.ts';
+import { createActionsHost, pendingUndos } from '../../src/hosts/actions.ts';
 import { parsePairs } from '../support/file-commands.ts';
 import { type Ended, source, startScript } from './script.ts';
 
@@ -175,7 +175,7 @@ describe('the post step', () => {
     return Object.fromEntries(pairs.map(([name, value]) => [`STATE_${name}`, value]));
   }
 
-  it('knows that it is one, and what a killed run left', () => {
+  it('knows what a killed run left', () => {
     const host = createHost();
     const builder = ['docker', 'buildx', 'rm', '--force', 'build-once-0123456789abcdef'];
     const directory = host.files.makeTemporaryDirectory('build-once-docker-');
@@ -183,7 +183,6 @@ describe('the post step', () => {
     host.cleanup({ kind: 'remove', path: path.join(root, 'docker-actions-toolkit-aB3') });
     const state = stateVariables();
     fs.rmdirSync(directory);
-    expect(isPostStep(state)).toBe(true);
     expect(pendingUndos({ ...env, ...state })).toEqual([
       { kind: 'remove', path: directory },
       { kind: 'command', argv: builder },
@@ -199,8 +198,7 @@ describe('the post step', () => {
     expect(pendingUndos(stateVariables())).toEqual([]);
   });
 
-  it('without state is none, and undoes nothing', () => {
-    expect(isPostStep({})).toBe(false);
+  it('without state undoes nothing', () => {
     expect(pendingUndos({})).toEqual([]);
   });
 

@@ -12,7 +12,6 @@ import { formatCommand, formatFileCommand, toPlainLines } from './workflow-comma
 const SUMMARY_LIMIT_BYTES = 1024 * 1024;
 const CUT_NOTE = '\n\n_The rest of this summary was cut: it was longer than GitHub shows._\n';
 const UNDO_STATE = 'undo';
-const POST_STATE = 'post';
 /** What `makeTemporaryDirectory` and @docker/actions-toolkit make. */
 const OUR_DIRECTORY = /^(?:build-once|docker-actions-toolkit)-[A-Za-z0-9-]+$/;
 const REMOVE_BUILDER = ['docker', 'buildx', 'rm', '--force'];
@@ -41,17 +40,11 @@ export function createActionsHost({ env, cwd, signal }: ActionsSettings): Action
     appendTo(variable, formatFileCommand(name, value, `build-once-${randomBytes(16).toString('hex')}`));
   const remember = (pending: readonly Undo[]): void =>
     setFileCommand('GITHUB_STATE', UNDO_STATE, JSON.stringify(pending));
-  setFileCommand('GITHUB_STATE', POST_STATE, 'true');
   return {
     ...createMachine({ env, cwd, signal, log: runnerLog(masker), masker, remember }),
     setOutput: (name, value) => setFileCommand('GITHUB_OUTPUT', name, value),
     appendSummary: (markdown) => appendTo('GITHUB_STEP_SUMMARY', cutToLimit(masker.hide(markdown))),
   };
-}
-
-/** True in the post step: the main step has said that it began. */
-export function isPostStep(env: Readonly<Record<string, string | undefined>>): boolean {
-  return env[`STATE_${POST_STATE}`] === 'true';
 }
 
 /**

@@ -20,7 +20,7 @@ export interface MachineSettings {
 /** A host on this machine; `finish` undoes what the run left, and is to be called whatever the run's end. */
 export interface Machine extends Host {
   /** The text without the secrets that were masked: for what is shown but not logged. Before it is cut or escaped. */
-  hide(text: string): string;
+  readonly hide: (text: string) => string;
   finish(): Promise<void>;
 }
 
