@@ -28,6 +28,9 @@ describe('a command line', () => {
     [['build', '--hash-salt', '-x'], { raw: { 'hash-salt': '-x' } }],
     [['--force', 'build', '.'], { command: 'build', raw: { force: 'true', context: '.' } }],
     [['build', '--push=false'], { raw: { push: 'false' } }],
+    [['build', '--push', 'false'], { command: 'build', raw: { push: 'false' } }],
+    [['build', '--push', 'true', './web'], { raw: { push: 'true', context: './web' } }],
+    [['build', '--force', './false'], { raw: { force: 'true', context: './false' } }],
     [['build', '--images', 'a/b', '--images=c/d'], { raw: { images: 'a/b\nc/d' } }],
     [['build', '--tags', 'a', '--tags', 'b'], { raw: { tags: 'a\nb' } }],
     [['build', '--target', 'a', '--target', 'b'], { raw: { target: 'b' } }],
@@ -39,6 +42,9 @@ describe('a command line', () => {
   it.each<[string[], string]>([
     [['biuld'], 'command: "biuld" is not a command: build, hash, demo, help, version are; did you mean build?'],
     [['constructor'], 'command: "constructor" is not a command'],
+    [['build', '--no-push'], '"--no-push": is not a known flag; did you mean --push=false?'],
+    [['build', '--no-force=true'], '"--no-force": is not a known flag; did you mean --force=false?'],
+    [['build', '--no-target'], '"--no-target": is not a known flag'],
     [['build', '--platform', 'x'], '"--platform": is not a known flag; did you mean --platforms?'],
     [['build', '--jason'], '"--jason": is not a known flag; did you mean --json?'],
     [['build', '--json=true'], '"--json": is not a known flag'],
@@ -78,7 +84,7 @@ describe('the help', () => {
   });
 
   it('says a default once', () => {
-    for (const line of helpText().split('\n')) expect(line.split('Default:').length).toBeLessThanOrEqual(2);
-    expect(helpText()).toMatch(/--context .* Default: \.\./);
+    for (const line of helpText().split('\n')) expect(line.split(/default:/i).length).toBeLessThanOrEqual(2);
+    expect(helpText()).toMatch(/--context .* \(default: \.\)/);
   });
 });

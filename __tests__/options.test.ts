@@ -290,6 +290,44 @@ describe('credentials', () => {
   });
 });
 
+describe('what buildx would refuse much later', () => {
+  it.each([
+    ['provenance', 'max', 'provenance: "max" is not allowed: true, false or attributes such as mode=max are'],
+    ['provenance', 'yes', '"yes" is not allowed'],
+    ['provenance', 'mode=all', 'provenance: mode is "all": min or max is allowed'],
+    ['provenance', 'mod=max', 'provenance: "mod" is no attribute; did you mean mode?'],
+    ['provenance', 'mode=max,true', 'provenance: "true" is not KEY=VALUE'],
+    ['provenance', 'mode=max,"x', 'a double quote must enclose'],
+    ['sbom', 'syft', 'sbom: "syft" is not allowed: true, false or attributes such as generator=IMAGE are'],
+    ['sbom', 'generator=', 'sbom: "generator" has no value'],
+    ['network', 'nat', 'network: "nat" is not allowed: default, none, host are'],
+    ['context', 'https://me:hunter2@github.com/acme/app.git#main', 'context: is a URL; a directory is allowed (check'],
+    ['context', 'git://example.com/acme/app', 'context: is a URL'],
+    ['context', 'git@github.com:acme/app.git', 'context: is a URL'],
+  ])('%s: %j is refused up front', (name, value, problem) => {
+    expect(problemOf({ [name]: value })).toContain(problem);
+    expect(problemOf({ [name]: value })).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['provenance', 'TRUE', 'true'],
+    ['provenance', ' false ', 'false'],
+    ['provenance', 'mode=max', 'mode=max'],
+    ['provenance', 'mode=min,inline-only=true,version=v1', 'mode=min,inline-only=true,version=v1'],
+    ['provenance', 'disabled=true', 'disabled=true'],
+    ['provenance', '"builder-id=https://a/?b,c"', '"builder-id=https://a/?b,c"'],
+    ['sbom', 'true', 'true'],
+    ['sbom', 'generator=docker/scout-sbom-indexer:latest', 'generator=docker/scout-sbom-indexer:latest'],
+    ['network', 'none', 'none'],
+    ['network', 'host', 'host'],
+    ['context', './a:b', './a:b'],
+  ])('%s: %j is taken', (name, value, expected) => {
+    const { options, problems } = parseOptions({ [name]: value });
+    expect(problems).toEqual([]);
+    expect(options).toMatchObject({ [name]: expected });
+  });
+});
+
 it('values come out parsed', () => {
   const { options, problems } = parseOptions({
     platforms: 'linux/amd64,linux/arm64/v8\nlinux/arm',

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { evaluateDefault, readActionManifest } from '../__tests__/support/action-manifest.ts';
+import { fileURLToPath } from 'node:url';
+import { type ActionManifest, evaluateDefault, readActionManifest } from '../__tests__/support/action-manifest.ts';
 import { plantImage } from '../__tests__/support/planted-image.ts';
 import { CHECKOUT, NODE_DIRECTORY } from '../__tests__/support/programs.ts';
 import { runnerEnvironment } from '../__tests__/support/runner-environment.ts';
@@ -12,7 +13,6 @@ import { writeSample } from './sample.ts';
 
 export const PLATFORMS = 'linux/amd64,linux/arm64';
 export const CLI = join(CHECKOUT, 'dist/cli.js');
-const ACTION = join(CHECKOUT, 'dist/index.js');
 
 /** What a run is asked for, by the names of the inputs. */
 export type Inputs = Readonly<Record<string, string>>;
@@ -21,8 +21,10 @@ export type Inputs = Readonly<Record<string, string>>;
 export interface HitScene {
   readonly cli: Work;
   readonly action: Work;
-  /** The action's entry with nothing to do: the post step of a run that left nothing behind. */
+  /** The CLI with nothing to do but to load: `version`. */
   readonly start: Work;
+  /** The action's post step, after a run that left nothing behind. */
+  readonly post: Work;
   readonly empty: Work;
   /** One HEAD of the same tag: through node:http, and through fetch. */
   readonly head: Work;
@@ -54,16 +56,15 @@ export async function openHitScene(): Promise<HitScene> {
     const annotations = { 'dev.build-once.inputs': hash };
     const tags = [`hash-${hash.slice(0, 32)}`, 'main'];
     await plantImage({ image, tags, annotations, platforms: PLATFORMS.split(',') });
-    const action = { cwd: workspace, env: runnerConditions(directory, workspace, inputs) };
+    const manifest = readActionManifest(CHECKOUT);
+    const action = { cwd: workspace, env: runnerConditions(manifest, { directory, workspace }, inputs) };
     const url = `http://${registry.host}/v2/acme/app/manifests/main`;
     const node = (...args: string[]): Step => ({ ...place, argv: [process.execPath, ...args] });
     return {
       cli: cliHit(inputs, place),
-      action: { steps: [{ ...action, argv: [process.execPath, ACTION] }], check: isHit },
-      start: {
-        steps: [{ ...action, env: { ...action.env, STATE_post: 'true' }, argv: [process.execPath, ACTION] }],
-        check: nothing,
-      },
+      action: { steps: [{ ...action, argv: [process.execPath, join(CHECKOUT, manifest.main)] }], check: isHit },
+      start: { steps: [node(CLI, 'version')], check: nothing },
+      post: { steps: [{ ...action, argv: [process.execPath, join(CHECKOUT, manifest.post ?? '')] }], check: nothing },
       empty: { steps: [node('-e', '0')], check: nothing },
       head: { steps: [node('-e', HEAD, url)], check: nothing },
       fetchHead: { steps: [node('-e', FETCH_HEAD, url)], check: nothing },
@@ -106,7 +107,11 @@ function isHit(written: string): string {
 }
 
 /** What GitHub's runner gives a step: its variables, the inputs with their defaults, and files to write to. */
-function runnerConditions(directory: string, workspace: string, inputs: Inputs): Record<string, string> {
+function runnerConditions(
+  manifest: ActionManifest,
+  { directory, workspace }: { readonly directory: string; readonly workspace: string },
+  inputs: Inputs,
+): Record<string, string> {
   const temp = join(directory, 'temp');
   mkdirSync(temp, { recursive: true });
   const { EMULATED_GITHUB_TOKEN: token = '', ...env } = runnerEnvironment({
@@ -115,10 +120,7 @@ function runnerConditions(directory: string, workspace: string, inputs: Inputs):
     workspace,
     action: CHECKOUT,
   });
-  const defaults = Object.entries(readActionManifest(CHECKOUT).inputs).map(([name, value]) => [
-    name,
-    evaluateDefault(value, { token }),
-  ]);
+  const defaults = Object.entries(manifest.inputs).map(([name, value]) => [name, evaluateDefault(value, { token })]);
   const values: Record<string, string> = { ...Object.fromEntries(defaults), ...inputs };
   for (const [name, value] of Object.entries(values)) env[`INPUT_${name.toUpperCase()}`] = value;
   for (const name of ['GITHUB_OUTPUT', 'GITHUB_STATE', 'GITHUB_STEP_SUMMARY', 'GITHUB_ENV', 'GITHUB_PATH']) {
@@ -133,7 +135,7 @@ interface RegistryProcess extends Pick<HitScene, 'countRequests' | 'close'> {
 }
 
 async function startRegistryProcess(): Promise<RegistryProcess> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'registry.ts')], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./registry.ts', import.meta.url))], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

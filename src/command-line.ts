@@ -18,7 +18,7 @@ export interface CommandLine {
 
 /**
  * Parses the arguments after the program's name. `--name value`, `--name=value`; lists may be repeated, switches need no
- * value; one bare word after the command is the context. What is wrong is listed, and left out of `raw`.
+ * value but take `true` or `false`; one bare word after the command is the context. What is wrong is listed, and left out of `raw`.
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const problems: Problem[] = [];
@@ -40,9 +40,11 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       if (inline === undefined && argv[index + 1]?.startsWith('-') === false) index += 1;
     } else {
       const isSwitch = OPTION_TABLE[name].shape === 'switch';
-      const next = argv[index + 1]?.startsWith('--') === true ? undefined : argv[index + 1];
-      if (inline === undefined && !isSwitch && next !== undefined) index += 1;
-      const value = inline ?? (isSwitch ? 'true' : next);
+      const word = argv[index + 1]?.startsWith('--') === true ? undefined : argv[index + 1];
+      // After a switch only these two words are meant for it; any other is the context.
+      const next = isSwitch && word !== 'true' && word !== 'false' ? undefined : word;
+      if (inline === undefined && next !== undefined) index += 1;
+      const value = inline ?? next ?? (isSwitch ? 'true' : undefined);
       if (value === undefined) problems.push({ input: `--${name}`, message: 'needs a value' });
       else
         raw[name] = OPTION_TABLE[name].shape === 'list' && raw[name] !== undefined ? `${raw[name]}\n${value}` : value;
@@ -63,6 +65,9 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 }
 
 function unknownFlag(name: string): string {
+  const negated = name.startsWith('no-') ? name.slice('no-'.length) : '';
+  if (isOptionName(negated) && OPTION_TABLE[negated].shape === 'switch')
+    return `is not a known flag; did you mean --${negated}=false?`;
   const near = nearest(name, [...OPTION_NAMES, 'json', 'help']);
   return `is not a known flag${near === undefined ? '' : `; did you mean --${near}?`}`;
 }

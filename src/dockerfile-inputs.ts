@@ -1,21 +1,35 @@
-import { frontendOf, type ImageUse, imagesOf, remoteAdds, runsPrograms } from './core/build-inputs.ts';
+import {
+  type BaseUse,
+  basesOf,
+  frontendOf,
+  type ImageUse,
+  imagesOf,
+  remoteAdds,
+  runsPrograms,
+} from './core/build-inputs.ts';
 import type { BuildScope } from './core/build-scope.ts';
 import { digestOf } from './core/digest.ts';
-import { canonicalInstructions, type Dockerfile, detectSyntax, parseDockerfile } from './core/dockerfile.ts';
+import { canonicalInstructions, type Dockerfile, detectSyntax, pairsOf, parseDockerfile } from './core/dockerfile.ts';
 import type { InputManifest } from './core/input-manifest.ts';
 import { quote } from './core/printable.ts';
+import { readStageGraph } from './core/stage-graph.ts';
 import { UsageError } from './errors.ts';
-import type { Host } from './host.ts';
+import { forwardedArgs, isProxyArg } from './forwarded-args.ts';
+import type { Files, Host } from './host.ts';
 import type { Platform } from './oci/types.ts';
 import type { Options } from './options.ts';
 
 /** What a Dockerfile, with the options of its build, says about the content. */
 export interface DockerfileInputs {
-  readonly canonical: InputManifest['dockerfile'];
   readonly images: readonly ImageUse[];
+  /** Those of FROM. */
+  readonly bases: readonly BaseUse[];
   readonly buildArgs: InputManifest['buildArgs'];
+  /** The args that count only when an ARG declares them, and that one declares, given or not. */
+  readonly optionalArgs: readonly string[];
   readonly runsPrograms: boolean;
   readonly unpinned: readonly Unpinned[];
+  readonly warnings: readonly string[];
 }
 
 /** Something that the build reads and that no digest can be asked for. */
@@ -29,16 +43,25 @@ interface Setting {
   readonly host: Host;
   readonly options: Options;
   readonly platforms: readonly Platform[];
+  /** As in `BuildScope`. */
+  readonly triggers?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Frontends whose language is the one that we read. */
 const DOCKERS_FRONTEND = /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@]|$)/;
 
-/** Reads the Dockerfile; one that we cannot read counts with its raw bytes, and says so. */
-export function readDockerfile(file: string, { host, options, platforms }: Setting): DockerfileInputs {
-  const bytes = host.files.read(file) ?? new Uint8Array();
-  const text = new TextDecoder().decode(bytes);
-  const buildArgs = effectiveArgs(options.buildArgs, host.env);
+/** The Dockerfile as it counts: its canonical instructions, or the digest of its bytes where it cannot be read. */
+export function readCanonical(files: Files, file: string): InputManifest['dockerfile'] {
+  const bytes = files.read(file) ?? new Uint8Array();
+  const read = parseDockerfile(new TextDecoder().decode(bytes));
+  return read.ok ? canonicalInstructions(read.value) : { raw: digestOf(bytes) };
+}
+
+/** Reads what the Dockerfile names; one that we cannot read says so. UsageError with the line for a name that is none. */
+export function readDockerfile(file: string, setting: Setting): DockerfileInputs {
+  const { host, options, platforms, triggers } = setting;
+  const text = new TextDecoder().decode(host.files.read(file) ?? new Uint8Array());
+  const buildArgs = effectiveArgs(options.buildArgs, host);
   const refuse = (found: { readonly problem: string; readonly line: number }): never => {
     throw new UsageError([{ input: 'file', message: `${quote(file)} line ${found.line}: ${found.problem}` }]);
   };
@@ -46,20 +69,20 @@ export function readDockerfile(file: string, { host, options, platforms }: Setti
   const frontend = frontendOf(detectSyntax(text), buildArgs);
   if (!frontend.ok) return refuse(frontend);
   const isForeign = frontend.value !== undefined && !DOCKERS_FRONTEND.test(frontend.value.reference);
-  if (isForeign) {
-    const seen =
-      'the whole context and this file count; what else it reads, base images too, cannot be seen (max-age helps)';
-    host.log.warning(`the frontend ${quote(frontend.value?.reference ?? '')} is not Docker's: ${seen}`, { file });
-  }
+  const seen =
+    'the whole context and this file count; what else it reads, base images too, cannot be seen (max-age helps)';
+  const warnings = isForeign ? [`the frontend ${quote(frontend.value?.reference ?? '')} is not Docker's: ${seen}`] : [];
   if (!read.ok) {
     const unpinned = isForeign ? [] : [{ message: `not understood: ${read.problem}`, line: read.line }];
     const images = frontend.value === undefined ? [] : [frontend.value];
     return {
-      canonical: { raw: digestOf(bytes) },
       images,
-      buildArgs: Object.fromEntries(buildArgs),
+      bases: [],
+      buildArgs: countedArgs(buildArgs),
+      optionalArgs: [],
       runsPrograms: true,
       unpinned,
+      warnings,
     };
   }
   const dockerfile = read.value;
@@ -69,36 +92,60 @@ export function readDockerfile(file: string, { host, options, platforms }: Setti
     buildPlatform: { os: 'linux', architecture: host.architecture },
     namedContexts: options.buildContexts.map(({ name }) => name),
     target: options.target,
+    ...(triggers === undefined ? {} : { triggers }),
   };
+  const declared = declaredArgs(dockerfile, scope);
   const images = imagesOf(dockerfile, scope);
   if (!images.ok) return refuse(images);
   return {
-    canonical: canonicalInstructions(dockerfile),
     images: images.value,
-    buildArgs: Object.fromEntries([...buildArgs].filter(([name]) => counts(name, dockerfile))),
+    bases: basesOf(dockerfile, scope),
+    buildArgs: countedArgs(buildArgs, declared),
+    optionalArgs: [...declared].filter(isOptionalArg),
     runsPrograms: runsPrograms(dockerfile),
     unpinned: remoteAdds(dockerfile, scope).map(({ source, line }) => ({
       message: `ADD ${quote(source)} has no checksum`,
       line,
     })),
+    warnings,
   };
 }
 
-/** By name, the last one given wins. `KEY` alone takes its value from the environment, and means nothing without one there. */
-function effectiveArgs(given: readonly string[], env: Host['env']): ReadonlyMap<string, string> {
-  const args = new Map<string, string>();
+/**
+ * By name, the last one given wins; under them what buildx adds by itself. `KEY` alone takes its value from the environment,
+ * and means nothing without one there.
+ */
+function effectiveArgs(given: readonly string[], host: Host): ReadonlyMap<string, string> {
+  const args = new Map(forwardedArgs(host));
   for (const arg of given) {
     const at = arg.indexOf('=');
     const name = at < 0 ? arg : arg.slice(0, at);
-    const value = at < 0 ? env[arg] : arg.slice(at + 1);
+    const value = at < 0 ? host.env[arg] : arg.slice(at + 1);
     if (value !== undefined) args.set(name, value);
   }
   return args;
 }
 
-/** Proxies and the build's clock say nothing about the content, unless the Dockerfile asks for them by ARG. */
-function counts(name: string, { globalArgs, stages }: Dockerfile): boolean {
-  if (name !== 'SOURCE_DATE_EPOCH' && !/^(?:https?|ftp|no|all)_proxy$/i.test(name)) return true;
-  const declarations = [globalArgs, ...stages.map(({ instructions }) => instructions)].flat();
-  return declarations.some((one) => one.name === 'ARG' && one.words.some((word) => word.split('=', 1)[0] === name));
+/**
+ * Proxies and the build's clock say nothing about the content, unless the Dockerfile asks for them by ARG. Proxies may hold
+ * passwords: of them, the digest counts.
+ */
+function countedArgs(args: ReadonlyMap<string, string>, declared?: ReadonlySet<string>): InputManifest['buildArgs'] {
+  const counted = [...args].filter(([name]) => !isOptionalArg(name) || declared === undefined || declared.has(name));
+  return Object.fromEntries(counted.map(([name, value]) => [name, isProxyArg(name) ? digestOf(value) : value]));
+}
+
+function isOptionalArg(name: string): boolean {
+  return name === 'SOURCE_DATE_EPOCH' || isProxyArg(name);
+}
+
+/** The names of every ARG, those of triggers among them. */
+function declaredArgs(dockerfile: Dockerfile, scope: BuildScope): ReadonlySet<string> {
+  const graphs = scope.platforms.map((platform) => readStageGraph(dockerfile, scope, platform));
+  const built = graphs.flatMap((graph) => (graph.ok ? graph.value.stages.flatMap((stage) => stage.instructions) : []));
+  return new Set(
+    [...dockerfile.globalArgs, ...built].flatMap((one) =>
+      one.name === 'ARG' ? pairsOf(one).map(({ name }) => name) : [],
+    ),
+  );
 }

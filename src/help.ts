@@ -21,7 +21,7 @@ export function helpText(): string {
   const width = Math.max(...OPTION_NAMES.map((name) => name.length)) + 4;
   const rows = OPTION_NAMES.map((name) => {
     const { about, default: standIn } = OPTION_TABLE[name];
-    const shown = standIn === '' || about.includes('Default:') ? '' : ` Default: ${standIn}.`;
+    const shown = standIn === '' || about.includes('Default:') ? '' : ` (default: ${standIn})`;
     return `  ${`--${name}`.padEnd(width)}${about.replaceAll('`', '')}${shown}`;
   });
   return [COMMANDS, ...rows].join('\n');

@@ -1,3 +1,4 @@
+import { provenance, sbom } from './core/attestation.ts';
 import {
   parseBuildContext,
   parseCacheEntry,
@@ -12,6 +13,7 @@ import {
   duration,
   flag,
   listOf,
+  optional,
   optionalText,
   type Parse,
   secretText,
@@ -23,6 +25,7 @@ import { parsePlatform } from './core/platform.ts';
 import { parseTagPattern } from './core/policy.ts';
 import { quote, toLine } from './core/printable.ts';
 import { parseReference, parseRegistryHost, type RepositoryName } from './core/reference.ts';
+import { parseLocalDirectory } from './core/remote-source.ts';
 import { parseTagLines } from './core/tag-rules.ts';
 import type { Problem } from './errors.ts';
 
@@ -68,8 +71,7 @@ const imageName: Parse<RepositoryName> = (given) => {
   );
 };
 
-const registryHost: Parse<string | undefined> = (given) =>
-  given.trim() === '' ? parsed(undefined) : parseRegistryHost(given.trim());
+const registryHost = optional<string>((given) => parseRegistryHost(given.trim()));
 
 /** Text that has a default, so that it is never blank. */
 const requiredText: Parse<string> = (given) => parsed(given.trim());
@@ -85,7 +87,7 @@ export const OPTION_TABLE = {
     about:
       'Repositories to push to, one a line: `ghcr.io/acme/app`. The name of this GitHub repository is lower-cased; a tag or digest in one is an error.',
   }),
-  context: text(requiredText, { group: 'what', about: 'The build context: a directory.' }, '.'),
+  context: text(parseLocalDirectory, { group: 'what', about: 'The build context: a directory.' }, '.'),
   file: text(optionalText, { group: 'what', about: 'The Dockerfile. Default: `Dockerfile` in the context.' }),
   target: text(optionalText, { group: 'what', about: 'The build stage to build. Default: the last one.' }),
   platforms: list(listOf(parsePlatform, { commas: true }), {
@@ -122,7 +124,10 @@ export const OPTION_TABLE = {
   }),
   'add-hosts': list(words, { group: 'build', about: 'Extra lines of `/etc/hosts` while building: `HOST:IP`.' }),
   allow: list(words, { group: 'build', about: 'Entitlements to grant: `network.host`, `security.insecure`.' }),
-  network: text(optionalText, { group: 'build', about: 'The network of `RUN`: `default`, `none` or `host`.' }),
+  network: text(optional(choice('default', 'none', 'host')), {
+    group: 'build',
+    about: 'The network of `RUN`: `default`, `none` or `host`.',
+  }),
   'no-cache': toggle(
     { group: 'build', about: "Build without the builder's cache. Does not force a build: see `force`." },
     false,
@@ -132,12 +137,12 @@ export const OPTION_TABLE = {
   'shm-size': text(optionalText, { group: 'build', about: 'Size of `/dev/shm` while building: `2gb`.' }),
   ulimit: list(lines, { group: 'build', about: 'Ulimits while building: `nofile=1024:1024`.' }),
   'cgroup-parent': text(optionalText, { group: 'build', about: 'The parent cgroup of `RUN`.' }),
-  provenance: text(optionalText, {
+  provenance: text(provenance, {
     group: 'build',
     about:
       'Provenance attestation: `true`, `false` or `mode=max`. Default: `mode=max` in public repositories, else `mode=min`.',
   }),
-  sbom: text(optionalText, {
+  sbom: text(sbom, {
     group: 'build',
     about: 'SBOM attestation: `true`, `false` or `generator=IMAGE`. Default: none.',
   }),

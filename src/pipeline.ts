@@ -1,3 +1,4 @@
+import { formatPlatform } from './core/platform.ts';
 import { type Problem, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { type OptionName, type Options, parseOptions, type RawOptions } from './options.ts';
@@ -10,6 +11,7 @@ import { findContextProblems, hashStage } from './stages/hash.ts';
 import { lookupStage } from './stages/lookup.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
+import { coverTriggers } from './stages/triggers.ts';
 import { findSecretProblems } from './tools/build-secrets.ts';
 import { withoutMissingSecrets } from './untrusted.ts';
 
@@ -25,16 +27,12 @@ const COMMANDS = {
   build: {
     required: ['images'],
     builds: true,
-    stages: [runnable(hashStage), runnable(lookupStage), runnable(buildStage), runnable(tagStage)],
+    stages: [runnable(hashStage), runnable(lookupStage), coverTriggers, runnable(buildStage), runnable(tagStage)],
   },
   hash: { required: [], builds: false, stages: [runnable(hashStage)] },
 } as const satisfies Record<string, Command>;
 
 export type CommandName = keyof typeof COMMANDS;
-
-export function isCommandName(name: string): name is CommandName {
-  return Object.hasOwn(COMMANDS, name);
-}
 
 /** How a run ended: what happened up to there, and the error that ended it. */
 export interface Finished {
@@ -82,7 +80,14 @@ function registrySettings(
     username === undefined || password === undefined
       ? undefined
       : { registry: registry ?? images[0]?.registry ?? '', username, password };
-  return { env: host.env, signal: host.signal, explicit, githubToken };
+  return {
+    env: host.env,
+    signal: host.signal,
+    explicit,
+    githubToken,
+    onRetry: ({ waitMs, reason, attempt }) =>
+      host.log.info(`attempt ${attempt} failed, the next one is in ${Math.ceil(waitMs / 1000)} s: ${reason}`),
+  };
 }
 
 type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags'>;
@@ -106,7 +111,8 @@ function prepare(raw: RawOptions, command: Command, host: Host, found: readonly 
   if (event.untrusted !== undefined && options.push) host.log.notice(`nothing is pushed: ${event.untrusted}`);
   if (given.missing.length > 0) host.log.notice(`this run gets no secrets; left out: ${given.missing.join(', ')}`);
   const own = [{ os: 'linux', architecture: host.architecture }];
-  return { options, platforms: options.platforms.length > 0 ? options.platforms : own, event, tags: tags.plan };
+  const asked = new Map(options.platforms.map((platform) => [formatPlatform(platform), platform]));
+  return { options, platforms: asked.size > 0 ? [...asked.values()] : own, event, tags: tags.plan };
 }
 
 function elapsed(host: Host, since: Date): number {

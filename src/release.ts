@@ -26,6 +26,8 @@ export function refuseOtherRelease(image: FoundImage, tag: string, { wanted, rev
     'IMMUTABLE_TAG_EXISTS',
     `${reference} is immutable and holds another image: it is ${image.descriptor.digest} ` +
       `(${theirs === undefined ? 'no content hash' : `content sha256:${theirs}`}), this run is content sha256:${wanted.hash}`,
-    { hint: 'Release a new version, or delete that tag yourself if it was a mistake. No tag was moved.' },
+    {
+      hint: 'Release a new version, or delete that tag yourself if it was a mistake. No tag of a version or branch was moved.',
+    },
   );
 }

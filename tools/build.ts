@@ -6,7 +6,7 @@
  * by a dynamic import that ncc leaves alone. dist/ is flat, so such a module stands beside its importer in src/ too.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -22,18 +22,19 @@ const BUNDLES: Readonly<Record<string, string>> = {
 
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
-const out = check ? mkdtempSync(join(tmpdir(), 'build-once-dist-')) : join(root, 'dist');
+const dist = join(root, 'dist');
+const out = mkdtempSync(join(tmpdir(), 'build-once-dist-'));
 
 run('tsc', ['-p', 'tsconfig.build.json', '--outDir', join(root, 'lib')], () =>
   rmSync(join(root, 'lib'), { recursive: true, force: true }),
 );
-if (!check) rmSync(out, { recursive: true, force: true });
-mkdirSync(out, { recursive: true });
 const licenses = new Set<string>();
 for (const [name, entry] of Object.entries(BUNDLES)) bundle(name, join(root, 'lib', entry));
 writeFileSync(join(out, 'licenses.txt'), [...licenses].sort().join('\n\n'));
 writeFileSync(join(out, 'package.json'), '{"type":"module"}\n');
 if (check) compare();
+else replace();
+rmSync(out, { recursive: true, force: true });
 
 function bundle(name: string, entry: string): void {
   const work = mkdtempSync(join(tmpdir(), 'build-once-ncc-'));
@@ -50,11 +51,15 @@ function bundle(name: string, entry: string): void {
   }
 }
 
+/** At the end, so that what runs meanwhile, and a build that fails, has the whole of the old one. */
+function replace(): void {
+  rmSync(dist, { recursive: true, force: true });
+  cpSync(out, dist, { recursive: true });
+}
+
 function compare(): void {
-  const committed = join(root, 'dist');
-  const names = new Set([...readdirSync(committed), ...readdirSync(out)]);
-  const stale = [...names].filter((name) => !same(join(committed, name), join(out, name)));
-  rmSync(out, { recursive: true, force: true });
+  const names = new Set([...readdirSync(dist), ...readdirSync(out)]);
+  const stale = [...names].filter((name) => !same(join(dist, name), join(out, name)));
   if (stale.length > 0) {
     process.stderr.write(`dist/ is stale: ${stale.join(', ')}. Run npm run build and commit dist/.\n`);
     process.exitCode = 1;

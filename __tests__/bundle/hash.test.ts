@@ -111,6 +111,10 @@ describe('the hash stays with', () => {
     change('labels of metadata-action that change every run', () => {}, [
       '--labels=org.opencontainers.image.revision=abc',
     ]),
+    change('the order of labels', () => {}, ['--labels=a=1', '--labels=b=2', '--annotations=a=1', '--annotations=b=2']),
+    change('a label that is given again', () => {}, ['--labels=a=0', '--labels=a=1']),
+    change('a platform named twice', () => {}, ['--platforms=linux/amd64,linux/amd64']),
+    change('the default network', () => {}, ['--network=default']),
     change('caches, tags and builder', () => {}, ['--cache=gha', '--tags=x', '--builder=b', '--no-cache', '--pull']),
     change('a proxy', () => {}, ['--build-args=HTTP_PROXY=http://proxy']),
     change('the order of build args', () => {}, ['--build-args=A=1', '--build-args=B=2']),
@@ -119,6 +123,8 @@ describe('the hash stays with', () => {
     const same: Readonly<Record<string, readonly string[]>> = {
       "a secret's value": ['--secrets=token=x'],
       'the order of build args': ['--build-args=B=2', '--build-args=A=1'],
+      'the order of labels': ['--labels=b=2', '--labels=a=1', '--annotations=b=2', '--annotations=a=1'],
+      'a label that is given again': ['--labels=a=1'],
     };
     const before = await tagOf(same[what] ?? []);
     await act();
@@ -140,6 +146,45 @@ describe('the hash stays with', () => {
     const { stdout } = await run([...argv], { cwd: tmpdir() });
     expect(stdout.trim()).toBe(before);
   });
+});
+
+describe('what buildx adds to the build args by itself', () => {
+  const clock = (SOURCE_DATE_EPOCH: string) => tagOf([], { SOURCE_DATE_EPOCH });
+  const proxy = (httpProxy: string, engine = 'default', flags: readonly string[] = []) => {
+    const folder = mkdtempSync(join(context, '../build-once-docker-'));
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ proxies: { [engine]: { httpProxy } } }));
+    const env = { DOCKER_CONFIG: folder, DOCKER_HOST: 'tcp://127.0.0.1:2' };
+    return tagOf(flags, env).finally(() => rmSync(folder, { recursive: true }));
+  };
+
+  it('does not count where no ARG asks for it', async () => {
+    expect(await clock('1')).toBe(await clock('2'));
+    expect(await proxy('http://a')).toBe(await proxy('http://b'));
+  });
+
+  it.each(['FROM scratch\nARG SOURCE_DATE_EPOCH\n', 'FROM scratch AS a\nONBUILD ARG SOURCE_DATE_EPOCH\nFROM a\n'])(
+    'counts the clock of the environment, given %j',
+    async (Dockerfile) => {
+      write({ Dockerfile });
+      const [first, second] = [await clock('1'), await clock('2')];
+      expect(first).not.toBe(second);
+      expect(await tagOf(['--build-args=SOURCE_DATE_EPOCH=1'], { SOURCE_DATE_EPOCH: '2' })).toBe(first);
+      expect(await tagOf([], { SOURCE_DATE_EPOCH: '' })).toBe(await tagOf());
+    },
+  );
+
+  it.each(['HTTP_PROXY', 'http_proxy'])(
+    'counts a proxy of Docker’s configuration where an ARG asks for %s',
+    async (name) => {
+      write({ Dockerfile: `FROM scratch\nARG ${name}\n` });
+      const [first, second] = [await proxy('http://a'), await proxy('http://b')];
+      expect(first).not.toBe(second);
+      expect(await proxy('http://a', 'tcp://127.0.0.1:2')).toBe(first);
+      expect(await proxy('http://a', 'tcp://127.0.0.1:3')).toBe(await tagOf());
+      const both = ['--build-args=HTTP_PROXY=http://c', '--build-args=http_proxy=http://c'];
+      expect(await proxy('http://a', 'default', both)).toBe(await proxy('http://b', 'default', both));
+    },
+  );
 });
 
 describe('base images', () => {

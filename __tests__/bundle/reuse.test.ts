@@ -242,3 +242,32 @@ describe('hostile text', () => {
     expect(result.problems).toEqual([]);
   });
 });
+
+describe('two runs of one version with different content', () => {
+  const release = { ref: 'refs/tags/v2.4.0' };
+  const other = 'e'.repeat(64);
+
+  it('leaves every line with the run that has the version', async () => {
+    const winner = await plant({ 'dev.build-once.inputs': other, [REVISION]: COMMIT }, ['2.4.0', '2.4', '2', 'latest']);
+    const result = await step({}, { event: { ...release, sha: COMMIT } });
+    expect(result.outputs).toMatchObject({ digest: winner, reason: 'hit' });
+    expect(result.annotations).toContainEqual(
+      expect.objectContaining({ message: expect.stringContaining('with other content than now') }),
+    );
+    expect(result.summary).toContain('this commit has released this version already');
+    // The hash tag stands for this run's content, which that image is not.
+    expect(await digestOf(hashTag())).toBeNull();
+    expect(result.outputs['tag-names']?.split('\n')).toEqual(['2.4.0', '2.4', '2', 'latest']);
+  });
+
+  it('moves nothing for a branch that is named like a release', async () => {
+    const released = await plant({ 'dev.build-once.inputs': other }, ['1.2.5', '1.2', 'latest']);
+    for (const branch of ['1.2.5', '1.2', 'latest']) {
+      await plant();
+      const result = await step({}, { event: { ref: `refs/heads/${branch}` } });
+      expect(result.status, result.log).toBe('success');
+      expect(result.log).toContain('is a name for releases');
+    }
+    expect(await Promise.all(['1.2.5', '1.2', 'latest'].map((tag) => digestOf(tag)))).toEqual(Array(3).fill(released));
+  });
+});

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type BuildScope, frontendOf, imagesOf, remoteAdds, runsPrograms } from '../../src/core/build-inputs.ts';
+import {
+  type BuildScope,
+  basesOf,
+  frontendOf,
+  imagesOf,
+  remoteAdds,
+  runsPrograms,
+} from '../../src/core/build-inputs.ts';
 import { type Dockerfile, detectSyntax, parseDockerfile } from '../../src/core/dockerfile.ts';
 import type { Platform } from '../../src/oci/types.ts';
 import vectors from '../vectors/context-files.json' with { type: 'json' };
@@ -91,6 +98,21 @@ describe('imagesOf', () => {
     expect(images(text)).toEqual(['a 2', 'd 3']);
   });
 
+  it('counts the triggers of base images that are known, at the line of their FROM', () => {
+    const text = 'FROM scratch AS mine\nFROM node\nFROM other';
+    const node = [
+      'COPY --from=a b c',
+      'COPY --from=mine b c',
+      'COPY --from=0 b c',
+      'RUN --mount=from=d true',
+      'WHAT',
+      '',
+    ];
+    const triggers = new Map([['node', node]]);
+    expect(images(text, { triggers })).toEqual(['node 2', 'a 2', 'd 2', 'other 3']);
+    expect(images(text)).toEqual(['node 2', 'other 3']);
+  });
+
   it('expands FROM with global args, build args and nothing else', () => {
     const text = 'ARG V=22\nARG NAME=node:${V}\nFROM ${NAME}\nARG V=1\nFROM x:${V%2}\nFROM y${HTTP_PROXY:-z}';
     expect(images(text)).toEqual(['node:22 3', 'x:2 5', 'yz 6']);
@@ -176,6 +198,29 @@ describe('imagesOf', () => {
   });
 });
 
+describe('basesOf', () => {
+  const bases = (text: string, changes: Partial<BuildScope> = {}): readonly string[] =>
+    basesOf(read(text), scope(changes)).map(({ reference, platform, line }) => {
+      const { os, architecture } = platform;
+      return `${reference} ${os}/${architecture} ${line}`;
+    });
+
+  it('finds what FROM names, and nothing else', () => {
+    const text = 'FROM a AS one\nFROM one\nCOPY --from=b c d\nFROM scratch\nFROM named\nFROM a';
+    expect(bases(text, { namedContexts: ['named'] })).toEqual(['a linux/amd64 6']);
+  });
+
+  it('knows the platform of each', () => {
+    const text = 'FROM --platform=$BUILDPLATFORM a\nFROM --platform=linux/s390x b\nFROM c';
+    expect(bases(text, { platforms: [ARM64, AMD64] })).toEqual([
+      'a linux/amd64 1',
+      'b linux/s390x 2',
+      'c linux/arm64 3',
+      'c linux/amd64 3',
+    ]);
+  });
+});
+
 describe('remoteAdds', () => {
   const commit = 'a'.repeat(40);
 
@@ -214,6 +259,11 @@ describe('remoteAdds', () => {
 
   it('counts triggers that run in this build', () => {
     expect(adds('FROM scratch AS a\nARG U=https://x\nONBUILD ADD $U /\nFROM a')).toEqual(['$U 3']);
+  });
+
+  it('counts triggers of base images that are known', () => {
+    const triggers = new Map([['node', ['ARG U=https://x', 'ADD $U /', 'ADD path /']]]);
+    expect(adds('FROM node\nADD $U /', { triggers })).toEqual(['$U 1', '$U 2']);
   });
 
   it('takes build args, global args and inherited variables', () => {

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { createdOf, INPUTS_ANNOTATION, imageLabels, isVolatileLabel, revisionOf } from '../../src/core/labels.ts';
+import {
+  countedLabels,
+  createdOf,
+  INPUTS_ANNOTATION,
+  imageLabels,
+  isVolatileLabel,
+  readAssignments,
+  revisionOf,
+} from '../../src/core/labels.ts';
 
 const facts = {
   hash: 'ab'.repeat(32),
@@ -99,5 +107,36 @@ describe('a label that says who built when', () => {
 
   it.each(['index,', 'index:', 'index[', ':', 'manifest[x],'])('is looked for in 1 MB of %j in one pass', (piece) => {
     expect(isVolatileLabel(`${piece.repeat(1_000_000 / piece.length)}=x`)).toBe(false);
+  });
+});
+
+describe('KEY=VALUE texts as a record', () => {
+  it.each<[string[], Record<string, string>]>([
+    [[], {}],
+    [['a=1', 'b=x=y', 'c='], { a: '1', b: 'x=y', c: '' }],
+    [['a=1', 'a=2'], { a: '2' }],
+    [['bare'], { bare: '' }],
+  ])('%j is %j', (texts, record) => {
+    expect(readAssignments(texts)).toEqual(record);
+  });
+
+  it('may have any key', () => {
+    expect(Object.entries(readAssignments(['__proto__=x']))).toEqual([['__proto__', 'x']]);
+  });
+});
+
+describe('countedLabels', () => {
+  it.each([
+    ['the order of keys', ['b=2', 'a=1'], ['a=1', 'b=2']],
+    ['what a later one replaces', ['a=1', 'b=2', 'a=3'], ['a=3', 'b=2']],
+    ['volatile ones', ['org.opencontainers.image.created=now', 'index:org.opencontainers.image.created=now'], []],
+  ])('leaves out %s', (_, given, counted) => {
+    expect(countedLabels(given)).toEqual(counted);
+  });
+
+  it('keeps the order of levels of one key, since a later one covers an earlier one', () => {
+    const covered = ['index,manifest:a=1', 'manifest:a=2'];
+    expect(countedLabels([...covered, 'index:A=0'])).toEqual(['index:A=0', ...covered]);
+    expect(countedLabels([...covered, 'index,manifest:a=1'])).toEqual(['manifest:a=2', 'index,manifest:a=1']);
   });
 });

@@ -217,3 +217,37 @@ describe('full references', () => {
     expect(tagsOf(['ghcr.io/a/b:1, ghcr.io/a/c:1, 1'], onBranch('dev'))).toEqual(['1', '1', '1']);
   });
 });
+
+describe('the name of a branch or pull request', () => {
+  it.each([
+    '1.2.5',
+    '1.2',
+    '1',
+    'latest',
+    'v1.2.5',
+    '1.2.5-rc.1',
+    `hash-${'0'.repeat(32)}`,
+    `sha256-${'a'.repeat(64)}`,
+  ])('never stands where releases stand: %s', (branch) => {
+    const { candidates, notices } = plan([], onBranch(branch));
+    expect(candidates).toEqual([]);
+    expect(notices).toEqual([expect.stringContaining('is a name for releases')]);
+  });
+
+  it('does not by a prefix that was taken away, or by a template, either', () => {
+    expect(tagsOf(['type=ref,event=pr,prefix='], onPullRequest)).toEqual([]);
+    expect(tagsOf(['type=raw,value={{branch}}'], onBranch('latest'))).toEqual([]);
+  });
+
+  it('leaves the dates and words alone that the workflow chose', () => {
+    expect(tagsOf(["type=raw,value={{date 'YYYYMMDD'}}", 'type=raw,value=latest'], onBranch('main'))).toEqual([
+      '20200110',
+      'latest',
+    ]);
+  });
+
+  it('is a tag otherwise', () => {
+    expect(tagsOf([], onBranch('release-1.2'))).toEqual(['release-1.2']);
+    expect(tagsOf([], onPullRequest)).toEqual(['pr-2']);
+  });
+});

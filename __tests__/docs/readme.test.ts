@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { COMMAND_NAMES } from '../../src/command-line.ts';
 import { CHECKOUT, run } from '../support/programs.ts';
 
-const MAX_LINES = 250;
+/** Besides the generated tables, which grow with the inputs. */
+const MAX_LINES = 160;
 const read = (file: string): string => readFileSync(join(CHECKOUT, file), 'utf8');
 const README = read('README.md');
 const PAGES = ['README.md', ...readdirSync(join(CHECKOUT, 'docs')).map((name) => `docs/${name}`)];
@@ -36,8 +37,10 @@ describe('the README', () => {
     expect(shown).toEqual([read('examples/one-step.yml'), read('examples/release.yml')]);
   });
 
-  it(`has ${MAX_LINES} lines at most`, () => {
-    expect(README.split('\n').length - 1).toBeLessThanOrEqual(MAX_LINES);
+  it(`has ${MAX_LINES} lines at most that are not made from tables`, () => {
+    const written = README.replace(/^<!-- (\w+) -->\n[\s\S]*?^<!-- \/\1 -->\n/gm, '');
+    expect(written.length).toBeLessThan(README.length);
+    expect(written.split('\n').length - 1).toBeLessThanOrEqual(MAX_LINES);
   });
 
   it('names commands that exist', () => {

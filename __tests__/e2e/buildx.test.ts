@@ -137,7 +137,7 @@ function specify(choose: () => Promise<Builder>): void {
     expect(seen).toContain('--secret=id=a,env=BUILD_ONCE_SECRET_0');
     expect(seen).not.toContain(secret);
     expect(printed.join('\n')).toContain(secret.replaceAll('3', 'e'));
-    expect(JSON.stringify(await workshop.indexOf(built)) + built.metadata).not.toContain(secret);
+    expect(JSON.stringify([await workshop.indexOf(built), built.metadata])).not.toContain(secret);
     const blobs = path.join(built.layout, 'blobs/sha256');
     for (const name of fs.existsSync(blobs) ? fs.readdirSync(blobs) : []) {
       expect(fs.readFileSync(path.join(blobs, name)).includes(secret)).toBe(false);

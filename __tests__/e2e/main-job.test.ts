@@ -192,6 +192,23 @@ describe.skipIf(!toolchain.layers.docker)('the main job', () => {
     }
   });
 
+  it('leaves every tag with one run when two release a version from different commits at once', async () => {
+    const other = openJob(toolchain);
+    other.write({ 'src/main.js': 'console.log("another commit")\n' });
+    try {
+      const runs = await Promise.all([
+        job.step(inputs, { event: { ...RELEASE, sha: '1'.repeat(40) } }),
+        other.step(inputs, { event: { ...RELEASE, sha: '2'.repeat(40) } }),
+      ]);
+      const released = await digestOf('1.2.3');
+      expect(await Promise.all(['1.2', '1', 'latest'].map(digestOf))).toEqual(Array(3).fill(released));
+      expect(runs.map(({ exitCode }) => exitCode ?? -1).sort((a, b) => a - b)).toEqual([0, 3]);
+      expect(runs.find(({ exitCode }) => exitCode === 0)?.outputs['digest']).toBe(released);
+    } finally {
+      other.remove();
+    }
+  });
+
   it('builds from the base that was hashed although its tag moves before the build', async () => {
     const base = `${toolchain.registry}/t/base-${randomUUID()}:1`;
     const push = async (text: string): Promise<void> => {

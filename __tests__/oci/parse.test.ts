@@ -196,13 +196,13 @@ describe('parseManifest', () => {
 });
 
 describe('parseImageConfig', () => {
-  test('reads platform, time, labels and layers', () => {
+  test('reads platform, time, labels, layers and triggers', () => {
     const config = {
       os: 'linux',
       architecture: 'arm64',
       variant: 'v8',
       created: '2026-11-21T08:00:00.123456789Z',
-      config: { Labels: { a: 'b' } },
+      config: { Labels: { a: 'b' }, OnBuild: ['COPY . /app'] },
       rootfs: { type: 'layers', diff_ids: [DIGEST] },
     };
     expect(parseImageConfig(bytes(config))).toEqual({
@@ -212,6 +212,7 @@ describe('parseImageConfig', () => {
         created: config.created,
         labels: { a: 'b' },
         diffIds: [DIGEST],
+        onBuild: ['COPY . /app'],
       },
     });
   });
@@ -224,13 +225,20 @@ describe('parseImageConfig', () => {
       'labels that are no texts',
       { os: 'linux', architecture: 'amd64', config: { Labels: { a: {} } }, rootfs: { diff_ids: [] } },
     ],
+    [
+      'triggers that are no texts',
+      { os: 'linux', architecture: 'amd64', config: { OnBuild: [1] }, rootfs: { diff_ids: [] } },
+    ],
   ])('refuses %s', (_, config) => {
     expect(parseImageConfig(bytes(config)).ok).toBe(false);
   });
 
   test('takes a config without labels', () => {
     const config = { os: 'linux', architecture: 'amd64', config: { Labels: null }, rootfs: { diff_ids: null } };
-    expect(parseImageConfig(bytes(config))).toMatchObject({ ok: true, value: { labels: {}, diffIds: [] } });
+    expect(parseImageConfig(bytes(config))).toMatchObject({
+      ok: true,
+      value: { labels: {}, diffIds: [], onBuild: [] },
+    });
   });
 });
 

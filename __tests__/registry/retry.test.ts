@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { parseRetryAfter } from '../../src/registry/retry.ts';
+import { parseRetryAfter, type RetryNotice } from '../../src/registry/retry.ts';
 import { failureOf, get, openTransport } from './open-transport.ts';
 import { fakeClock, serve } from './scripted-server.ts';
 
@@ -25,6 +25,19 @@ describe('repetition', () => {
     const clock = fakeClock();
     await failureOf(openTransport({ clock: { ...clock, random: () => 0.5 } }).send(get(server.host)));
     expect(clock.sleeps).toEqual([375, 750, 1500, 3000]);
+  });
+
+  test('says how long it waits, why and which attempt failed', async () => {
+    const server = await serve((_, response, index) =>
+      response.writeHead(index < 2 ? 503 : 200, { 'retry-after': '7' }).end(),
+    );
+    const waits: RetryNotice[] = [];
+    await openTransport({ onRetry: (wait) => waits.push(wait) }).send(get(server.host, '/v2/?token=secret'));
+    const reason = `GET http://${server.host}/v2/: the registry answered 503`;
+    expect(waits).toEqual([
+      { waitMs: 7000, reason, attempt: 1 },
+      { waitMs: 7000, reason, attempt: 2 },
+    ]);
   });
 
   test.each([

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Credentials, Secret } from '../../src/registry/credentials.ts';
+import { Endpoint } from '../../src/registry/endpoint.ts';
 import { repositoryScope } from '../../src/registry/scope.ts';
 import { type Access, Session } from '../../src/registry/session.ts';
 import { createTransport, type HttpRequest } from '../../src/registry/transport.ts';
@@ -292,6 +293,45 @@ describe('basic authentication', () => {
           .end();
     });
     expect((await open(server.host, PASSWORD).session.send(request(server.host), READ)).status).toBe(200);
+  });
+});
+
+describe('a refusal', () => {
+  const repository = (host: string, credentials: Credentials | undefined): Endpoint =>
+    new Endpoint({ registry: host, path: 'acme/app' }, open(host, credentials).session, false);
+  const messageOf = async (endpoint: Endpoint): Promise<string> => {
+    try {
+      return endpoint.failure(await endpoint.send({ method: 'GET', url: endpoint.url('manifests/1') })).message;
+    } catch (error) {
+      return error instanceof Error ? error.message : '';
+    }
+  };
+  const none = /^(?!.*given)/;
+
+  test.each<[string, Credentials | undefined, RegExp]>([
+    ['a password', PASSWORD, /answered 401.*: the given user and password were refused$/],
+    ['no credentials', undefined, none],
+  ])('by a registry with basic authentication names %s', async (_, credentials, expected) => {
+    const server = await serve((_seen, response) =>
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="test"' }).end(),
+    );
+    const message = await messageOf(repository(server.host, credentials));
+    expect(message).toMatch(expected);
+    expect(message).not.toMatch(/kim|pässword/);
+  });
+
+  test.each<[string, Credentials | undefined, RegExp]>([
+    ['a password', PASSWORD, /\/token: .*answered 403.*: the given user and password were refused$/],
+    ['an identity token', { identityToken: new Secret('re') }, /: the given identity token was refused$/],
+    ['no credentials', undefined, none],
+  ])('by a token service names %s', async (_, credentials, expected) => {
+    const server = await serveTokens({ grant: () => undefined });
+    expect(await messageOf(repository(server.host, credentials))).toMatch(expected);
+  });
+
+  test('that is none says nothing of them', async () => {
+    const server = await serveTokens({ answer: (_, response) => response.writeHead(404).end() });
+    expect(await messageOf(repository(server.host, PASSWORD))).toMatch(none);
   });
 });
 

@@ -98,6 +98,29 @@ describe('limits', () => {
   });
 });
 
+describe('a registry that sends a byte now and then', () => {
+  const drip = (sizeBytes: number) =>
+    serve((_, response) => {
+      response.writeHead(200, { 'content-length': String(sizeBytes) });
+      const timer = setInterval(() => response.write('x'), 10);
+      response.on('close', () => clearInterval(timer));
+    });
+
+  test('is cut when its answer is not whole in time', async () => {
+    const server = await drip(1_000_000);
+    const sending = openTransport({ answerTimeoutMs: 60, attempts: 1 }).send(get(server.host));
+    expect(await failureOf(sending)).toMatchObject({ code: 'TIMED_OUT' });
+  });
+
+  test('may take its time for content', async () => {
+    const server = await drip(20);
+    const { stream } = await openTransport({ answerTimeoutMs: 60 }).send({ ...get(server.host), streamed: true });
+    let sizeBytes = 0;
+    for await (const chunk of stream ?? []) sizeBytes += chunk.length;
+    expect(sizeBytes).toBe(20);
+  });
+});
+
 describe('payloads', () => {
   async function* pieces(count: number, onPiece: () => void = () => undefined): AsyncIterable<Uint8Array> {
     for (let index = 0; index < count; index += 1) {

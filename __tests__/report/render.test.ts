@@ -7,6 +7,8 @@ import type { Report } from '../../src/report/report.ts';
 const DIGEST = digestOf('image');
 const report: Report = {
   status: 'built',
+  headline: 'Built',
+  notPushed: undefined,
   reason: 'not-found: the registry has no hash-0123',
   image: `ghcr.io/acme/app@${DIGEST}`,
   hash: 'ab'.repeat(32),
@@ -58,6 +60,7 @@ function hostileReport(text: string): Report {
   return {
     ...report,
     status: 'failed',
+    headline: 'Failed',
     reason: text,
     image: text,
     hash: text,
@@ -124,6 +127,7 @@ describe('the summary', () => {
     const bare: Report = {
       ...report,
       status: 'hashed',
+      headline: 'Hashed',
       reason: '',
       image: undefined,
       hash: undefined,
@@ -136,7 +140,7 @@ describe('the summary', () => {
 
   it('shows a failure with its message to the letter', () => {
     const failure = { code: 'BUILD_FAILED', message: 'a <b>\n\n  c | d', hint: 'Look at `x`.', at: undefined };
-    const markdown = decoded(renderMarkdown({ ...report, status: 'failed', failure }));
+    const markdown = decoded(renderMarkdown({ ...report, status: 'failed', headline: 'Failed', failure }));
     expect(markdown).toContain(
       '### Failed\n\n**BUILD_FAILED**\n\n<pre>a <b>\n\n  c | d</pre>\n\nHint: Look at `x`.\n\n|',
     );

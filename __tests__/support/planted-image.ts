@@ -11,6 +11,8 @@ export interface PlantedImage {
   readonly annotations?: Readonly<Record<string, string>>;
   /** `os/architecture`. */
   readonly platforms?: readonly string[];
+  /** ONBUILD triggers. */
+  readonly onBuild?: readonly string[];
 }
 
 /** Puts an index with these annotations and platforms behind the tags; answers its digest. */
@@ -19,6 +21,7 @@ export async function plantImage({
   tags,
   annotations = {},
   platforms = ['linux/amd64'],
+  onBuild = [],
 }: PlantedImage): Promise<string> {
   const reference = parseReference(image);
   if (!reference.ok) throw new Error(reference.problem);
@@ -33,7 +36,8 @@ export async function plantImage({
   const manifests = [];
   for (const platform of platforms) {
     const [os, architecture] = platform.split('/');
-    const config = await push(MEDIA_TYPES.ociConfig, { os, architecture, rootfs: { type: 'layers', diff_ids: [] } });
+    const rootfs = { type: 'layers', diff_ids: [] };
+    const config = await push(MEDIA_TYPES.ociConfig, { os, architecture, rootfs, config: { OnBuild: onBuild } });
     const body = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociManifest, config: config.json, layers: [] };
     manifests.push({ ...(await push(MEDIA_TYPES.ociManifest, body)).json, platform: { os, architecture } });
   }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BuildError, isBuildError, parseBuildFailure } from '../../src/tools/build-log.ts';
+import { BuildError, isBuildError, isHarmless, parseBuildFailure } from '../../src/tools/build-log.ts';
 
 const rule = '--------------------';
 
@@ -68,6 +68,28 @@ describe('a cache that cannot be read', () => {
   it('is not to blame for an error that no step quotes', () => {
     const output = `${missed}#7 [1/1] RUN x\n#7 0.1 mine\n#7 ERROR: lost\nERROR: failed to solve: rpc error\n`;
     expect(parseBuildFailure(output)).toMatchObject({ step: '[1/1] RUN x', log: ['mine'] });
+  });
+});
+
+describe('a line that says ERROR of a build that goes well', () => {
+  const harmless =
+    'ERROR: (*service).Write failed: rpc error: code = Unavailable desc = ref layer-sha256:8bdf locked for 2.548523ms (since 2026-11-21 10:03:16.605978019 +0000 UTC m=+0.570223667): unavailable';
+
+  it('is the one of two platforms that write one blob', () => {
+    expect(isHarmless(harmless)).toBe(true);
+  });
+
+  it.each([
+    `#7 0.100 ${harmless}`,
+    ` ${harmless}`,
+    `${harmless}; and the disk is full`,
+    'ERROR: (*service).Write failed',
+    'ERROR: (*service).Write failed: no space left on device',
+    'ERROR: failed to solve: ref x locked: unavailable',
+    'ERROR: (*service).Commit failed error="ref x locked for 1ms: unavailable"',
+    '',
+  ])('is not %j', (line) => {
+    expect(isHarmless(line)).toBe(false);
   });
 });
 

@@ -2,6 +2,7 @@ import type { Platform } from '../oci/types.ts';
 import type { BuildScope } from './build-scope.ts';
 import { type Dockerfile, flagOf, flagsOf, type Instruction, type SyntaxDirective, sourcesOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
+import { formatPlatform, parsePlatform } from './platform.ts';
 import { quote } from './printable.ts';
 import { parseReference } from './reference.ts';
 import { isRemoteSource, namesCommit } from './remote-source.ts';
@@ -26,6 +27,11 @@ export interface ImageUse {
   readonly line: number | undefined;
 }
 
+/** An image that a stage begins from, and the platform of it that is taken. */
+export interface BaseUse extends ImageUse {
+  readonly platform: Platform;
+}
+
 /** An ADD whose content is known only when it is fetched. */
 export interface RemoteAdd {
   /** As written. */
@@ -35,8 +41,9 @@ export interface RemoteAdd {
 
 /**
  * Every image that the Dockerfile names, for all wanted platforms, in all stages, used or not: FROM, `COPY --from`,
- * `RUN --mount=from`, the frontend, and the same in ONBUILD triggers that run in this very build. Stages, stage numbers,
- * `scratch` and named contexts are left out. A problem with its line where BuildKit would refuse the name.
+ * `RUN --mount=from`, the frontend, and the same in ONBUILD triggers that run in this very build, those of base images as
+ * far as `scope.triggers` tells. Stages, stage numbers, `scratch` and named contexts are left out. A problem with its line
+ * where BuildKit would refuse the name.
  */
 export function imagesOf(dockerfile: Dockerfile, scope: BuildScope): Located<readonly ImageUse[]> {
   const frontend = frontendOf(dockerfile.syntax, scope.buildArgs);
@@ -48,6 +55,19 @@ export function imagesOf(dockerfile: Dockerfile, scope: BuildScope): Located<rea
     uses.push(...named.value);
   }
   return located([...new Map(uses.map((use) => [`${use.line} ${use.reference}`, use])).values()]);
+}
+
+/** The images of FROM, for all wanted platforms, in all stages, used or not. What {@link imagesOf} refuses has none. */
+export function basesOf(dockerfile: Dockerfile, scope: BuildScope): readonly BaseUse[] {
+  const uses = scope.platforms.flatMap((wanted) => {
+    const graph = readStageGraph(dockerfile, scope, wanted);
+    return (graph.ok ? graph.value.stages : []).flatMap(({ stage, base, platform }): readonly BaseUse[] => {
+      const given = platform === undefined ? undefined : parsePlatform(platform);
+      if (base.kind !== 'image') return [];
+      return [{ reference: base.reference, line: stage.line, platform: given?.ok ? given.value : wanted }];
+    });
+  });
+  return [...new Map(uses.map((use) => [`${formatPlatform(use.platform)} ${use.reference}`, use])).values()];
 }
 
 /**

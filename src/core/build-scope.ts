@@ -16,6 +16,8 @@ export interface BuildScope {
   readonly target: string | undefined;
   /** The names of `--build-context`. */
   readonly namedContexts: readonly string[];
+  /** ONBUILD triggers of base images, by the name that FROM gives them; those of others are taken to have none. */
+  readonly triggers?: ReadonlyMap<string, readonly string[]>;
 }
 
 /**

@@ -41,6 +41,11 @@ export function choice<const Word extends string>(...words: readonly Word[]): Pa
   };
 }
 
+/** As `parse`, and empty is `undefined`. */
+export function optional<T>(parse: Parse<T>): Parse<T | undefined> {
+  return (text) => (text.trim() === '' ? parsed(undefined) : parse(text));
+}
+
 /** `90s`, `15m`, `12h`, `30d`, `2w` in milliseconds. Empty is `undefined`. */
 export const duration: Parse<number | undefined> = (text) => {
   if (text.trim() === '') return parsed(undefined);

@@ -1,3 +1,4 @@
+import { compareCodePoints } from './code-point-order.ts';
 import { toLine } from './printable.ts';
 
 /** The annotation and label that carries the full content hash: what makes an image reusable. */
@@ -56,10 +57,39 @@ export function imageLabels(facts: ImageFacts): Readonly<Record<string, string>>
   return Object.fromEntries(entries);
 }
 
+/** `KEY=VALUE` texts as a record; the last one of a key wins. */
+export function readAssignments(assignments: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    assignments.map((text) => {
+      const [key = ''] = text.split('=', 1);
+      return [key, text.slice(key.length + 1)];
+    }),
+  );
+}
+
 /** True for `KEY=VALUE` whose key says who built when: left out of the hash. An annotation's level (`index:`) is ignored. */
 export function isVolatileLabel(assignment: string): boolean {
-  const key = assignment.split('=', 1)[0] ?? '';
-  return VOLATILE.has(key.replace(LEVELS, ''));
+  return VOLATILE.has(keyOf(assignment).replace(LEVELS, ''));
+}
+
+function keyOf(assignment: string): string {
+  return assignment.split('=', 1)[0] ?? '';
+}
+
+/**
+ * The `KEY=VALUE` that count towards the hash, in an order that does not depend on the one given: of one key the last wins.
+ * Keys that differ in their level only stay in order, since one may cover the other.
+ */
+export function countedLabels(given: readonly string[]): readonly string[] {
+  const last = new Map<string, string>();
+  for (const assignment of given) {
+    const key = keyOf(assignment);
+    last.delete(key);
+    last.set(key, assignment);
+  }
+  const counted = [...last].filter(([, assignment]) => !isVolatileLabel(assignment));
+  const named = counted.map(([key, assignment]) => ({ name: key.replace(LEVELS, ''), assignment }));
+  return named.sort((a, b) => compareCodePoints(a.name, b.name)).map(({ assignment }) => assignment);
 }
 
 /** The commit that the image names as its source, if any. */

@@ -23,3 +23,8 @@ export function toLegalTag(text: string): string {
   const hash = createHash('sha256').update(text).digest('hex').slice(0, HASH_LENGTH);
   return `${legal.slice(0, MAX_LENGTH - HASH_LENGTH - 1) || '_'}-${hash}`;
 }
+
+/** Tags with a meaning of their own: a content hash (`hashTag`), and the referrers of a digest (distribution-spec v1.1.1). */
+export function isReservedTag(tag: string): boolean {
+  return /^(?:hash-[0-9a-f]{32}|sha256-[0-9a-f]{64}(?:\..*)?)$/.test(tag);
+}

@@ -1,3 +1,5 @@
+import { type Parsed, parsed, unparsable } from './parsed.ts';
+
 /** A commit id of git, as BuildKit tells it from a branch. */
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 const SCP_STYLE = /^[a-zA-Z0-9-_]+@[a-zA-Z0-9-.]+:/;
@@ -5,6 +7,13 @@ const SCP_STYLE = /^[a-zA-Z0-9-_]+@[a-zA-Z0-9-.]+:/;
 /** True when ADD fetches this from the network: http(s), `git://`, `ssh://` and `user@host:path` (BuildKit v0.29, gitutil). */
 export function isRemoteSource(source: string): boolean {
   return /^(?:https?|git|ssh):\/\//i.test(source) || SCP_STYLE.test(source);
+}
+
+/** A directory by its path, blanks around it dropped. A URL may hold a token, so that the problem does not show it. */
+export function parseLocalDirectory(text: string): Parsed<string> {
+  const directory = text.trim();
+  if (!isRemoteSource(directory)) return parsed(directory);
+  return unparsable('is a URL; a directory is allowed (check the repository out first)');
 }
 
 /**

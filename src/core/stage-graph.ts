@@ -17,7 +17,9 @@ export type Source =
 interface BuiltStage {
   readonly stage: DockerfileStage;
   readonly base: Source;
-  /** What runs, in order: the triggers of the stage that it is based on, then its own without ONBUILD. */
+  /** The platform that its FROM asks for, as written there after expansion; `undefined` for the wanted one. */
+  readonly platform: string | undefined;
+  /** What runs, in order: the triggers of what it is based on, then its own without ONBUILD. */
   readonly instructions: readonly Instruction[];
 }
 
@@ -45,17 +47,20 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
   for (const stage of dockerfile.stages) {
     const base = expandFrom(stage, dockerfile, variables.value);
     if (!base.ok) return base;
-    const index = indices.get(base.value.toLowerCase());
+    const index = indices.get(base.value.name.toLowerCase());
     const source = isNamedContext(stage.name)
       ? located<Source>({ kind: 'context' })
       : index === undefined
-        ? sourceOfName(base.value, stage.line, isNamedContext)
+        ? sourceOfName(base.value.name, stage.line, isNamedContext)
         : located<Source>({ kind: 'stage', index });
     if (!source.ok) return source;
     if (stage.name !== '') indices.set(stage.name, stages.length);
-    const triggers = index === undefined ? [] : triggersOf(stages[index]?.stage);
+    const triggers =
+      index === undefined
+        ? readTriggers(scope.triggers?.get(base.value.name) ?? [], stage.line)
+        : triggersOf(stages[index]?.stage);
     const own = stage.instructions.filter(({ name }) => name !== 'ONBUILD');
-    stages.push({ stage, base: source.value, instructions: [...triggers, ...own] });
+    stages.push({ stage, base: source.value, platform: base.value.platform, instructions: [...triggers, ...own] });
   }
   return located({ stages, variables: variables.value });
 }
@@ -92,7 +97,7 @@ function expandFrom(
   { base, platform, line }: DockerfileStage,
   { escape }: Dockerfile,
   variables: ReadonlyMap<string, string>,
-): Located<string> {
+): Located<{ readonly name: string; readonly platform: string | undefined }> {
   const lookup = (name: string) => variables.get(name);
   const expandedPlatform = expandWord(platform, lookup, escape);
   if (!expandedPlatform.ok) return misplaced(expandedPlatform.problem, line);
@@ -102,10 +107,18 @@ function expandFrom(
   const expanded = expandWord(base, lookup, escape);
   if (!expanded.ok) return misplaced(expanded.problem, line);
   if (expanded.value === '') return misplaced(`FROM ${quote(base)} is empty once its variables are expanded`, line);
-  return located(expanded.value);
+  return located({ name: expanded.value, platform: expandedPlatform.value || undefined });
 }
 
 function triggersOf(stage: DockerfileStage | undefined): readonly Instruction[] {
   const onbuilds = stage?.instructions.filter(({ name }) => name === 'ONBUILD') ?? [];
   return onbuilds.flatMap((onbuild) => triggerOf(onbuild) ?? []);
+}
+
+/** The triggers of a base image, which stand at the line of their FROM; what cannot be read is left out. */
+export function readTriggers(triggers: readonly string[], line: number): readonly Instruction[] {
+  return triggers.flatMap((text) => {
+    const onbuild = { name: 'ONBUILD', line, endLine: line, flags: [], words: [text], json: false, heredocs: [] };
+    return triggerOf(onbuild) ?? [];
+  });
 }

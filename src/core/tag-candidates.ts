@@ -1,4 +1,4 @@
-import { toLegalTag } from './legal-tag.ts';
+import { isReservedTag, toLegalTag } from './legal-tag.ts';
 import type { Parsed } from './parsed.ts';
 import { quote } from './printable.ts';
 import type { RepositoryName } from './reference.ts';
@@ -84,6 +84,9 @@ export function planTags(request: TagRequest): TagPlanning {
   };
 }
 
+/** Expressions that stand for names which whoever may push a branch can choose. */
+const BRANCH_NAMES: ReadonlySet<string> = new Set(['branch', 'base_ref']);
+
 interface Assembly {
   readonly run: RunFacts;
   readonly flavor: Flavor;
@@ -104,13 +107,31 @@ function assemble(rules: readonly TagRule[], assembly: Assembly): TagPlan {
     const draft = draftOf(affixed, assembly.run);
     if (draft === undefined) continue;
     if ('notice' in draft) notices.push(draft.notice);
-    else if (draft.value !== '') made.push({ draft, candidate: candidateOf(draft, affixed, assembly) });
+    else if (draft.value !== '') {
+      const candidate = candidateOf(draft, affixed, assembly);
+      if (takesReleaseName(rule, candidate))
+        notices.push(`${candidate.tag} is a name for releases: no tag for a branch or pull request`);
+      else made.push({ draft, candidate });
+    }
   }
   const latest = latestOf(made, assembly);
   if (latest !== undefined && 'notice' in latest) notices.push(latest.notice);
   const last = latest === undefined || 'notice' in latest ? [] : [latest];
   const candidates = withoutRepeats([...made.map(({ candidate }) => candidate), ...last]);
   return { candidates, version: made[0]?.candidate.tag, notices: [...new Set(notices)] };
+}
+
+/**
+ * True when the name of a branch or pull request would stand where versions stand. Whoever may push a branch could move a
+ * release otherwise; the tags of content hashes and of referrers are no more for the taking.
+ */
+function takesReleaseName({ source }: TagRule, { tag }: TagCandidate): boolean {
+  const isFromBranch =
+    (source.type === 'ref' && source.event !== 'tag') ||
+    (source.type === 'raw' && source.value.some((part) => part.kind === 'event' && BRANCH_NAMES.has(part.name)));
+  if (!isFromBranch) return false;
+  const isLine = tag === 'latest' || /^[0-9]+(?:\.[0-9]+)?$/.test(tag);
+  return isLine || parseVersion(tag) !== undefined || isReservedTag(tag);
 }
 
 function candidateOf(

@@ -17,7 +17,7 @@ export function trimSpaceStart(text: string): string {
 }
 
 /** The text without trailing white space. */
-export function trimSpaceEnd(text: string): string {
+function trimSpaceEnd(text: string): string {
   let end = text.length;
   while (end > 0 && isSpace(text.charAt(end - 1))) end -= 1;
   return text.slice(0, end);

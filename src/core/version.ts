@@ -1,4 +1,4 @@
-import { parse as parseSemver } from 'semver';
+import parseSemver from 'semver/functions/parse.js';
 import { toTagPiece } from './legal-tag.ts';
 
 /** A version in one of the two schemes. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash as digestOfBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -20,12 +20,15 @@ export function createFiles(cwd: string, own: (directory: string) => void): File
     digest(file) {
       const descriptor = fs.openSync(at(file), 'r');
       try {
+        const { mode, size } = fs.fstatSync(descriptor);
+        const executable = isExecutable(mode);
+        let count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null);
+        // Most files: one read, and no hash object. A file that grew meanwhile is caught when the context is read again.
+        if (count === size) return { sha256: digestOfBytes('sha256', piece.subarray(0, count), 'hex'), executable };
         const hash = createHash('sha256');
-        for (let count = PIECE_BYTES; count > 0; ) {
-          count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null);
+        for (; count > 0; count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null))
           hash.update(piece.subarray(0, count));
-        }
-        return { sha256: hash.digest('hex'), executable: isExecutable(fs.fstatSync(descriptor).mode) };
+        return { sha256: hash.digest('hex'), executable };
       } finally {
         fs.closeSync(descriptor);
       }

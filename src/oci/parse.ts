@@ -53,6 +53,9 @@ export function parseImageConfig(content: Uint8Array | string): Parsed<ImageConf
       diffIds: readList(valueAt(json, 'rootfs', 'diff_ids'), 'rootfs.diff_ids').map((item) =>
         readDigest(item, 'diff_ids'),
       ),
+      onBuild: readList(valueAt(json, 'config', 'OnBuild') ?? null, 'config.OnBuild').map((item) =>
+        typeof item === 'string' ? item : malformed('config.OnBuild has a value that is no text'),
+      ),
     };
   });
 }

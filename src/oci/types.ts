@@ -59,6 +59,8 @@ export interface ImageConfig {
   readonly labels: Readonly<Record<string, string>>;
   /** Digests of the layers' uncompressed bytes, the base first. */
   readonly diffIds: readonly Digest[];
+  /** Instructions that run in every build from this image. */
+  readonly onBuild: readonly string[];
 }
 
 /** True when content of this media type lives under `/manifests/`, not `/blobs/`. */

@@ -28,6 +28,12 @@ export type Credentials =
   /** A bearer token that is sent as it is. */
   | { readonly registryToken: Secret };
 
+/** What to say when these were sent and access was refused all the same; nothing secret. */
+export function describeRefusal(credentials: Credentials): string {
+  if ('password' in credentials) return 'the given user and password were refused';
+  return `the given ${'identityToken' in credentials ? 'identity token' : 'token'} was refused`;
+}
+
 /** The value of an `Authorization` header, RFC 7617. */
 export function basicAuthorization(username: string, password: Secret): string {
   return `Basic ${Buffer.from(`${username}:${password.reveal()}`, 'utf8').toString('base64')}`;

@@ -41,8 +41,7 @@ export class Endpoint {
 
   /** The error for an answer that is not the one hoped for; a refusal says what to do. */
   failure(answer: FailedAnswer): RegistryError {
-    const refused = answer.status === 401 || answer.status === 403;
     const { hint } = answer.method === 'GET' || answer.method === 'HEAD' ? this.#reading : this.#writing;
-    return answerFailure(answer, refused ? hint : undefined);
+    return answerFailure(answer, { hint, login: this.session.refusal });
   }
 }

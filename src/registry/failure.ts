@@ -66,8 +66,15 @@ export function requestFailure(
   return new RegistryError(code, `${request.method} ${url}: ${problem}`, { method: request.method, url, ...details });
 }
 
+/** What to say of a 401 or 403 besides. */
+export interface Refusal {
+  readonly hint: string;
+  /** That credentials were sent; `undefined` when none were. */
+  readonly login: string | undefined;
+}
+
 /** The error for a status that is not what was hoped for, with the registry's own codes and words. */
-export function answerFailure(answer: FailedAnswer, hint?: string): RegistryError {
+export function answerFailure(answer: FailedAnswer, refusal?: Refusal): RegistryError {
   const { status } = answer;
   const entries: readonly RegistryErrorEntry[] = parseErrorEntries(answer.body).map(({ code, message }) => ({
     code,
@@ -75,10 +82,12 @@ export function answerFailure(answer: FailedAnswer, hint?: string): RegistryErro
   }));
   const said = entries.map(({ code, message }) => (message === '' ? code : `${code} ${quote(message)}`)).join(', ');
   const code = entries.find((entry) => SPECIFIED_CODES.has(entry.code))?.code ?? codeOf(status);
-  return requestFailure(code, answer, `the registry answered ${status}${said === '' ? '' : `, ${said}`}`, {
+  const refused = status === 401 || status === 403 ? refusal : undefined;
+  const problem = [`the registry answered ${status}${said === '' ? '' : `, ${said}`}`, refused?.login];
+  return requestFailure(code, answer, problem.filter((part) => part !== undefined).join(': '), {
     status,
     entries,
-    ...(hint === undefined ? {} : { hint }),
+    ...(refused === undefined ? {} : { hint: refused.hint }),
   });
 }
 

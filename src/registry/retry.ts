@@ -15,8 +15,19 @@ export type Attempt<T> =
   | { readonly value: T }
   | { readonly failure: Error; readonly retryAfterMs?: number | undefined };
 
+/** A wait before the next attempt. */
+export interface RetryNotice {
+  readonly waitMs: number;
+  /** How the attempt before it failed; safe to print. */
+  readonly reason: string;
+  /** Which attempt that was, from 1. */
+  readonly attempt: number;
+}
+
 export interface RetryRules {
   readonly clock: Clock;
+  /** Told before every wait. */
+  readonly onRetry?: ((notice: RetryNotice) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** How often it is tried in all. */
   readonly attempts: number;
@@ -53,7 +64,9 @@ export async function retry<T>(rules: RetryRules, attempt: () => Promise<Attempt
     const outcome = await attempt();
     if ('value' in outcome) return outcome.value;
     if (tried >= rules.attempts) throw outcome.failure;
-    await rules.clock.sleep(delayMs(tried, outcome.retryAfterMs, rules.clock), rules.signal);
+    const waitMs = delayMs(tried, outcome.retryAfterMs, rules.clock);
+    rules.onRetry?.({ waitMs, reason: outcome.failure.message, attempt: tried });
+    await rules.clock.sleep(waitMs, rules.signal);
   }
 }
 

@@ -1,7 +1,7 @@
 import { quote } from '../core/printable.ts';
 import { isRegistryError, RegistryError } from '../errors.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { basicAuthorization, type Credentials } from './credentials.ts';
+import { basicAuthorization, type Credentials, describeRefusal } from './credentials.ts';
 import { resolveLocation } from './location.ts';
 import { type Attempt, type RetryRules, retry } from './retry.ts';
 import { coversScopes, formatScope, mergeScopes, parseScopes, readingScopes, type Scope } from './scope.ts';
@@ -30,6 +30,7 @@ export class Session {
   #service: TokenService | undefined;
   /** A header that needs no exchange: of basic authentication, or a token that the user gave. */
   #fixed: string | undefined;
+  #refusal: string | undefined;
 
   /** `origin` is the registry's: a URL elsewhere gets no authorisation. */
   constructor(origin: URL, transport: Transport, credentials: () => Promise<Credentials | undefined>) {
@@ -41,6 +42,11 @@ export class Session {
   /** How a failure that may pass is to be repeated. */
   get rules(): RetryRules {
     return this.#transport.rules;
+  }
+
+  /** What to say of a 401 or 403 from the registry itself, once credentials went to it as they are. */
+  get refusal(): string | undefined {
+    return this.#refusal;
   }
 
   /** The answer, whatever its status, after the repetitions that may help. */
@@ -73,6 +79,7 @@ export class Session {
     if (bearer === undefined || fixed !== undefined) {
       if (fixed === undefined || fixed === refused) return undefined;
       this.#fixed = fixed;
+      this.#refusal = credentials && describeRefusal(credentials);
       return fixed;
     }
     this.#service = serviceOf(bearer, answer);

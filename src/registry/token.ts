@@ -1,5 +1,5 @@
 import { numberAt, parseJson, textAt } from '../core/json.ts';
-import { basicAuthorization, type Credentials } from './credentials.ts';
+import { basicAuthorization, type Credentials, describeRefusal } from './credentials.ts';
 import { answerFailure, requestFailure } from './failure.ts';
 import { type Attempt, retry } from './retry.ts';
 import { formatScope, type Scope } from './scope.ts';
@@ -41,7 +41,10 @@ export async function fetchToken(
       : tokenRequest(service, wanted.scopes, wanted.credentials);
   const askedAtMs = clock.now();
   const answer = await retry(transport.rules, (): Promise<Attempt<Answer>> => transport.attempt(request));
-  if (answer.status !== 200) throw answerFailure(answer, wanted.hint);
+  if (answer.status !== 200) {
+    const login = wanted.credentials && describeRefusal(wanted.credentials);
+    throw answerFailure(answer, { hint: wanted.hint, login });
+  }
   return readToken(answer, askedAtMs);
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { quote } from '../core/printable.ts';
 import { answerFailure, connectionFailure, publicUrl, requestFailure } from './failure.ts';
 import { resolveLocation } from './location.ts';
-import { type Attempt, type Clock, parseRetryAfter, type RetryRules, systemClock } from './retry.ts';
+import { type Attempt, type Clock, parseRetryAfter, type RetryNotice, type RetryRules, systemClock } from './retry.ts';
 import { contentOf, NetworkError, openWire, type Payload, readUpTo, type Wire } from './wire.ts';
 
 /** One request as it went over the wire; `status` is `undefined` when no answer came. */
@@ -17,6 +17,8 @@ export interface TransportSettings {
   readonly signal?: AbortSignal | undefined;
   /** Told of every request: redirects, token exchanges and repetitions too. */
   readonly onRequest?: ((request: RequestRecord) => void) | undefined;
+  /** Told of every wait before a repetition. */
+  readonly onRetry?: ((notice: RetryNotice) => void) | undefined;
   readonly clock?: Clock | undefined;
   /** How often a request is tried in all; 5 when absent. */
   readonly attempts?: number | undefined;
@@ -24,6 +26,8 @@ export interface TransportSettings {
   readonly connectTimeoutMs?: number | undefined;
   /** The longest silence on a connection; 60 s when absent. */
   readonly idleTimeoutMs?: number | undefined;
+  /** From a request to the end of its answer, content that is streamed either way aside; 60 s when absent. */
+  readonly answerTimeoutMs?: number | undefined;
 }
 
 export interface HttpRequest {
@@ -72,20 +76,22 @@ const DEFAULT_LIMIT_BYTES = 1024 * 1024;
 const DEFAULT_ATTEMPTS = 5;
 const DEFAULT_CONNECT_TIMEOUT_MS = 15_000;
 const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
+const DEFAULT_ANSWER_TIMEOUT_MS = 60_000;
 
 /** Opens the way to registries; no connection is made before the first request. */
 export function createTransport(settings: TransportSettings = {}): Transport {
-  const { signal, onRequest, clock = systemClock } = settings;
+  const { signal, onRequest, onRetry, clock = systemClock } = settings;
+  const answerTimeoutMs = settings.answerTimeoutMs ?? DEFAULT_ANSWER_TIMEOUT_MS;
   const wire = openWire({
     signal,
     connectTimeoutMs: settings.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
     idleTimeoutMs: settings.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
   });
   return {
-    rules: { clock, signal, attempts: settings.attempts ?? DEFAULT_ATTEMPTS },
+    rules: { clock, signal, onRetry, attempts: settings.attempts ?? DEFAULT_ATTEMPTS },
     async attempt(request) {
       try {
-        const answer = await follow({ wire, onRequest }, request);
+        const answer = await follow({ wire, onRequest, answerTimeoutMs }, request);
         if (!isPassing(answer.status)) return { value: answer };
         return {
           failure: answerFailure(answer),
@@ -110,6 +116,7 @@ function isPassing(status: number): boolean {
 interface Line {
   readonly wire: Wire;
   readonly onRequest: ((request: RequestRecord) => void) | undefined;
+  readonly answerTimeoutMs: number;
 }
 
 async function follow(line: Line, first: HttpRequest): Promise<Answer> {
@@ -125,8 +132,8 @@ async function follow(line: Line, first: HttpRequest): Promise<Answer> {
   throw requestFailure('UNEXPECTED_ANSWER', first, `the registry redirected more than ${MAX_REDIRECTS} times`);
 }
 
-async function exchange({ wire, onRequest }: Line, request: HttpRequest): Promise<IncomingMessage> {
-  const { method, url, authorization } = request;
+async function exchange({ wire, onRequest, answerTimeoutMs }: Line, request: HttpRequest): Promise<IncomingMessage> {
+  const { method, url, authorization, payload } = request;
   const headers = {
     'user-agent': 'build-once',
     ...request.headers,
@@ -134,13 +141,19 @@ async function exchange({ wire, onRequest }: Line, request: HttpRequest): Promis
   };
   const record = { method, url: publicUrl(url) };
   try {
-    const message = await wire.exchange({ method, url, headers, payload: request.payload });
+    const deadlineMs = takesItsTime(request) ? undefined : answerTimeoutMs;
+    const message = await wire.exchange({ method, url, headers, payload, deadlineMs });
     onRequest?.({ ...record, status: message.statusCode });
     return message;
   } catch (error) {
     onRequest?.({ ...record, status: undefined });
     throw error;
   }
+}
+
+/** Content of any size passes; where it stands still is seen by the silence. */
+function takesItsTime({ streamed, payload }: HttpRequest): boolean {
+  return streamed === true || typeof payload?.content === 'function';
 }
 
 /** Where the answer redirects to. Only 307 and 308 keep a method that writes (RFC 9110, 15.4). */

@@ -15,6 +15,8 @@ export interface WireRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly payload: Payload | undefined;
+  /** From now to the end of the answer; `undefined` for as long as it takes. */
+  readonly deadlineMs: number | undefined;
 }
 
 export interface WireSettings {
@@ -46,7 +48,7 @@ export function openWire(settings: WireSettings): Wire {
       : requestHttp(request.url, { ...options, agent: http });
   };
   return {
-    exchange: (request) => exchange(start(request), request.payload, settings),
+    exchange: (request) => exchange(start(request), request, settings),
     close() {
       http.destroy();
       https.destroy();
@@ -82,7 +84,7 @@ function headersOf({ method, headers, payload }: WireRequest): Record<string, st
 
 function exchange(
   outgoing: ClientRequest,
-  payload: Payload | undefined,
+  { payload, deadlineMs }: WireRequest,
   settings: WireSettings,
 ): Promise<IncomingMessage> {
   const state = { answered: false };
@@ -96,7 +98,7 @@ function exchange(
       message.once('close', () => outgoing.writableEnded || outgoing.destroy());
       resolve(message);
     });
-    guard(outgoing, settings);
+    guard(outgoing, settings, deadlineMs);
     if (payload === undefined) outgoing.end();
     else {
       send(outgoing, payload, () => state.answered || outgoing.destroyed).catch((error: unknown) => {
@@ -108,7 +110,11 @@ function exchange(
 }
 
 /** Cuts the request when it takes too long or the run is interrupted. */
-function guard(outgoing: ClientRequest, { signal, connectTimeoutMs, idleTimeoutMs }: WireSettings): void {
+function guard(
+  outgoing: ClientRequest,
+  { signal, connectTimeoutMs, idleTimeoutMs }: WireSettings,
+  deadlineMs: number | undefined,
+): void {
   const state: { message?: IncomingMessage } = {};
   const cut = (error: Error): unknown => (state.message ?? outgoing).destroy(error);
   const onTimeout = (): unknown => cut(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }));
@@ -117,6 +123,8 @@ function guard(outgoing: ClientRequest, { signal, connectTimeoutMs, idleTimeoutM
     state.message = message;
   });
   outgoing.setTimeout(idleTimeoutMs, onTimeout);
+  const deadline = deadlineMs === undefined ? undefined : setTimeout(onTimeout, deadlineMs);
+  outgoing.once('close', () => clearTimeout(deadline));
   outgoing.once('socket', (socket) => {
     if (!socket.connecting) return;
     const timer = setTimeout(onTimeout, connectTimeoutMs);

@@ -1,4 +1,4 @@
-import { INPUTS_ANNOTATION } from '../core/labels.ts';
+import { countedLabels, INPUTS_ANNOTATION, readAssignments } from '../core/labels.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { toPrintable } from '../core/printable.ts';
 import { formatReference } from '../core/reference.ts';
@@ -54,7 +54,7 @@ function imageOutputs(
   const onImage = (tag?.tags ?? []).filter((row) => row.digest === digest);
   const tags = onImage.map(({ reference }) => reference);
   const annotations = image.manifest.annotations;
-  const labels = build?.labels ?? annotations;
+  const labels = build?.labels ?? labelsOfHit(run.options.labels, annotations);
   return {
     digest,
     image: names[0] ?? digest,
@@ -68,6 +68,19 @@ function imageOutputs(
     'images-digests': names.join('\n'),
     'platforms-digests': JSON.stringify(Object.fromEntries(platformDigests(run))),
   };
+}
+
+/**
+ * What is known of a reused image's labels without asking for its config: its annotations, which it carries as labels too,
+ * and the labels asked for that count towards the hash, so that it has them.
+ */
+function labelsOfHit(
+  asked: readonly string[],
+  annotations: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const { [INPUTS_ANNOTATION]: hash } = annotations;
+  const counted = readAssignments(countedLabels(asked));
+  return { ...annotations, ...counted, ...(hash === undefined ? {} : { [INPUTS_ANNOTATION]: hash }) };
 }
 
 /** Digest of each platform's manifest, attestations left out. */

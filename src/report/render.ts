@@ -7,23 +7,17 @@ const MAX_LINE_LENGTH = 1000;
 /** Of a failure's message, so that what follows it is never cut off. */
 const MAX_MESSAGE_LENGTH = 20_000;
 
-const HEADLINES: Readonly<Record<Report['status'], string>> = {
-  reused: 'Reused: nothing that the build reads has changed',
-  built: 'Built',
-  hashed: 'Hashed',
-  failed: 'Failed',
-};
-
 /** The job summary. Every text that is not ours is escaped, so that it is shown and never rendered. */
 export function renderMarkdown(report: Report): string {
   const rows: [string, string][] = [];
   if (report.image !== undefined) rows.push(['Image', code(report.image)]);
+  if (report.notPushed !== undefined) rows.push(['Not pushed', plain(report.notPushed)]);
   if (report.reason !== '') rows.push(['Why', plain(report.reason)]);
   if (report.hash !== undefined) rows.push(['Content', code(report.hash)]);
   if (report.inputs.length > 0)
     rows.push(['Hashed', [...shown(report.inputs).map(plain), ...rest(report.inputs)].join('<br>')]);
   rows.push(['Took', plain(timeLine(report))]);
-  const parts = [`### ${HEADLINES[report.status]}`, failureBlock(report), table(['', ''], rows)];
+  const parts = [`### ${report.headline}`, failureBlock(report), table(['', ''], rows)];
   if (report.platforms.length > 0) {
     const listed = report.platforms.map(({ platform, digest, sizeBytes }) => [
       code(platform),
@@ -41,11 +35,12 @@ export function renderMarkdown(report: Report): string {
 
 /** The same for a terminal: plain lines, one for each fact. */
 export function renderText(report: Report): string {
-  const lines = [HEADLINES[report.status]];
+  const lines = [report.headline];
   const add = (name: string, ...texts: readonly string[]): void => {
     lines.push(`  ${name.padEnd(10)}${texts.map((text) => toLine(text, MAX_LINE_LENGTH)).join('  ')}`);
   };
   if (report.image !== undefined) add('image', report.image);
+  if (report.notPushed !== undefined) add('unpushed', report.notPushed);
   if (report.reason !== '') add('why', report.reason);
   if (report.hash !== undefined) add('content', report.hash);
   for (const { platform, digest, sizeBytes } of report.platforms)

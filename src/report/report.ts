@@ -1,4 +1,5 @@
 import type { Digest } from '../core/digest.ts';
+import { INPUTS_ANNOTATION } from '../core/labels.ts';
 import { isBuildOnceError } from '../errors.ts';
 import type { Location } from '../host.ts';
 import type { Run, StageName } from '../stage.ts';
@@ -40,10 +41,14 @@ export interface Failure {
 /** A finished run as data: what the summary, the terminal and `--json` say. */
 export interface Report {
   readonly status: 'reused' | 'built' | 'hashed' | 'failed';
+  /** What happened, in a few words. */
+  readonly headline: string;
   /** Why: one sentence. */
   readonly reason: string;
   /** `repository@digest`. */
   readonly image: string | undefined;
+  /** Why the image is not in the registry by this run; `undefined` when it is, or when there is none. */
+  readonly notPushed: string | undefined;
   readonly hash: string | undefined;
   /** What was hashed, in words: `1,024 files`, `base image node:22 at sha256:…`. */
   readonly inputs: readonly string[];
@@ -59,10 +64,13 @@ export interface Report {
 export function reportOf(run: Run, durationMs: number, error?: unknown): Report {
   const { lookup, hash } = run.results;
   const outputs = outputsOf(run);
+  const status = error === undefined ? statusOf(run) : 'failed';
   return {
-    status: error === undefined ? statusOf(run) : 'failed',
+    status,
+    headline: headlineOf(status, run),
     reason: lookup === undefined ? '' : `${lookup.reason}: ${lookup.detail}`,
     image: outputs.image,
+    notPushed: status === 'built' ? run.journal.find(({ stage }) => stage === 'tag')?.skipped : undefined,
     hash: hash?.hash,
     inputs: hash?.inputs ?? [],
     platforms: platformRows(run),
@@ -80,6 +88,7 @@ export function redacted(report: Report, hide: (text: string) => string): Report
   return {
     ...report,
     reason: hide(report.reason),
+    notPushed: report.notPushed && hide(report.notPushed),
     inputs: report.inputs.map(hide),
     tags: report.tags.map(({ reference, outcome }) => ({ reference, outcome: hide(outcome) })),
     failure: failure && { ...failure, message: hide(failure.message), hint: failure.hint && hide(failure.hint) },
@@ -107,6 +116,14 @@ export function failureOf(error: unknown): Failure {
 /** Anything can be thrown. */
 function thrownText(thrown: unknown): string {
   return typeof thrown === 'string' ? thrown : `a value of type ${typeof thrown} was thrown`;
+}
+
+function headlineOf(status: Report['status'], { results }: Run): string {
+  if (status !== 'reused') return { built: 'Built', hashed: 'Hashed', failed: 'Failed' }[status];
+  const isSame = results.lookup?.image?.manifest.annotations[INPUTS_ANNOTATION] === results.hash?.hash;
+  return isSame
+    ? 'Reused: nothing that the build reads has changed'
+    : 'Reused: this commit has released this version already';
 }
 
 function statusOf({ results }: Run): Report['status'] {

@@ -1,7 +1,9 @@
 import path from 'node:path';
+import { findChanges } from '../context-inputs.ts';
 import { type BuildSettings, presetCaches } from '../core/build-options.ts';
 import type { Digest } from '../core/digest.ts';
-import { imageLabels } from '../core/labels.ts';
+import { imageLabels, readAssignments } from '../core/labels.ts';
+import { quote } from '../core/printable.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import { findUnfit } from '../core/reuse.ts';
 import { BuildOnceError } from '../errors.ts';
@@ -16,6 +18,7 @@ import { loadBuildx } from '../tools/load.ts';
 /** What was built and, when the run pushes, lies in the first repository by digest, without a tag. */
 export interface BuildResult {
   readonly image: FoundImage;
+  /** All that the image was given, the user's among them. */
   readonly labels: Readonly<Record<string, string>>;
   /** Config and layers of each platform's manifest, compressed. */
   readonly sizesBytes: ReadonlyMap<Digest, number>;
@@ -26,7 +29,6 @@ export interface BuildResult {
 interface BuildPlan {
   readonly repository: RepositoryName;
   readonly settings: BuildSettings;
-  readonly labels: Readonly<Record<string, string>>;
   readonly needs: BuilderNeeds;
 }
 
@@ -42,13 +44,16 @@ export const buildStage: Stage<'build', BuildPlan> = {
     if (lookup.image !== undefined) return { skip: 'the image is in the registry' };
     if (repository === undefined) return { skip: 'no image was asked for' };
     const labels = labelsOf(run, repository);
-    return { repository, labels, settings: settingsOf(run, repository, labels), needs: needsOf(run, repository) };
+    return { repository, settings: settingsOf(run, repository, labels), needs: needsOf(run, repository) };
   },
   async apply(plan, run) {
     const { host, event } = run;
-    if (event.push) await Promise.all(run.options.images.map((name) => openImage(run, name).checkPushAccess()));
-    const { buildImage, chooseBuilder } = await loadBuildx();
-    const docker = openDocker(host, await loginsOf(run));
+    const [{ buildImage, chooseBuilder }, logins] = await Promise.all([
+      loadBuildx(),
+      loginsOf(run),
+      ...(event.push ? run.options.images.map((name) => openImage(run, name).checkPushAccess()) : []),
+    ]);
+    const docker = openDocker(host, logins);
     const builder = await chooseBuilder(docker, run.options.builder, plan.needs);
     const layoutPath =
       builder.delivery === 'push' ? undefined : host.files.makeTemporaryDirectory('build-once-layout-');
@@ -60,18 +65,36 @@ export const buildStage: Stage<'build', BuildPlan> = {
       pins: resultOf(run, 'hash').pins,
       origin: event.runUrl === undefined ? undefined : { url: event.runUrl, isPrivate: event.repository?.isPrivate },
     });
+    refuseChangedContext(run);
     const target = openImage(run, plan.repository);
     const built = layoutPath === undefined ? target : run.registries.openLayout(layoutPath);
     if (built !== target && event.push) await copyImage(built, target, outcome.descriptor);
     const image = await readBack(built, outcome.descriptor.digest, run);
     return {
       image: { ...image, repository: plan.repository },
-      labels: plan.labels,
+      labels: readAssignments(plan.settings.labels),
       sizesBytes: await sizesOf(built, image),
       metadata: outcome.metadata,
     };
   },
 };
+
+const MAX_NAMED_CHANGES = 5;
+
+/** The builder read the files after they were hashed: what it read must be what the hash says. */
+function refuseChangedContext(run: Run): void {
+  const { dockerfile, manifest } = resultOf(run, 'hash');
+  const changed = findChanges(run, dockerfile, manifest);
+  if (changed.length === 0) return;
+  const named = changed.slice(0, MAX_NAMED_CHANGES).map((at) => quote(at));
+  const more = changed.length > named.length ? ` and ${changed.length - named.length} more` : '';
+  throw new BuildOnceError(
+    'CONTEXT_CHANGED',
+    `changed while the image was built: ${named.join(', ')}${more}; no tag was set`,
+    1,
+    { hint: 'Do not write into the context while it is built, or leave what is written out with .dockerignore.' },
+  );
+}
 
 /** What was built must be what the next run will look for; a builder that drops annotations would build forever. */
 async function readBack(repository: Repository, digest: Digest, run: Run): Promise<FoundImage> {

@@ -1,4 +1,5 @@
 import type { Digest } from '../core/digest.ts';
+import { INPUTS_ANNOTATION } from '../core/labels.ts';
 import { formatReference, type RepositoryName } from '../core/reference.ts';
 import { findUnfit, type MissReason, type Unfit, type Wanted } from '../core/reuse.ts';
 import { isRegistryError } from '../errors.ts';
@@ -67,9 +68,10 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
       released.filter(({ image }) => image !== undefined),
       plan,
     );
-    run.host.log.info(
-      result.image === undefined ? `miss (${result.reason}): ${result.detail}` : `hit: ${result.detail}`,
-    );
+    const said = result.image === undefined ? `miss (${result.reason}): ${result.detail}` : `hit: ${result.detail}`;
+    // Somebody asked for a build or changed the content, and gets an image that was there before.
+    const isSurprise = result.image !== undefined && (plan.force || hashOf(result.image) !== plan.wanted.hash);
+    run.host.log[isSurprise ? 'notice' : 'info'](said);
     return { ...result, existing: digestsOf(released), hashTags: digestsOf(behindHash) };
   },
 };
@@ -100,6 +102,10 @@ async function look(name: RepositoryName, tag: string, plan: LookupPlan, run: Ru
   }
 }
 
+function hashOf({ manifest }: FoundImage): string | undefined {
+  return manifest.annotations[INPUTS_ANNOTATION];
+}
+
 function digestsOf(seen: readonly Seen[]): ReadonlyMap<string, Digest> {
   return new Map(
     seen.flatMap(({ reference, image }) => (image === undefined ? [] : [[reference, image.descriptor.digest]])),
@@ -113,7 +119,8 @@ function decide(
 ): Omit<LookupResult, 'existing' | 'hashTags'> {
   const [release] = released;
   if (release?.image !== undefined) {
-    const detail = `${release.reference} is released from this content or commit already, and immutable`;
+    const from = hashOf(release.image) === plan.wanted.hash ? 'content' : 'commit, with other content than now';
+    const detail = `${release.reference} is released from this ${from}, and never moves`;
     return {
       reason: 'hit',
       detail: plan.force ? `${detail}; force does not replace it` : detail,

@@ -1,5 +1,6 @@
 import type { Digest } from '../core/digest.ts';
-import { formatReference, formatRepositoryName, type RepositoryName, sameRepository } from '../core/reference.ts';
+import { INPUTS_ANNOTATION } from '../core/labels.ts';
+import { formatReference, formatRepositoryName, sameRepository } from '../core/reference.ts';
 import { findUnfit, type Wanted } from '../core/reuse.ts';
 import { decideMoves } from '../core/semver-tags.ts';
 import type { TagCandidate } from '../core/tag-candidates.ts';
@@ -41,6 +42,7 @@ interface TagTask {
 
 /** Each round ends with a look at what others did meanwhile; only runs that never end would need more. */
 const MAX_ROUNDS = 5;
+const NEVER_MOVES = 'it never moves';
 const READ_BACK_TRIES = 4;
 const READ_BACK_DELAY_MS = 500;
 
@@ -73,10 +75,8 @@ export const tagStage: Stage<'tag', TagTask> = {
     let image = task.built ? await adopt(task, run, task.image) : task.image;
     let { known } = task;
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const tags: TagOutcome[] = [];
-      for (const name of run.options.images) tags.push(...(await tagRepository(name, { ...task, image, known }, run)));
-      const wrote = tags.some(({ outcome }) => outcome === 'created' || outcome === 'moved');
-      const settled = wrote ? await adopt({ ...task, outdated: new Set() }, run, image) : image;
+      const tags = await tagAll({ ...task, image, known }, run);
+      const settled = tags.some(isWritten) ? await adopt({ ...task, outdated: new Set() }, run, image) : image;
       if (settled.descriptor.digest === image.descriptor.digest) return { image, tags };
       image = settled;
       known = new Map();
@@ -92,18 +92,18 @@ export const tagStage: Stage<'tag', TagTask> = {
  * content that another run has put behind the hash tag; else ours.
  */
 async function adopt(task: TagTask, run: Run, ours: FoundImage): Promise<FoundImage> {
-  const [name] = run.options.images;
-  if (name === undefined) return ours;
-  const repository = openImage(run, name);
-  for (const { kind, tag } of candidatesFor(run, name)) {
-    const found = kind === 'immutable' ? await fetchImage(repository, { tag }) : undefined;
-    if (found === undefined) continue;
-    const image = { ...found, repository: name };
-    refuseOtherRelease(image, tag, task.release);
-    return announce(image, ours, run);
+  for (const name of run.options.images) {
+    for (const { kind, tag } of candidatesFor(run, name)) {
+      const found = kind === 'immutable' ? await fetchImage(openImage(run, name), { tag }) : undefined;
+      if (found === undefined) continue;
+      const image = { ...found, repository: name };
+      refuseOtherRelease(image, tag, task.release);
+      return announce(image, ours, run);
+    }
   }
-  const found = await fetchImage(repository, { tag: task.hashTag });
-  if (found === undefined || task.outdated.has(found.descriptor.digest)) return ours;
+  const [name] = run.options.images;
+  const found = name === undefined ? undefined : await fetchImage(openImage(run, name), { tag: task.hashTag });
+  if (name === undefined || found === undefined || task.outdated.has(found.descriptor.digest)) return ours;
   if (findUnfit(found.manifest, task.release.wanted) !== undefined) return ours;
   return announce({ ...found, repository: name }, ours, run);
 }
@@ -118,15 +118,40 @@ function announce(image: FoundImage, ours: FoundImage, run: Run): FoundImage {
   return image;
 }
 
-type Setting = Pick<TagTask, 'image' | 'hashTag' | 'known'>;
+type Setting = Pick<TagTask, 'image' | 'hashTag' | 'known' | 'release'>;
 type Candidate = Pick<TagCandidate, 'tag' | 'kind' | 'line'>;
 
-async function tagRepository(name: RepositoryName, setting: Setting, run: Run): Promise<TagOutcome[]> {
-  const repository = openImage(run, name);
-  const tagger = new Tagger(repository, setting, run);
-  const outcomes = [await tagger.set({ tag: setting.hashTag, kind: 'other-moving' })];
-  for (const candidate of candidatesFor(run, name)) outcomes.push(await tagger.set(candidate));
+/**
+ * Sets every tag in every repository, first those that decide which image it is: the hash tag and the immutable ones. When
+ * one of these holds another image by now, nothing that moves is touched in this round.
+ */
+async function tagAll(setting: Setting, run: Run): Promise<readonly TagOutcome[]> {
+  const { digest } = setting.image.descriptor;
+  const taggers = run.options.images.map((name) => ({ name, tagger: new Tagger(openImage(run, name), setting, run) }));
+  const outcomes: TagOutcome[] = [];
+  for (const { name, tagger } of taggers) {
+    if (isOfThisContent(setting)) outcomes.push(await tagger.set({ tag: setting.hashTag, kind: 'other-moving' }));
+    for (const candidate of candidatesFor(run, name)) {
+      if (candidate.kind === 'immutable') outcomes.push(await tagger.set(candidate));
+    }
+  }
+  if (outcomes.some((outcome) => outcome.digest !== digest)) return outcomes;
+  for (const { name, tagger } of taggers) {
+    for (const candidate of candidatesFor(run, name)) {
+      if (candidate.kind !== 'immutable') outcomes.push(await tagger.set(candidate));
+    }
+  }
   return outcomes;
+}
+
+/** A release of this commit may stand for other content than this run's; the hash tag must never lie. */
+function isOfThisContent({ image, release }: Setting): boolean {
+  return image.manifest.annotations[INPUTS_ANNOTATION] === release.wanted.hash;
+}
+
+/** Something was written, or was about to be when another run was quicker. */
+function isWritten({ outcome, detail }: TagOutcome): boolean {
+  return outcome === 'created' || outcome === 'moved' || detail === NEVER_MOVES;
 }
 
 /** Sets the tags of one repository, asking for its list of tags and for the head of the branch once, and only if needed. */
@@ -151,7 +176,7 @@ class Tagger {
     const current = this.#setting.known.get(reference) ?? (await this.#repository.resolve({ tag }))?.digest;
     if (current === digest) return { reference, tag, digest, outcome: 'unchanged', detail: undefined };
     const why =
-      current !== undefined && candidate.kind === 'immutable' ? 'it never moves' : await this.#whyNotMove(candidate);
+      current !== undefined && candidate.kind === 'immutable' ? NEVER_MOVES : await this.#whyNotMove(candidate);
     if (why !== undefined) return { reference, tag, digest: current, outcome: 'kept', detail: why };
     await this.#bringImage();
     await this.#repository.tag(this.#setting.image.descriptor, tag);

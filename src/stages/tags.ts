@@ -1,3 +1,4 @@
+import { isReservedTag } from '../core/legal-tag.ts';
 import { applyTagPolicy } from '../core/policy.ts';
 import { quote } from '../core/printable.ts';
 import { formatRepositoryName, type RepositoryName, sameRepository } from '../core/reference.ts';
@@ -30,12 +31,21 @@ export function prepareTags(options: TagOptions, event: GitEvent): PreparedTags 
   if (!planned.ok) return planned;
   const { candidates, version, notices } = planned.value;
   const policy = applyTagPolicy(candidates, options.forbidTags);
-  const problems = [...policy.problems, ...findStrangers(candidates, options.images)];
+  const problems = [...policy.problems, ...findReserved(candidates), ...findStrangers(candidates, options.images)];
   if (problems.length > 0) return { ok: false, problems };
   const ordered = [...policy.allowed].sort(
     (a, b) => Number(a.latest) - Number(b.latest) || ORDER[a.kind] - ORDER[b.kind],
   );
   return { ok: true, plan: { candidates: ordered, version, notices: [...notices, ...policy.notices] } };
+}
+
+/** Tags that mean something else: a content hash stands for one image only, and this run sets its own. */
+function findReserved(candidates: readonly TagCandidate[]): readonly Problem[] {
+  return candidates.flatMap(({ tag }) =>
+    isReservedTag(tag)
+      ? [{ input: 'tags', message: `${quote(tag)} is reserved for content hashes and referrers` }]
+      : [],
+  );
 }
 
 /** Full references to repositories that nothing is pushed to: such a tag would silently never be. */

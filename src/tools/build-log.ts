@@ -29,6 +29,9 @@ const EXCERPT_RULE = /^-{20}$/;
 const ERROR = /^ERROR: (.*)$/;
 const REASON_PREFIX = /^(?:failed to build: |failed to solve: )+/;
 
+const LOCKED_BLOB =
+  /^ERROR: \(\*service\)\.Write failed: rpc error: code = Unavailable desc = ref \S+ locked for \S+ \(since [^()]*\): unavailable$/;
+
 /** Symptoms of what is wrong outside of the Dockerfile. Advice only: whether the build failed, its exit code says. */
 const HINTS: readonly (readonly [symptom: RegExp, hint: string])[] = [
   [
@@ -46,6 +49,14 @@ const HINTS: readonly (readonly [symptom: RegExp, hint: string])[] = [
   ],
   [/out of memory|signal: killed|exit code: 137\b/i, 'The builder ran out of memory.'],
 ];
+
+/**
+ * True for an error that buildx prints of a build that goes well: two platforms write one blob to the layout at the same
+ * time, and the second one waits (buildx 0.29, `--output=type=oci,tar=false`).
+ */
+export function isHarmless(line: string): boolean {
+  return LOCKED_BLOB.test(line);
+}
 
 /** Reads the output of a build that failed. Pure; what the build printed itself can never be taken for buildx's words. */
 export function parseBuildFailure(output: string): BuildFailure {

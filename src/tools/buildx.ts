@@ -11,7 +11,7 @@ import { quote } from '../core/printable.ts';
 import { BuildOnceError, UsageError } from '../errors.ts';
 import type { Host, Location } from '../host.ts';
 import type { Descriptor } from '../oci/types.ts';
-import { BuildError, parseBuildFailure } from './build-log.ts';
+import { BuildError, isHarmless, parseBuildFailure } from './build-log.ts';
 import { findSecretProblems, secretTexts } from './build-secrets.ts';
 import {
   type Builder,
@@ -24,7 +24,7 @@ import {
   readInspectExtras,
 } from './builder.ts';
 import { type BuildOrigin, buildArguments, type Destination, secretVariables } from './buildx-arguments.ts';
-import { checkBuildx, type Docker, lastLine, runDocker, unreachableEngine } from './docker.ts';
+import { checkBuildx, type Docker, errorOf, runDocker, unreachableEngine } from './docker.ts';
 import { type Pin, sourcePolicy } from './source-policy.ts';
 
 /** One image to build, for all its platforms at once. */
@@ -43,8 +43,8 @@ export interface BuildOutcome {
   readonly descriptor: Descriptor;
   /** buildx's name for this build, for `docker buildx history`. */
   readonly buildRef: string | undefined;
-  /** Everything buildx says of the result, as JSON. */
-  readonly metadata: string;
+  /** Everything buildx says of the result: the parsed JSON. */
+  readonly metadata: unknown;
 }
 
 const POLICY_VARIABLE = 'EXPERIMENTAL_BUILDKIT_SOURCE_POLICY';
@@ -105,7 +105,7 @@ export async function buildImage(docker: Docker, request: BuildRequest): Promise
     ...policyVariable(host, request.pins, path.join(directory, 'policy.json')),
   };
   const onLine = (line: string): void => {
-    if (line !== '') host.log.info(line);
+    if (line !== '' && !isHarmless(line)) host.log.info(line);
   };
   const result = await runDocker(docker, args, { env, onLine });
   if (result.status === 0) return readOutcome(host, metadataFile);
@@ -120,7 +120,7 @@ async function inspectBuilder(docker: Docker, name: string | undefined): Promise
   if (status !== 0) {
     await checkBuildx(docker);
     const which = name === undefined ? 'the current builder' : `the builder ${quote(name)}`;
-    throw new BuildOnceError('BUILDER_NOT_FOUND', `${which} cannot be used: ${lastLine(stderr)}`, 1, {
+    throw new BuildOnceError('BUILDER_NOT_FOUND', `${which} cannot be used: ${errorOf(stderr)}`, 1, {
       hint: 'docker buildx ls shows the builders there are; leave the input builder out to use the current one.',
     });
   }
@@ -139,7 +139,7 @@ async function createBuilder(docker: Docker, needs: BuilderNeeds): Promise<Build
   docker.host.cleanup({ kind: 'command', argv: ['docker', 'buildx', 'rm', '--force', name] });
   const { status, stderr } = await runDocker(docker, ['buildx', ...createArguments(name, needs)]);
   if (status === 0) return inspectBuilder(docker, name);
-  throw new BuildOnceError('BUILDER_UNFIT', `no docker-container builder could be made: ${lastLine(stderr)}`, 1, {
+  throw new BuildOnceError('BUILDER_UNFIT', `no docker-container builder could be made: ${errorOf(stderr)}`, 1, {
     hint: 'Turn on the containerd image store of the Docker engine, or set up a builder in an earlier step.',
   });
 }
@@ -195,10 +195,9 @@ function dockerfileLocation(host: Host, file: string, line: number): Location | 
 }
 
 function readOutcome(host: Host, metadataFile: string): BuildOutcome {
-  const metadata = host.files.readText(metadataFile) ?? '{}';
-  const json: unknown = JSON.parse(metadata);
-  const descriptor = readDescriptor(json);
-  if (descriptor !== undefined) return { descriptor, buildRef: textAt(json, 'buildx.build.ref'), metadata };
+  const metadata: unknown = JSON.parse(host.files.readText(metadataFile) ?? '{}');
+  const descriptor = readDescriptor(metadata);
+  if (descriptor !== undefined) return { descriptor, buildRef: textAt(metadata, 'buildx.build.ref'), metadata };
   throw new BuildOnceError('BUILD_FAILED', 'buildx ended well but did not say what it built', 1, {
     hint: 'The builder may be too old: take a current buildx and BuildKit.',
   });

@@ -70,8 +70,14 @@ export function unreachableEngine(reason: string): BuildOnceError {
   });
 }
 
+/** What buildx says went wrong: its first error, since a stack may follow it (DEBUG), or else its last line. */
+export function errorOf(stderr: string): string {
+  const [, said] = /^ERROR: (.+)$/m.exec(stderr) ?? [];
+  return said === undefined ? lastLine(stderr) : toLine(said, 300);
+}
+
 /** The last line that says something; docker's errors end with it. */
-export function lastLine(text: string): string {
+function lastLine(text: string): string {
   const line = text
     .split('\n')
     .map((candidate) => candidate.trim())

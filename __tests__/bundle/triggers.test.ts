@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
+import { plantImage } from '../support/planted-image.ts';
+import { CHECKOUT, NODE_DIRECTORY } from '../support/programs.ts';
+import { runAction } from '../support/runner.ts';
+
+let registry: RunningRegistry;
+let workspace: string;
+let base: string;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+});
+afterAll(() => registry.close());
+beforeEach(async () => {
+  workspace = mkdtempSync(join(tmpdir(), 'build-once-triggers-'));
+  base = `${registry.host}/base/${Math.random().toString(36).slice(2)}`;
+  await plantImage({ image: `${registry.host}/base/dep`, tags: ['1'] });
+});
+afterEach(() => rmSync(workspace, { recursive: true }));
+
+/** Runs until docker is needed, which is not there. */
+async function hashOfBuild(
+  inputs: Readonly<Record<string, string>> = {},
+  dockerfile = `FROM scratch AS mine\nFROM ${base}:1\n`,
+) {
+  writeFileSync(join(workspace, 'Dockerfile'), dockerfile);
+  registry.forgetRequests();
+  const result = await runAction({
+    action: CHECKOUT,
+    workspace,
+    with: { images: `${registry.host}/t/app`, platforms: 'linux/amd64', ...inputs },
+    env: { PATH: NODE_DIRECTORY },
+  });
+  expect(result.log).toContain('DOCKER_MISSING');
+  return { hash: result.outputs['hash'], log: result.log, annotations: result.annotations };
+}
+
+const plantBase = (onBuild: readonly string[], platforms = ['linux/amd64']): Promise<string> =>
+  plantImage({ image: base, tags: ['1'], onBuild, platforms });
+
+describe('an ONBUILD of a base image', () => {
+  it.each([
+    ['COPY --from of an image', 'COPY --from=DEP:1 /a /a', 'reads "DEP:1"'],
+    ['a mounted image', 'RUN --mount=from=DEP:1,target=/x true', 'reads "DEP:1"'],
+    ['a remote ADD', 'ADD https://127.0.0.1:9/x /', 'ADD "https://127.0.0.1:9/x" has no checksum'],
+    ['what we cannot read', 'FUTURE thing', 'cannot be looked through'],
+  ])('makes the hash unique, and is said aloud: %s', async (_, trigger, said) => {
+    const dep = `${registry.host}/base/dep`;
+    await plantBase(['COPY . /app', trigger.replace('DEP', dep)]);
+    const [first, second] = [await hashOfBuild(), await hashOfBuild()];
+    expect(first.hash).not.toBe(second.hash);
+    expect(first.annotations).toContainEqual(
+      expect.objectContaining({
+        file: 'Dockerfile',
+        line: 2,
+        message: expect.stringContaining(said.replace('DEP', dep)),
+      }),
+    );
+  });
+
+  it('that asks for the clock makes the hash unique, also where none is given', async () => {
+    await plantBase(['ARG SOURCE_DATE_EPOCH']);
+    const [first, second] = [await hashOfBuild(), await hashOfBuild()];
+    expect(first.hash).not.toBe(second.hash);
+    expect(first.log).toContain('asks for "SOURCE_DATE_EPOCH"');
+    const dockerfile = `FROM ${base}:1\nARG SOURCE_DATE_EPOCH\n`;
+    expect((await hashOfBuild({}, dockerfile)).hash).toBe((await hashOfBuild({}, dockerfile)).hash);
+  });
+
+  it.each([
+    ['none', []],
+    ['files of the context', ['COPY . /app', 'ADD x.tar /']],
+    ['a stage of this Dockerfile', ['COPY --from=mine / /a', 'RUN --mount=from=mine true']],
+    ['a digest', [`COPY --from=x@sha256:${'a'.repeat(64)} / /a`, 'ADD --checksum=sha256:0 https://127.0.0.1:9/x /']],
+  ])('leaves the hash when it reads %s', async (_, onBuild) => {
+    await plantBase(onBuild);
+    const [first, second] = [await hashOfBuild(), await hashOfBuild()];
+    expect(first.hash).toBe(second.hash);
+    expect(first.log).not.toContain('ONBUILD');
+  });
+
+  it('leaves the hash when it reads an image that the Dockerfile names too', async () => {
+    const dep = `${registry.host}/base/dep:1`;
+    await plantBase([`COPY --from=${dep} /a /a`]);
+    const dockerfile = `FROM ${base}:1\nCOPY --from=${dep} / /b\n`;
+    expect((await hashOfBuild({}, dockerfile)).hash).toBe((await hashOfBuild({}, dockerfile)).hash);
+  });
+
+  it('counts on the platform that is taken, only there', async () => {
+    const path = base.slice(base.indexOf('/') + 1);
+    await plantBase(['COPY . /app'], ['linux/amd64', 'linux/arm64', 'linux/s390x']);
+    await hashOfBuild({}, `FROM --platform=linux/arm64 ${base}:1\n`);
+    const reads = registry.requests.filter((one) => one.method === 'GET' && one.path.includes(path));
+    expect(reads.map(({ path: at }) => at.split('/').at(-2))).toEqual(['manifests', 'manifests', 'blobs']);
+  });
+
+  it('of a named context makes the hash unique', async () => {
+    await plantBase(['COPY . /app']);
+    const inputs = { 'build-contexts': `node=docker-image://${base}:1` };
+    const build = () => hashOfBuild(inputs, 'FROM node\n');
+    const first = await build();
+    expect(first.hash).not.toBe((await build()).hash);
+    expect(first.log).toContain('cannot be looked through');
+  });
+});

@@ -1,0 +1,40 @@
+import path from 'node:path';
+import { parseJson, textAt, valueAt } from './core/json.ts';
+import type { Host } from './host.ts';
+
+/** Field of a proxy in Docker's configuration, and the build arg that it becomes. */
+const PROXIES = [
+  ['httpProxy', 'HTTP_PROXY'],
+  ['httpsProxy', 'HTTPS_PROXY'],
+  ['ftpProxy', 'FTP_PROXY'],
+  ['noProxy', 'NO_PROXY'],
+  ['allProxy', 'ALL_PROXY'],
+] as const;
+const DEFAULT_ENGINE = 'unix:///var/run/docker.sock';
+
+/** True for the build args that every Dockerfile has without declaring them: `HTTP_PROXY`, `no_proxy` … */
+export function isProxyArg(name: string): boolean {
+  return /^(?:https?|ftp|no|all)_proxy$/i.test(name);
+}
+
+/**
+ * The build args that buildx passes without being told: the environment's SOURCE_DATE_EPOCH, and the `proxies` of Docker's
+ * configuration, in both spellings (docker/cli v28.5, ParseProxyConfig). Values may hold passwords: never print them. A
+ * configuration that cannot be read has none; whoever uses it will say so.
+ */
+export function forwardedArgs({ env, cwd, files }: Pick<Host, 'env' | 'cwd' | 'files'>): ReadonlyMap<string, string> {
+  const args = new Map<string, string>();
+  const clock = env['SOURCE_DATE_EPOCH'] ?? '';
+  if (clock !== '') args.set('SOURCE_DATE_EPOCH', clock);
+  const home = env['HOME'] || env['USERPROFILE'] || '';
+  const folder = env['DOCKER_CONFIG'] || path.join(home, '.docker');
+  const proxies = valueAt(parseJson(files.readText(path.resolve(cwd, folder, 'config.json')) ?? ''), 'proxies');
+  const proxy = valueAt(proxies, env['DOCKER_HOST'] || DEFAULT_ENGINE) ?? valueAt(proxies, 'default');
+  for (const [field, name] of PROXIES) {
+    const value = textAt(proxy, field);
+    if (value === undefined) continue;
+    args.set(name, value);
+    args.set(name.toLowerCase(), value);
+  }
+  return args;
+}
