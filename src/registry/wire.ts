@@ -1,5 +1,5 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import type { Agent as HttpsAgent } from 'node:https';
 import { RegistryError } from '../errors.ts';
 import type { Body } from './repository.ts';
 
@@ -40,18 +40,20 @@ export class NetworkError extends Error {}
 
 export function openWire(settings: WireSettings): Wire {
   const http = new HttpAgent({ keepAlive: true });
-  const https = new HttpsAgent({ keepAlive: true });
+  let https: HttpsAgent | undefined;
   const start = (request: WireRequest): ClientRequest => {
     const options = { method: request.method, headers: headersOf(request) };
-    return request.url.protocol === 'https:'
-      ? requestHttps(request.url, { ...options, agent: https })
-      : requestHttp(request.url, { ...options, agent: http });
+    if (request.url.protocol !== 'https:') return requestHttp(request.url, { ...options, agent: http });
+    // Loaded when needed: TLS reads every root certificate, which a registry on this machine has no use for.
+    const module = process.getBuiltinModule('node:https');
+    https ??= new module.Agent({ keepAlive: true });
+    return module.request(request.url, { ...options, agent: https });
   };
   return {
     exchange: (request) => exchange(start(request), request, settings),
     close() {
       http.destroy();
-      https.destroy();
+      https?.destroy();
     },
   };
 }
