@@ -260,6 +260,18 @@ describe('two runs of one version with different content', () => {
     expect(result.outputs['tag-names']?.split('\n')).toEqual(['2.4.0', '2.4', '2', 'latest']);
   });
 
+  it('sets the moving tags also where another repository has the version on another digest', async () => {
+    const here = await plant({}, [hashTag(), '2.4.0']);
+    const image2 = `${image}-mirror`;
+    const annotations = { 'dev.build-once.inputs': hash, made: 'elsewhere' };
+    const there = await plantImage({ image: image2, tags: ['2.4.0'], annotations });
+    const result = await step({ images: `${image}\n${image2}` }, { event: release });
+    expect(result.status, result.log).toBe('success');
+    expect(await Promise.all(['2.4', 'latest'].map((tag) => digestOf(tag)))).toEqual([here, here]);
+    expect(await digestOf('2.4', image2)).toBe(here);
+    expect(await digestOf('2.4.0', image2)).toBe(there);
+  });
+
   it('moves nothing for a branch that is named like a release', async () => {
     const released = await plant({ 'dev.build-once.inputs': other }, ['1.2.5', '1.2', 'latest']);
     for (const branch of ['1.2.5', '1.2', 'latest']) {

@@ -75,9 +75,14 @@ export const tagStage: Stage<'tag', TagTask> = {
     let image = task.built ? await adopt(task, run, task.image) : task.image;
     let { known } = task;
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const tags = await tagAll({ ...task, image, known }, run);
-      const settled = tags.some(isWritten) ? await adopt({ ...task, outdated: new Set() }, run, image) : image;
-      if (settled.descriptor.digest === image.descriptor.digest) return { image, tags };
+      const setting = { ...task, image, known };
+      const deciding = await tagDeciding(setting, run);
+      let settled = deciding.some(isWritten) ? await adopt({ ...task, outdated: new Set() }, run, image) : image;
+      if (isSame(settled, image)) {
+        const tags = [...deciding, ...(await tagMoving(setting, run))];
+        if (tags.some(isWritten)) settled = await adopt({ ...task, outdated: new Set() }, run, image);
+        if (isSame(settled, image)) return { image, tags };
+      }
       image = settled;
       known = new Map();
     }
@@ -121,25 +126,30 @@ function announce(image: FoundImage, ours: FoundImage, run: Run): FoundImage {
 type Setting = Pick<TagTask, 'image' | 'hashTag' | 'known' | 'release'>;
 type Candidate = Pick<TagCandidate, 'tag' | 'kind' | 'line'>;
 
-/**
- * Sets every tag in every repository, first those that decide which image it is: the hash tag and the immutable ones. When
- * one of these holds another image by now, nothing that moves is touched in this round.
- */
-async function tagAll(setting: Setting, run: Run): Promise<readonly TagOutcome[]> {
-  const { digest } = setting.image.descriptor;
-  const taggers = run.options.images.map((name) => ({ name, tagger: new Tagger(openImage(run, name), setting, run) }));
+function isSame(a: FoundImage, b: FoundImage): boolean {
+  return a.descriptor.digest === b.descriptor.digest;
+}
+
+/** Sets the tags that decide which image it is, in every repository: the hash tag and the immutable ones. */
+async function tagDeciding(setting: Setting, run: Run): Promise<readonly TagOutcome[]> {
+  const hashTag = isOfThisContent(setting) ? [{ tag: setting.hashTag, kind: 'other-moving' } as const] : [];
+  return tagAll(setting, run, (candidates) => [...hashTag, ...candidates.filter(({ kind }) => kind === 'immutable')]);
+}
+
+/** Sets the rest; to be called only when no deciding tag has turned out to hold another image that is to be used. */
+async function tagMoving(setting: Setting, run: Run): Promise<readonly TagOutcome[]> {
+  return tagAll(setting, run, (candidates) => candidates.filter(({ kind }) => kind !== 'immutable'));
+}
+
+async function tagAll(
+  setting: Setting,
+  run: Run,
+  choose: (candidates: readonly Candidate[]) => readonly Candidate[],
+): Promise<readonly TagOutcome[]> {
   const outcomes: TagOutcome[] = [];
-  for (const { name, tagger } of taggers) {
-    if (isOfThisContent(setting)) outcomes.push(await tagger.set({ tag: setting.hashTag, kind: 'other-moving' }));
-    for (const candidate of candidatesFor(run, name)) {
-      if (candidate.kind === 'immutable') outcomes.push(await tagger.set(candidate));
-    }
-  }
-  if (outcomes.some((outcome) => outcome.digest !== digest)) return outcomes;
-  for (const { name, tagger } of taggers) {
-    for (const candidate of candidatesFor(run, name)) {
-      if (candidate.kind !== 'immutable') outcomes.push(await tagger.set(candidate));
-    }
+  for (const name of run.options.images) {
+    const tagger = new Tagger(openImage(run, name), setting, run);
+    for (const candidate of choose(candidatesFor(run, name))) outcomes.push(await tagger.set(candidate));
   }
   return outcomes;
 }
