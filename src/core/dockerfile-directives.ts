@@ -1,3 +1,4 @@
+import { parseJson } from './json.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 import { trimSpaceStart } from './unicode-space.ts';
@@ -72,14 +73,6 @@ function syntaxOfJson(text: string, line: number): SyntaxDirective | undefined {
   const json = parseJson(text);
   const value = typeof json === 'object' && json !== null && 'syntax' in json ? json.syntax : undefined;
   return typeof value === 'string' ? { value, line } : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** `name = value` after the marker; by hand, since an expression for it would take quadratic time on blanks. */

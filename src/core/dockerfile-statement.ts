@@ -1,3 +1,4 @@
+import { parseJson } from './json.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 import type { EscapeCharacter } from './shell-words.ts';
@@ -79,19 +80,11 @@ function splitBlanks(args: string): readonly string[] {
 
 /** Text that is not valid JSON is taken as words; an array of anything but strings is a problem. */
 function jsonOr(args: string, otherwise: (args: string) => readonly string[]): Words {
-  const json = trimSpaceStart(args).startsWith('[') ? parseJson(args) : undefined;
+  const json = trimSpaceStart(args).startsWith('[') ? parseJson(trimSpace(args)) : undefined;
   if (!Array.isArray(json)) return plain(otherwise(args));
   const words = json.filter((word) => typeof word === 'string');
   if (words.length < json.length) return unparsable(`${quote(args)} is an array of other things than strings`);
   return parsed({ words: words.map((word) => word.replace(/\p{Cs}/gu, '\ufffd')), json: true });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(trimSpace(text));
-  } catch {
-    return undefined;
-  }
 }
 
 /** `NAME=value …`, or the old form `NAME the rest`, which is two words. */

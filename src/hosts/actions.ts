@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { textAt, valueAt } from '../core/json.ts';
+import { parseJson, textAt, valueAt } from '../core/json.ts';
 import type { Location, Log, Undo } from '../host.ts';
 import { createMachine, type Machine } from './machine.ts';
 import { Masker } from './masker.ts';
@@ -52,7 +52,7 @@ export function createActionsHost({ env, cwd, signal }: ActionsSettings): Action
  * it, so that only what this program makes is taken back: its temporary directories and its builders.
  */
 export function pendingUndos(env: Readonly<Record<string, string | undefined>>): readonly Undo[] {
-  const list = jsonOf(env[`STATE_${UNDO_STATE}`] ?? '');
+  const list = parseJson(env[`STATE_${UNDO_STATE}`] ?? '');
   const temporary = new Set([tmpdir(), env['RUNNER_TEMP'] ?? ''].map((directory) => path.resolve(directory)));
   return Array.isArray(list) ? list.flatMap((value) => undoOf(value, temporary)) : [];
 }
@@ -68,14 +68,6 @@ function undoOf(value: unknown, temporary: ReadonlySet<string>): Undo[] {
   const command = [...REMOVE_BUILDER, builder];
   const isOurs = OUR_BUILDER.test(builder) && JSON.stringify(argv) === JSON.stringify(command);
   return isOurs ? [{ kind: 'command', argv: command }] : [];
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function runnerLog(masker: Masker): Log {

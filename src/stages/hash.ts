@@ -125,7 +125,7 @@ export function findContextProblems(options: Options, files: Files): readonly Pr
   return problems;
 }
 
-/** The options that change the image, as the user gave them: DESIGN's table of what counts. */
+/** The options that change the image, as the user gave them; docs/content-hash.md lists them. */
 function countedOptions({ options, platforms }: Run): InputManifest['options'] {
   const ids = [...options.secrets, ...options.secretEnvs, ...options.secretFiles].map(({ id }) => id);
   return {

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { valueAt } from '../core/json.ts';
+import { parseJson, valueAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
 import { isDockerHub } from '../core/reference.ts';
 import { BuildOnceError } from '../errors.ts';
@@ -75,20 +75,12 @@ function readConfig(files: Files, directory: string | undefined): Json {
   const file = directory === undefined ? undefined : path.join(directory, 'config.json');
   const text = file === undefined ? undefined : files.readText(file);
   if (file === undefined || text === undefined || text.trim() === '') return {};
+  // No `cause`: the parser's message quotes the text, and there are passwords in it.
   const config = parseJson(text);
   if (isJsonObject(config)) return config;
   throw new BuildOnceError('DOCKER_CONFIG_INVALID', `Docker's configuration ${quote(file)} is not a JSON object`, 2, {
     hint: 'Repair the file, or log in to the registry again with docker login.',
   });
-}
-
-/** No `cause` for what is not JSON: the parser's message quotes the text, and there are passwords in it. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function ownDirectory(host: Host): string | undefined {
