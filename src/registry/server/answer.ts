@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'BLOB_UNKNOWN'
   | 'BLOB_UPLOAD_INVALID'
   | 'BLOB_UPLOAD_UNKNOWN'
+  | 'DENIED'
   | 'DIGEST_INVALID'
   | 'MANIFEST_BLOB_UNKNOWN'
   | 'MANIFEST_INVALID'
@@ -13,6 +14,7 @@ export type ErrorCode =
   | 'NAME_INVALID'
   | 'NAME_UNKNOWN'
   | 'SIZE_INVALID'
+  | 'UNAUTHORIZED'
   | 'UNSUPPORTED';
 
 export type Headers = Readonly<Record<string, string>>;

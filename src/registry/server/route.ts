@@ -1,5 +1,14 @@
 /** What a request is about; requests are counted by it. */
-export type RequestKind = 'base' | 'catalog' | 'tags' | 'manifest' | 'referrers' | 'blob' | 'upload' | 'other';
+export type RequestKind =
+  | 'base'
+  | 'catalog'
+  | 'tags'
+  | 'manifest'
+  | 'referrers'
+  | 'blob'
+  | 'upload'
+  | 'token'
+  | 'other';
 
 export interface Route {
   readonly kind: RequestKind;
@@ -12,6 +21,7 @@ export interface Route {
 /** Names hold slashes and words like `blobs`, so paths are read from their end. Uploads come first: `uploads` is no digest. */
 const PATTERNS: readonly (readonly [kind: RequestKind, pattern: RegExp])[] = [
   ['base', /^\/v2\/?$/],
+  ['token', /^\/token$/],
   ['catalog', /^\/v2\/_catalog$/],
   ['upload', /^\/v2\/(?<name>.+)\/blobs\/uploads\/?$/s],
   ['upload', /^\/v2\/(?<name>.+)\/blobs\/uploads\/(?<reference>[^/]+)$/s],
