@@ -91,7 +91,8 @@ describe('immutable tags', () => {
     await start({ immutableTags: true });
     const manifests = await Promise.all(Array.from({ length: 8 }, push));
     const statuses = await Promise.all(manifests.map(async (one) => (await putManifest(one, '1')).status));
-    expect(statuses.toSorted()).toEqual([201, ...Array.from({ length: 7 }, () => 400)]);
+    expect(statuses.filter((status) => status === 201)).toHaveLength(1);
+    expect(statuses.filter((status) => status === 400)).toHaveLength(7);
   });
 
   it('can be deleted and set again', async () => {
