@@ -55,7 +55,7 @@ export interface ServedRequest {
   /** `undefined` when it got no answer: a fault cut it, or the client left. */
   readonly status: number | undefined;
   readonly kind: RequestKind;
-  /** Who sent it, where the registry asks for a login. */
+  /** Whom the registry let in, where it asks for a login. */
   readonly user?: string;
   /** The fault that hit it. */
   readonly fault?: FaultAction['kind'];
@@ -214,7 +214,7 @@ async function answerOf(visit: Visit, body: AsyncIterable<Uint8Array>, services:
       return await services.guard.tokens.answer({ method, query, body, caller });
     }
     admit(visit, services);
-    return await services.restricted.answer(method, route, () => dispatch(visit, body, services));
+    return await services.restricted.answer(visit, () => dispatch(visit, body, services));
   } catch (error) {
     if (error instanceof Refusal) return answerRefusal(error);
     if (request.socket.destroyed || (request.destroyed && !request.complete)) throw error;

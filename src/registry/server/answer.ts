@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { toLine } from '../../core/printable.ts';
 
-/** https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes */
+/** https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes and what others say of immutable tags. */
 export type ErrorCode =
   | 'BLOB_UNKNOWN'
   | 'BLOB_UPLOAD_INVALID'
   | 'BLOB_UPLOAD_UNKNOWN'
+  | 'CONFLICT'
   | 'DENIED'
   | 'DIGEST_INVALID'
   | 'MANIFEST_BLOB_UNKNOWN'
@@ -13,7 +14,9 @@ export type ErrorCode =
   | 'MANIFEST_UNKNOWN'
   | 'NAME_INVALID'
   | 'NAME_UNKNOWN'
+  | 'PRECONDITION'
   | 'SIZE_INVALID'
+  | 'TAG_INVALID'
   | 'UNAUTHORIZED'
   | 'UNSUPPORTED';
 

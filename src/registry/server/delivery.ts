@@ -66,7 +66,7 @@ async function writePieces(
       if (bytesPerSecond !== undefined) await pause((step.length / bytesPerSecond) * 1000, response);
     }
   }
-  return left > 0;
+  return true;
 }
 
 /** Resolves when the system has the bytes, so that a cut which follows does not take them back. */

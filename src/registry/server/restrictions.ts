@@ -5,11 +5,14 @@ import type { Route } from './route.ts';
 import { withoutHeader } from './sabotage.ts';
 import type { Shelves } from './shelves.ts';
 
+/** What registries say of an immutable tag: Amazon ECR, Oracle's, Harbor. */
+const CODES = { 400: 'TAG_INVALID', 409: 'CONFLICT', 412: 'PRECONDITION' } as const;
+
 export interface ImmutableTags {
   /** Which tags; all when absent. */
   readonly tags?: RegExp;
-  /** 400 as Amazon ECR, which is what absent means, 409, or 412 as Harbor. */
-  readonly status?: 400 | 409 | 412;
+  /** 400 when absent. */
+  readonly status?: keyof typeof CODES;
 }
 
 /** What a registry that knows less, or allows less, leaves out. */
@@ -20,6 +23,13 @@ export interface Restrictions {
   readonly tagDeletion?: boolean;
   /** A tag that exists is not set again, to the same digest neither: Amazon ECR refuses that as well. */
   readonly immutableTags?: boolean | ImmutableTags;
+}
+
+/** A request, as far as restrictions go. */
+export interface RestrictedRequest {
+  readonly method: string;
+  readonly route: Route;
+  readonly query: URLSearchParams;
 }
 
 /** Stands before the handlers of a registry, which know nothing of it. */
@@ -34,7 +44,7 @@ export class Restricted {
     this.#shelves = shelves;
   }
 
-  async answer(method: string, route: Route, work: () => Promise<Answer>): Promise<Answer> {
+  async answer({ method, route, query }: RestrictedRequest, work: () => Promise<Answer>): Promise<Answer> {
     const { referrers = true, tagDeletion = true } = this.#restrictions;
     if (route.kind === 'referrers' && !referrers) throw new Refusal(404, 'UNSUPPORTED', 'there is no such endpoint');
     if (route.kind !== 'manifest') return work();
@@ -43,17 +53,20 @@ export class Restricted {
       throw new Refusal(405, 'UNSUPPORTED', 'a tag cannot be deleted here, only its manifest');
     }
     if (method !== 'PUT') return work();
-    const answer = await (isTag ? this.#putTag(route, work) : work());
+    const tags = [...(isTag ? [route.reference] : []), ...query.getAll('tag')];
+    const answer = await this.#setTags(route.name, tags, work);
     return referrers ? answer : withoutHeader(answer, 'OCI-Subject');
   }
 
-  #putTag({ name, reference }: Route, work: () => Promise<Answer>): Promise<Answer> {
+  #setTags(name: string, tags: readonly string[], work: () => Promise<Answer>): Promise<Answer> {
     const { immutableTags = false } = this.#restrictions;
-    const { tags = /^/, status = 400 } = typeof immutableTags === 'boolean' ? {} : immutableTags;
-    if (immutableTags === false || reference.search(tags) < 0) return work();
+    const { tags: pattern = /^/, status = 400 } = typeof immutableTags === 'boolean' ? {} : immutableTags;
+    const immutable = immutableTags === false ? [] : tags.filter((tag) => tag.search(pattern) >= 0);
+    if (immutable.length === 0) return work();
     return this.#turns.take(async () => {
-      if (!this.#shelves.shelf(name)?.tags.has(reference)) return work();
-      throw new Refusal(status, 'DENIED', `the tag ${reference} of ${name} exists and is immutable`);
+      const taken = immutable.find((tag) => this.#shelves.shelf(name)?.tags.has(tag));
+      if (taken === undefined) return work();
+      throw new Refusal(status, CODES[status], `the tag ${taken} of ${name} exists and is immutable`);
     });
   }
 }
