@@ -1,5 +1,7 @@
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
+import { collect } from '../../src/registry/content-store.ts';
 import { type FaultAction, type FaultRule, type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
 import { openRepository } from './open-repository.ts';
 import { requestsTo } from './registry-requests.ts';
@@ -158,6 +160,15 @@ describe('a fault', () => {
     expect((await ask('GET', location)).headers.get('range')).toBe('0-99999');
     await ask('PATCH', location, { body: big.bytes.subarray(100_000) });
     expect((await ask('PUT', `${location}?digest=${big.descriptor.digest}`)).status).toBe(201);
+  });
+
+  it('cuts a request that came in one piece, too', async () => {
+    fail({ kind: 'cutRequest', afterBytes: 10 });
+    const [hostname, port] = registry.host.split(':');
+    const socket = connect(Number(port), hostname);
+    socket.end(`PUT /v2/acme/app/manifests/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n${'x'.repeat(20)}`);
+    await expect(collect(socket)).resolves.toHaveLength(0);
+    expect(registry.requests).toMatchObject([{ status: undefined, fault: 'cutRequest' }]);
   });
 
   it('sends slowly, all of it', async () => {

@@ -217,7 +217,7 @@ async function answerOf(visit: Visit, body: AsyncIterable<Uint8Array>, services:
     return await services.restricted.answer(visit, () => dispatch(visit, body, services));
   } catch (error) {
     if (error instanceof Refusal) return answerRefusal(error);
-    if (request.socket.destroyed || (request.destroyed && !request.complete)) throw error;
+    if (request.destroyed && !request.complete) throw error;
     const message = error instanceof Error ? error.message : 'unknown';
     return answerJson({ errors: [{ code: 'UNKNOWN', message, detail: null }] }, {}, 500);
   }

@@ -24,8 +24,11 @@ export async function sabotage(action: FaultAction, request: IncomingMessage, wo
       return { answer: await work(request), end: { kind: 'stall', afterBytes: action.afterBytes } };
     case 'cutBody':
       return { answer: await work(request), end: { kind: 'cut', afterBytes: action.afterBytes } };
-    case 'cutRequest':
-      return { answer: await work(cutAfter(request, action.afterBytes)) };
+    case 'cutRequest': {
+      let wasCut = false;
+      const answer = await work(cutAfter(request, action.afterBytes, () => (wasCut = true)));
+      return wasCut ? { end: { kind: 'cut' } } : { answer };
+    }
     case 'slow':
       return { answer: await work(request), bytesPerSecond: action.bytesPerSecond };
     case 'storeThenFail': {
@@ -79,13 +82,14 @@ function answerText(status: number, text: string, headers: Readonly<Record<strin
   return { status, headers, sizeBytes: body.length, body };
 }
 
-async function* cutAfter(request: IncomingMessage, afterBytes: number): AsyncGenerator<Uint8Array> {
+/** The first bytes of a body, and then an error, whether or not the rest has come already. */
+async function* cutAfter(request: IncomingMessage, afterBytes: number, onCut: () => void): AsyncGenerator<Uint8Array> {
   let left = afterBytes;
   for await (const piece of contentOf(request)) {
     yield piece.subarray(0, left);
     left -= piece.length;
     if (left >= 0) continue;
-    request.socket.destroy();
+    onCut();
     throw new Error(`a fault cut the request after ${afterBytes} bytes`);
   }
 }
