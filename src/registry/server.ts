@@ -188,11 +188,15 @@ async function serve(request: IncomingMessage, response: ServerResponse, service
   let logged = false;
   try {
     await delay(services, kind);
-    const work: Work = (body) => answerOf(visit, body, services);
-    const delivery = action === undefined ? { answer: await work(request) } : await sabotage(action, request, work);
+    // A handler that has read enough must not take the connection with it.
+    const body = request.iterator({ destroyOnReturn: false });
+    const work: Work = (content) => answerOf(visit, content, services);
+    const delivery = action === undefined ? { answer: await work(body) } : await sabotage(action, body, work);
     log(delivery.answer?.status);
     logged = true;
     await deliver(delivery, method, response);
+    // What is left of a body that was refused stands before the next request on this connection.
+    request.resume();
   } catch {
     if (!logged) log(undefined);
     // The client is gone, or the content ended early: all that is left to do is to not pretend that it is whole.

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { digestOf } from '../../core/digest.ts';
 import { collect } from '../content-store.ts';
 import { type Answer, answerJson } from './answer.ts';
@@ -11,7 +10,7 @@ export type Work = (body: AsyncIterable<Uint8Array>) => Promise<Answer>;
 const HTML = '<!doctype html><title>Sign in</title><p>Please sign in to continue.';
 
 /** Does a request with a fault in it; `work` is left out where the fault comes first. */
-export async function sabotage(action: FaultAction, request: IncomingMessage, work: Work): Promise<Delivery> {
+export async function sabotage(action: FaultAction, body: AsyncIterable<Uint8Array>, work: Work): Promise<Delivery> {
   switch (action.kind) {
     case 'status':
       return { answer: answerFault(action.status, action.headers, action.body) };
@@ -21,25 +20,25 @@ export async function sabotage(action: FaultAction, request: IncomingMessage, wo
       return { answer: answerText(200, HTML, { 'Content-Type': 'text/html; charset=utf-8' }) };
     case 'stall':
       if (action.afterBytes === undefined) return { end: { kind: 'stall' } };
-      return { answer: await work(request), end: { kind: 'stall', afterBytes: action.afterBytes } };
+      return { answer: await work(body), end: { kind: 'stall', afterBytes: action.afterBytes } };
     case 'cutBody':
-      return { answer: await work(request), end: { kind: 'cut', afterBytes: action.afterBytes } };
+      return { answer: await work(body), end: { kind: 'cut', afterBytes: action.afterBytes } };
     case 'cutRequest': {
       let wasCut = false;
-      const answer = await work(cutAfter(request, action.afterBytes, () => (wasCut = true)));
+      const answer = await work(cutAfter(body, action.afterBytes, () => (wasCut = true)));
       return wasCut ? { end: { kind: 'cut' } } : { answer };
     }
     case 'slow':
-      return { answer: await work(request), bytesPerSecond: action.bytesPerSecond };
+      return { answer: await work(body), bytesPerSecond: action.bytesPerSecond };
     case 'storeThenFail': {
-      const answer = await work(request);
+      const answer = await work(body);
       if (answer.status >= 400) return { answer };
       return action.status === undefined ? { end: { kind: 'cut' } } : { answer: answerFault(action.status) };
     }
     case 'wrongDigest':
     case 'truncate':
     case 'omitHeader':
-      return { answer: await spoil(action, await work(request)) };
+      return { answer: await spoil(action, await work(body)) };
   }
 }
 
@@ -54,8 +53,8 @@ async function spoil(action: Spoiling, answer: Answer): Promise<Answer> {
   }
   if (answer.body === undefined) return answer;
   const whole = answer.body instanceof Uint8Array ? answer.body : await collect(answer.body);
-  const body = action.kind === 'truncate' ? whole.subarray(0, Math.floor(whole.length / 2)) : flipBit(whole);
-  return { ...answer, sizeBytes: body.length, body };
+  const spoiled = action.kind === 'truncate' ? whole.subarray(0, Math.floor(whole.length / 2)) : flipBit(whole);
+  return { ...answer, sizeBytes: spoiled.length, body: spoiled };
 }
 
 /** The answer less a header, whatever its case. */
@@ -83,19 +82,17 @@ function answerText(status: number, text: string, headers: Readonly<Record<strin
 }
 
 /** The first bytes of a body, and then an error, whether or not the rest has come already. */
-async function* cutAfter(request: IncomingMessage, afterBytes: number, onCut: () => void): AsyncGenerator<Uint8Array> {
+async function* cutAfter(
+  body: AsyncIterable<Uint8Array>,
+  afterBytes: number,
+  onCut: () => void,
+): AsyncGenerator<Uint8Array> {
   let left = afterBytes;
-  for await (const piece of contentOf(request)) {
+  for await (const piece of body) {
     yield piece.subarray(0, left);
     left -= piece.length;
     if (left >= 0) continue;
     onCut();
     throw new Error(`a fault cut the request after ${afterBytes} bytes`);
   }
-}
-
-/** The body in pieces of bytes, as no encoding was set. */
-async function* contentOf(request: IncomingMessage): AsyncGenerator<Uint8Array> {
-  const stream: AsyncIterable<unknown> = request;
-  for await (const piece of stream) if (piece instanceof Uint8Array) yield piece;
 }
