@@ -65,12 +65,7 @@ export class Shelves {
    * Stores a manifest, and points the tags at it in the same step; refuses it when a blob of it is missing. `bytes` have
    * the digest of `manifest`.
    */
-  async addManifest(
-    name: string,
-    manifest: StoredManifest,
-    bytes: Uint8Array,
-    tags: readonly string[],
-  ): Promise<void> {
+  async addManifest(name: string, manifest: StoredManifest, bytes: Uint8Array, tags: readonly string[]): Promise<void> {
     const { digest } = manifest.descriptor;
     await this.#turns.take(async () => {
       requireBlobs(this.shelf(name), manifest);
