@@ -41,19 +41,18 @@ function raw(text: string): Promise<string> {
   });
 }
 
-/** Sends the head and a part of the body, and goes. */
-function abort(method: string, where: string, part: Uint8Array): Promise<void> {
-  return new Promise((resolve) => {
-    const headers = { 'content-length': 1_000_000, 'content-type': MEDIA_TYPES.ociIndex };
-    const request = http.request(new URL(where, `http://${registry.host}`), { method, headers });
-    request.on('error', () => resolve());
-    request.write(part, () => setImmediate(() => request.destroy(new Error('gone'))));
-  });
+/** Sends the head and a part of the body, waits until `arrived`, and goes. */
+async function abort(method: string, where: string, arrived: () => Promise<void>): Promise<void> {
+  const headers = { 'content-length': 1_000_000, 'content-type': MEDIA_TYPES.ociIndex };
+  const request = http.request(new URL(where, `http://${registry.host}`), { method, headers });
+  const gone = new Promise<void>((resolve) => request.on('error', () => resolve()));
+  request.write(randomBytes(100_000));
+  await arrived();
+  request.destroy(new Error('gone'));
+  await gone;
 }
 
-async function expectAlive(): Promise<void> {
-  expect((await ask('GET', '/v2/')).status).toBe(200);
-}
+const staged = async (): Promise<string[]> => (await readdir(directory)).filter((name) => name.startsWith('.staged-'));
 
 describe('requests that are no requests', () => {
   it.each([
@@ -106,21 +105,23 @@ describe('requests that are no requests', () => {
 });
 
 describe('pushes that are cut', () => {
-  const part = randomBytes(100_000);
-
-  it.each([
-    ['a whole blob', 'POST', `/v2/acme/app/blobs/uploads/?digest=${randomLayer().descriptor.digest}`],
-    ['a manifest', 'PUT', '/v2/acme/app/manifests/1'],
-  ])('leave nothing of %s', async (_what, method, where) => {
-    await abort(method, where, part);
+  it('leave nothing of a blob', async () => {
+    const where = `/v2/acme/app/blobs/uploads/?digest=${randomLayer().descriptor.digest}`;
+    await abort('POST', where, () => expect.poll(staged).toHaveLength(1));
     await expect.poll(() => readdir(directory)).toEqual([]);
+  });
+
+  it('leave nothing of a manifest', async () => {
+    await abort('PUT', '/v2/acme/app/manifests/1', expectAlive);
     await expectAlive();
+    expect(await readdir(directory)).toEqual([]);
     expect((await ask('GET', 'tags/list')).status).toBe(404);
   });
 
   it('leave an upload that can be cancelled, and nothing then', async () => {
     const location = await startUpload();
-    await abort('PATCH', location, part);
+    await abort('PATCH', location, () => expect.poll(staged).toHaveLength(1));
+    expect(await staged()).toHaveLength(1);
     expect((await ask('DELETE', location)).status).toBe(204);
     await expect.poll(() => readdir(directory)).toEqual([]);
   });
