@@ -52,6 +52,10 @@ async function abort(method: string, where: string, arrived: () => Promise<void>
   await gone;
 }
 
+async function expectAlive(): Promise<void> {
+  expect((await ask('GET', '/v2/')).status).toBe(200);
+}
+
 const staged = async (): Promise<string[]> => (await readdir(directory)).filter((name) => name.startsWith('.staged-'));
 
 describe('requests that are no requests', () => {
