@@ -148,6 +148,28 @@ describe('chunks of another size than they say', () => {
   });
 });
 
+describe('bodies that are refused before their end', () => {
+  const body = Buffer.alloc(20_000_000, ' ');
+  it.each([
+    ['a manifest that is too large', 'PUT', async () => '/v2/acme/app/manifests/1', 413],
+    ['a chunk that is too long', 'PATCH', () => startUpload(), 400],
+    ['an upload that is not there', 'PATCH', async () => '/v2/acme/app/blobs/uploads/none', 404],
+  ])('do not hold up the next request of that client: %s', async (_what, method, whereTo, status) => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const headers = { 'content-range': '0-3', 'transfer-encoding': 'chunked', 'content-type': MEDIA_TYPES.ociIndex };
+    const url = new URL(await whereTo(), `http://${registry.host}`);
+    const put = (): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        const request = http.request(url, { method, agent, headers }, (response) => {
+          response.resume().on('end', () => resolve(response.statusCode));
+        });
+        request.on('error', reject).end(body);
+      });
+    expect([await put(), await put()]).toEqual([status, status]);
+    agent.destroy();
+  });
+});
+
 describe('many clients at once', () => {
   it('each have their own upload, of the same blob too', async () => {
     const [same, other] = [randomLayer(100_000), randomLayer(100_000)];

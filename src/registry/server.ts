@@ -107,6 +107,8 @@ async function serve(request: IncomingMessage, response: ServerResponse, service
     const answer = await answerOf(request, route, query.join('?'), services);
     services.requests.push({ method, path: url, status: answer.status, kind: route.kind });
     await send(answer, method, response);
+    // What is left of a body that was refused stands before the next request on this connection.
+    request.resume();
   } catch {
     // The client is gone, or the content ended early: all that is left to do is to not pretend that it is whole.
     response.destroy();
@@ -137,7 +139,8 @@ async function dispatch(
     reference: route.reference,
     query,
     headers,
-    body: request,
+    // A handler that has read enough must not take the connection with it.
+    body: request.iterator({ destroyOnReturn: false }),
   });
   switch (route.kind) {
     case 'base':
