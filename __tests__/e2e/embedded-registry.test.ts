@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { isDigest } from '../../src/core/digest.ts';
+import { textAt } from '../../src/core/json.ts';
 import { copyImage } from '../../src/registry/copy.ts';
 import { fetchImage } from '../../src/registry/image.ts';
 import { openLayout } from '../../src/registry/layout.ts';
@@ -83,6 +84,23 @@ describe.each(['memory', 'folder'])('the embedded registry in %s', (kind) => {
       await tool('crane', 'validate', '--remote', reference('acme/copy:1'));
     });
 
+    it('copy every tag, read a blob and a manifest, delete one tag', async () => {
+      const digest = (await craneImage()).split('@')[1] ?? '';
+      await tool('crane', 'tag', reference('acme/app:1'), '1.2');
+      await tool('crane', 'copy', '--all-tags', reference('acme/app'), reference('acme/all'));
+      expect(await tool('crane', 'ls', '--full-ref', reference('acme/all'))).toBe(
+        `${reference('acme/all:1')}\n${reference('acme/all:1.2')}`,
+      );
+      const manifest = await tool('crane', 'manifest', reference(`acme/all@${digest}`));
+      const config = textAt(JSON.parse(manifest), 'config', 'digest') ?? '';
+      expect(await tool('crane', 'blob', reference(`acme/all@${config}`))).toBe(
+        await tool('crane', 'config', reference('acme/all:1')),
+      );
+      await tool('crane', 'delete', reference('acme/all:1.2'));
+      expect(await tool('crane', 'ls', reference('acme/all'))).toBe('1');
+      expect(await tool('crane', 'digest', reference('acme/all:1'))).toBe(digest);
+    });
+
     it('copies an image of the real docker-registry, all platforms', async () => {
       if (toolchain.baseImage === '') return;
       await tool('crane', 'copy', toolchain.baseImage, reference('base/busybox:1'));
@@ -114,6 +132,15 @@ describe.each(['memory', 'folder'])('the embedded registry in %s', (kind) => {
       expect(signatures.map(({ artifactType }) => artifactType)).toEqual([
         'application/vnd.dev.sigstore.bundle.v0.3+json',
       ]);
+    });
+
+    it('keep a signature in the old form, as a referrer', async () => {
+      const image = await craneImage();
+      const old = ['--use-signing-config=false', '--tlog-upload=false', '--new-bundle-format=false'] as const;
+      const sign = ['cosign', 'sign', '-y', '--key', `key-${kind}.key`, '--registry-referrers-mode=oci-1-1'] as const;
+      await mustRun([...sign, ...old, image], { env: { ...env, COSIGN_EXPERIMENTAL: '1' }, cwd: directory });
+      expect(await tool('crane', 'ls', reference('acme/app'))).toBe('1');
+      await tool(...verify, '--new-bundle-format=false', '--experimental-oci11', image);
     });
 
     it('keep a signature in the old form, as a tag', async () => {
@@ -159,6 +186,22 @@ describe.each(['memory', 'folder'])('the embedded registry in %s', (kind) => {
       const copied = await registries.open({ registry: registry.host, path: 'acme/other' }).resolve({ tag: '1' });
       expect(copied?.digest).toBe(image?.descriptor.digest);
       await validatePlatforms('acme/other:1');
+    });
+
+    it('pull by digest and by platform', async () => {
+      const build = ['docker', 'buildx', 'build', '--push', '--platform', 'linux/amd64,linux/arm64'] as const;
+      await tool(...build, '--tag', reference('acme/app:1'), 'context');
+      const image = await fetchImage(registries.open({ registry: registry.host, path: 'acme/app' }), { tag: '1' });
+      const byDigest = reference(`acme/app@${image?.descriptor.digest ?? ''}`);
+      for (const [architecture, pulled] of [
+        ['arm64', reference('acme/app:1')],
+        ['amd64', byDigest],
+      ] as const) {
+        await tool('docker', 'pull', '--platform', `linux/${architecture}`, pulled);
+        const inspect = ['docker', 'image', 'inspect', '--platform', `linux/${architecture}`, '--format'] as const;
+        expect(await tool(...inspect, '{{.Config.Labels.a}}', pulled)).toBe(architecture);
+      }
+      await tool('docker', 'rmi', reference('acme/app:1'));
     });
 
     it('leave a layout that we read, copy into the registry, and that is valid there', async () => {

@@ -197,7 +197,6 @@ describe('blobs', () => {
     ['bytes=-30', 206, '0123456789', 'bytes 0-9/10'],
     ['bytes=8-1000', 206, '89', 'bytes 8-9/10'],
     ['bytes=0-1,3-4', 200, '0123456789', null],
-    ['bytes=5-2', 200, '0123456789', null],
     ['bytes=-', 200, '0123456789', null],
     ['lines=1-2', 200, '0123456789', null],
   ])('answers the range %s with %i %s', async (range, status, text, contentRange) => {
@@ -207,7 +206,7 @@ describe('blobs', () => {
     expect(response.headers.get('docker-content-digest')).toBe(layer.descriptor.digest);
   });
 
-  it.each(['bytes=10-', 'bytes=99-100', 'bytes=-0'])('answers 416 to the range %s', async (range) => {
+  it.each(['bytes=10-', 'bytes=99-100', 'bytes=-0', 'bytes=5-2'])('answers 416 to the range %s', async (range) => {
     const response = await ask('GET', where, { headers: { range } });
     expect([response.status, response.headers.get('content-range')]).toEqual([416, 'bytes */10']);
   });

@@ -15,8 +15,7 @@ export function answerCatalog(shelves: Shelves, method: string, query: URLSearch
 /** `/v2/NAME/tags/list`: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags */
 export function answerTags(shelves: Shelves, { method, name, query }: Call): Answer {
   requireRead(method);
-  const shelf = shelves.shelf(name);
-  if (shelf === undefined) throw new Refusal(404, 'NAME_UNKNOWN', `there is no repository ${name}`);
+  const shelf = shelves.requireShelf(name);
   // Tags are ASCII: the order of UTF-16 units is the order of bytes.
   const { items, headers } = page([...shelf.tags.keys()].toSorted(), query, `/v2/${name}/tags/list`);
   return answerJson({ name, tags: items }, headers);

@@ -4,9 +4,8 @@ import { isTag } from '../../core/reference.ts';
 import { MAX_MANIFEST_BYTES } from '../../oci/parse.ts';
 import { isManifestMediaType } from '../../oci/types.ts';
 import { type Answer, answerEmpty, type Call, Refusal, refuseMethod } from './answer.ts';
-import type { Shelf } from './catalog.ts';
 import type { Shelves } from './shelves.ts';
-import { readManifest, type StoredManifest } from './stored-manifest.ts';
+import { readManifest } from './stored-manifest.ts';
 
 /** `/v2/NAME/manifests/TAG-OR-DIGEST` */
 export async function answerManifest(shelves: Shelves, call: Call): Promise<Answer> {
@@ -24,7 +23,7 @@ export async function answerManifest(shelves: Shelves, call: Call): Promise<Answ
 }
 
 function getManifest(shelves: Shelves, { name, reference }: Call): Answer {
-  const shelf = requireShelf(shelves, name);
+  const shelf = shelves.requireShelf(name);
   const digest = parseDigest(reference) ?? shelf.tags.get(reference);
   const manifest = digest === undefined ? undefined : shelf.manifests.get(digest);
   if (manifest === undefined) throw unknownManifest(name, reference);
@@ -33,10 +32,14 @@ function getManifest(shelves: Shelves, { name, reference }: Call): Answer {
   return { status: 200, headers, sizeBytes, body: shelves.store.read(found) };
 }
 
-/** https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests */
+/**
+ * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
+ * Tags in the query, `?tag=1&tag=1.2`, are of the specification after v1.1.1 (end-7b): the only way to a tag on a sha512.
+ */
 async function putManifest(shelves: Shelves, call: Call): Promise<Answer> {
-  const { name, reference } = call;
+  const { name, reference, query } = call;
   const wanted = parseReference(reference);
+  const asked = [...new Set(query.getAll('tag'))].map(requireTag);
   const bytes = await readBody(call);
   const digest = digestOf(bytes, 'digest' in wanted ? wanted.digest : undefined);
   if ('digest' in wanted && wanted.digest !== digest) {
@@ -44,18 +47,18 @@ async function putManifest(shelves: Shelves, call: Call): Promise<Answer> {
   }
   const manifest = readManifest(bytes, digest, mediaTypeOf(call));
   if (!manifest.ok) throw new Refusal(400, 'MANIFEST_INVALID', manifest.problem);
-  requireBlobs(shelves.shelf(name), manifest.value);
-  await shelves.addManifest(name, manifest.value, bytes, 'tag' in wanted ? wanted.tag : undefined);
+  await shelves.addManifest(name, manifest.value, bytes, 'tag' in wanted ? [wanted.tag, ...asked] : asked);
   const { subject } = manifest.value;
   return answerEmpty(201, {
     Location: `/v2/${name}/manifests/${digest}`,
     'Docker-Content-Digest': digest,
     ...(subject === undefined ? {} : { 'OCI-Subject': subject }),
+    ...(asked.length === 0 ? {} : { 'OCI-Tag': asked.join(', ') }),
   });
 }
 
 async function deleteManifest(shelves: Shelves, { name, reference }: Call): Promise<Answer> {
-  const shelf = requireShelf(shelves, name);
+  const shelf = shelves.requireShelf(name);
   const wanted = parseReference(reference);
   if ('tag' in wanted) {
     if (!shelf.tags.has(wanted.tag)) throw unknownManifest(name, reference);
@@ -70,9 +73,13 @@ async function deleteManifest(shelves: Shelves, { name, reference }: Call): Prom
 function parseReference(reference: string): { readonly tag: string } | { readonly digest: Digest } {
   const digest = parseDigest(reference);
   if (digest !== undefined) return { digest };
-  if (isTag(reference)) return { tag: reference };
-  const code = reference.includes(':') ? 'DIGEST_INVALID' : 'MANIFEST_INVALID';
-  throw new Refusal(400, code, `${quote(reference)} is neither a tag nor a digest`);
+  if (reference.includes(':')) throw new Refusal(400, 'DIGEST_INVALID', `${quote(reference)} is no digest`);
+  return { tag: requireTag(reference) };
+}
+
+function requireTag(text: string): string {
+  if (isTag(text)) return text;
+  throw new Refusal(400, 'MANIFEST_INVALID', `${quote(text)} is neither a tag nor a digest`);
 }
 
 async function readBody({ body }: Call): Promise<Uint8Array> {
@@ -97,18 +104,6 @@ function mediaTypeOf({ headers }: Call): string | undefined {
 }
 
 const GENERIC_TYPES = new Set(['application/json', 'application/octet-stream']);
-
-function requireBlobs(shelf: Shelf | undefined, { blobs }: StoredManifest): void {
-  const missing = blobs.find(({ digest }) => !(shelf?.blobs.has(digest) ?? false));
-  if (missing === undefined) return;
-  throw new Refusal(400, 'MANIFEST_BLOB_UNKNOWN', `the manifest names the blob ${missing.digest}, which is not here`);
-}
-
-function requireShelf(shelves: Shelves, name: string): Shelf {
-  const shelf = shelves.shelf(name);
-  if (shelf === undefined) throw new Refusal(404, 'NAME_UNKNOWN', `there is no repository ${name}`);
-  return shelf;
-}
 
 function unknownManifest(name: string, reference: string): Refusal {
   return new Refusal(404, 'MANIFEST_UNKNOWN', `${name} has no manifest ${quote(reference)}`);

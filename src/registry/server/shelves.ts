@@ -1,6 +1,7 @@
 import type { Digest } from '../../core/digest.ts';
 import { type ContentStore, only, type StagedContent } from '../content-store.ts';
 import { Turns } from '../turns.ts';
+import { Refusal } from './answer.ts';
 import type { Catalog, Shelf } from './catalog.ts';
 import type { StoredManifest } from './stored-manifest.ts';
 
@@ -20,6 +21,13 @@ export class Shelves {
 
   shelf(name: string): Shelf | undefined {
     return this.catalog.shelf(name);
+  }
+
+  /** Refuses the request when nobody has pushed to this repository yet. */
+  requireShelf(name: string): Shelf {
+    const shelf = this.catalog.shelf(name);
+    if (shelf === undefined) throw new Refusal(404, 'NAME_UNKNOWN', `there is no repository ${name}`);
+    return shelf;
   }
 
   /** `undefined` when this repository does not have the blob, whoever else has it. */
@@ -53,10 +61,14 @@ export class Shelves {
     });
   }
 
-  /** Stores a manifest, and points the tag at it in the same step. `bytes` have the digest of `manifest`. */
-  async addManifest(name: string, manifest: StoredManifest, bytes: Uint8Array, tag: string | undefined): Promise<void> {
+  /**
+   * Stores a manifest, and points the tags at it in the same step; refuses it when a blob of it is missing. `bytes` have
+   * the digest of `manifest`.
+   */
+  async addManifest(name: string, manifest: StoredManifest, bytes: Uint8Array, tags: readonly string[]): Promise<void> {
     const { digest } = manifest.descriptor;
     await this.#turns.take(async () => {
+      requireBlobs(this.shelf(name), manifest);
       const staged = await this.store.stage();
       try {
         await staged.append(only(bytes));
@@ -65,7 +77,7 @@ export class Shelves {
         await staged.discard();
       }
       this.catalog.apply({ kind: 'manifest-added', repository: name, manifest });
-      if (tag !== undefined) this.catalog.apply({ kind: 'tag-set', repository: name, tag, digest });
+      for (const tag of tags) this.catalog.apply({ kind: 'tag-set', repository: name, tag, digest });
     });
   }
 
@@ -75,4 +87,10 @@ export class Shelves {
       if (!this.catalog.holds(digest)) await this.store.remove(digest);
     });
   }
+}
+
+function requireBlobs(shelf: Shelf | undefined, { blobs }: StoredManifest): void {
+  const missing = blobs.find(({ digest }) => !(shelf?.blobs.has(digest) ?? false));
+  if (missing === undefined) return;
+  throw new Refusal(400, 'MANIFEST_BLOB_UNKNOWN', `the manifest names the blob ${missing.digest}, which is not here`);
 }

@@ -33,29 +33,42 @@ export class Uploads {
       if (method !== 'POST') throw refuseMethod(method, 'POST');
       return this.#begin(call);
     }
-    const upload = this.#open.get(reference);
-    if (upload === undefined || upload.name !== name) {
-      throw new Refusal(404, 'BLOB_UPLOAD_UNKNOWN', `${name} has no upload ${quote(reference)}`);
-    }
+    const upload = this.#require(name, reference);
     upload.lastUsedMs = performance.now();
-    switch (method) {
-      case 'GET':
-        return upload.turns.take(async () => answerEmpty(204, progress(upload)));
-      case 'PATCH':
-        return upload.turns.take(() => this.#append(upload, call));
-      case 'PUT':
-        return upload.turns.take(() => this.#finish(upload, call));
-      case 'DELETE':
-        await this.#end(upload);
-        return answerEmpty(204, {});
-      default:
-        throw refuseMethod(method, 'GET, PATCH, PUT, DELETE');
+    if (method === 'DELETE') {
+      await this.#end(upload);
+      return answerEmpty(204, {});
     }
+    const work = this.#workOf(method, upload);
+    return upload.turns.take(async () => {
+      // The request before this one may have ended it.
+      this.#require(name, reference);
+      return work(call);
+    });
   }
 
   /** Drops what clients left unfinished. */
   async close(): Promise<void> {
     await Promise.all([...this.#open.values()].map((upload) => this.#end(upload)));
+  }
+
+  #require(name: string, id: string): Upload {
+    const upload = this.#open.get(id);
+    if (upload?.name === name) return upload;
+    throw new Refusal(404, 'BLOB_UPLOAD_UNKNOWN', `${name} has no upload ${quote(id)}`);
+  }
+
+  #workOf(method: string, upload: Upload): (call: Call) => Promise<Answer> {
+    switch (method) {
+      case 'GET':
+        return async () => answerEmpty(204, progress(upload));
+      case 'PATCH':
+        return (call) => this.#append(upload, call);
+      case 'PUT':
+        return (call) => this.#finish(upload, call);
+      default:
+        throw refuseMethod(method, 'GET, PATCH, PUT, DELETE');
+    }
   }
 
   async #begin({ name, query, body }: Call): Promise<Answer> {
@@ -66,6 +79,7 @@ export class Uploads {
       if (mounted) return answerEmpty(201, blobHeaders(name, digest));
     }
     const wanted = query.get('digest');
+    checkAlgorithm(query.get('digest-algorithm'));
     const digest = wanted === null ? undefined : requireDigest(wanted);
     await this.#dropIdle();
     const staged = await this.#shelves.store.stage();
@@ -82,16 +96,14 @@ export class Uploads {
     }
   }
 
-  async #append(upload: Upload, { headers, body }: Call): Promise<Answer> {
-    checkContinues(upload, headers['content-range'], headers['content-length']);
-    await upload.staged.append(body);
+  async #append(upload: Upload, call: Call): Promise<Answer> {
+    await upload.staged.append(chunkOf(upload, call));
     return answerEmpty(202, progress(upload));
   }
 
-  async #finish(upload: Upload, { query, headers, body }: Call): Promise<Answer> {
-    const digest = requireDigest(query.get('digest') ?? '');
-    checkContinues(upload, headers['content-range'], headers['content-length']);
-    await upload.staged.append(body);
+  async #finish(upload: Upload, call: Call): Promise<Answer> {
+    const digest = requireDigest(call.query.get('digest') ?? '');
+    await upload.staged.append(chunkOf(upload, call));
     try {
       return await this.#store(upload, digest);
     } finally {
@@ -129,19 +141,44 @@ function progress({ id, name, staged }: Upload): Record<string, string> {
   };
 }
 
-/** A chunk that says where it belongs must belong at the end of what is there. */
-function checkContinues(upload: Upload, range: string | undefined, lengthBytes: string | undefined): void {
-  if (range === undefined) return;
+/**
+ * The body: a stream that goes on where the upload stands, or a chunk that says where it belongs, which must be there and
+ * have the size it says. https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
+ */
+function chunkOf(upload: Upload, { headers, body }: Call): AsyncIterable<Uint8Array> {
+  const range = headers['content-range'];
+  if (range === undefined) return body;
   const [, first, last] = /^(\d{1,15})-(\d{1,15})$/.exec(range) ?? [];
   const { sizeBytes } = upload.staged;
   if (first === undefined || Number(first) !== sizeBytes || Number(last) < sizeBytes) {
     const why = `the chunk ${quote(range)} does not begin at byte ${sizeBytes}`;
     throw new Refusal(416, 'BLOB_UPLOAD_INVALID', why, progress(upload));
   }
-  const said = Number(last) + 1 - sizeBytes;
-  if (lengthBytes !== undefined && Number(lengthBytes) !== said) {
-    throw new Refusal(400, 'SIZE_INVALID', `the chunk ${quote(range)} has ${Number(lengthBytes)} bytes, not ${said}`);
+  const saidBytes = Number(last) + 1 - sizeBytes;
+  const length = headers['content-length'];
+  if (length !== undefined && Number(length) !== saidBytes) throw wrongSize(range, `${Number(length)}`);
+  return ofSize(body, saidBytes, range);
+}
+
+/** Passes on what fits, so that the place that the upload tells stays true. */
+async function* ofSize(body: AsyncIterable<Uint8Array>, saidBytes: number, range: string): AsyncGenerator<Uint8Array> {
+  let cameBytes = 0;
+  for await (const piece of body) {
+    if (cameBytes + piece.length > saidBytes) throw wrongSize(range, 'more');
+    cameBytes += piece.length;
+    yield piece;
   }
+  if (cameBytes < saidBytes) throw wrongSize(range, `${cameBytes}`);
+}
+
+function wrongSize(range: string, came: string): Refusal {
+  return new Refusal(400, 'SIZE_INVALID', `the chunk ${quote(range)} has another size: ${came} bytes came`);
+}
+
+/** Of the specification after v1.1.1 (end-4c): a hint, since the digest at the end says it again. */
+function checkAlgorithm(algorithm: string | null): void {
+  if (algorithm === null || algorithm === 'sha256' || algorithm === 'sha512') return;
+  throw new Refusal(400, 'DIGEST_INVALID', `${quote(algorithm)} is no algorithm that digests are kept in`);
 }
 
 function requireDigest(text: string): Digest {
