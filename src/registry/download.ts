@@ -58,8 +58,8 @@ async function* resumed(endpoint: Endpoint, request: HttpRequest, first: Answer)
 }
 
 /** Registries that know no ranges give the whole content once more. */
-function startsAgain({ status, header }: Answer): boolean {
-  return status === 200 && header('content-range') === undefined;
+function startsAgain(answer: Answer): boolean {
+  return answer.status === 200 && answer.header('content-range') === undefined;
 }
 
 function tooLarge({ digest, sizeBytes }: Descriptor, limitBytes: number): RegistryError {

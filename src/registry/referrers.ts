@@ -7,11 +7,11 @@ import { type Descriptor, MEDIA_TYPES } from '../oci/types.ts';
 import type { Repository } from './repository.ts';
 import type { RetryRules } from './retry.ts';
 
-/** How often a list is written or looked at again because other writers write there too. */
+/** How often a list is looked at or written because other writers write there too. */
 const MAX_ROUNDS = 20;
-const MAX_PAUSE_MS = 300;
-/** How long at least until a list that was written is looked at once more. */
+/** How long at least until a list that was written is looked at once more, and how much longer at most in later rounds. */
 const MIN_SETTLE_MS = 100;
+const MAX_STRETCH = 4;
 
 /** A manifest that points at another one, as a list of referrers shows it. */
 export interface Referrer {
@@ -98,21 +98,15 @@ async function rewrite(
   { isDone, change, failure }: Rewriting,
 ): Promise<void> {
   const tag = fallbackTag(subject);
-  let settleMs = 0;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const startedAtMs = clock.now();
-    const index = await readFallbackTag(repository, tag);
-    if (isDone(index.members)) {
-      if (settleMs === 0) return;
-      // A writer that overlapped with the last write took about as long as that one.
-      await clock.sleep(settleMs, signal);
-      settleMs = 0;
-      if (isDone((await readFallbackTag(repository, tag)).members)) return;
-      continue;
-    }
-    if (round > 0) await clock.sleep(clock.random() * MAX_PAUSE_MS, signal);
-    await replaceIndex(repository, tag, change(index.members), index.digest);
-    settleMs = Math.max(MIN_SETTLE_MS, 2 * (clock.now() - startedAtMs));
+    const { digest, members } = await readFallbackTag(repository, tag);
+    if (isDone(members)) return;
+    await replaceIndex(repository, tag, change(members), digest);
+    // A writer that overlapped with this one takes about as long, and is done after this. By chance, so that both do not
+    // meet again.
+    const settleMs = Math.max(MIN_SETTLE_MS, 2 * (clock.now() - startedAtMs));
+    await clock.sleep(settleMs * (1 + clock.random() * Math.min(round, MAX_STRETCH)), signal);
   }
   throw new RegistryError('UNEXPECTED_ANSWER', `${failure} the index of referrers ${tag}`, {
     hint: 'Run this job again; if it happens again, the registry loses writes, or many jobs write there at once.',
