@@ -228,7 +228,7 @@ async function bytesOf(body: Body): Promise<Uint8Array> {
     sizeBytes += chunk.length;
     if (sizeBytes > MAX_MANIFEST_BYTES)
       throw new RegistryError('TOO_LARGE', `a manifest has ${MAX_MANIFEST_BYTES} bytes at most`);
-    chunks.push(chunk);
+    chunks.push(Buffer.from(chunk));
   }
   return Buffer.concat(chunks);
 }
