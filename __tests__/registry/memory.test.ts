@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'nod
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseDigest } from '../../src/core/digest.ts';
 import { MEDIA_TYPES } from '../../src/oci/types.ts';
@@ -52,7 +53,7 @@ test('a layer of 2 GiB goes from a layout into a registry in less than 100 MB', 
   for (const { descriptor, bytes } of [pieces[0], manifest]) await layout.push(descriptor, bytes);
 
   const sink = await serveSink();
-  const script = join(import.meta.dirname, 'push-large.ts');
+  const script = fileURLToPath(new URL('./push-large.ts', import.meta.url));
   const printed = await mustRun([process.execPath, script, directory, sink.host]);
   const [beforeKiB = Number.NaN, peakKiB = Number.NaN] = printed.split(' ').map(Number);
   expect(sink.received.bytes).toBeGreaterThan(SIZE_BYTES);
