@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { digestOf } from '../../src/core/digest.ts';
 import { createKeychain } from '../../src/registry/keychain.ts';
 import { openRegistries, type Registries } from '../../src/registry/open.ts';
-import { repositoryScope } from '../../src/registry/scope.ts';
+import { mainScope, mergeScopes, repositoryScope } from '../../src/registry/scope.ts';
 import { scopedConfigFolders } from '../../src/registry/scoped-login.ts';
 import { serve } from './scripted-server.ts';
 import { serveTokens } from './token-registry.ts';
@@ -115,6 +116,22 @@ describe('over the wire', () => {
       [expect.stringContaining('scope=repository:acme/app:pull,push'), `Basic ${base64('writer:secret')}`],
       [expect.stringContaining('repository:acme/base:pull'), `Basic ${base64('reader:secret')}`],
     ]);
+  });
+
+  test('a mount shows the credentials of the repository that it writes to', async () => {
+    const server = await serveTokens({
+      answer: ({ method }, response) => response.writeHead(method === 'HEAD' ? 404 : 201).end(),
+    });
+    logIn(server.host, 'reader', '/acme/a-base@pull');
+    logIn(server.host, 'writer', '/acme/app@push');
+    const bytes = Buffer.from('layer');
+    const blob = { mediaType: 'application/octet-stream', digest: digestOf(bytes), sizeBytes: bytes.length };
+    const target = open().open({ registry: server.host, path: 'acme/app' });
+    await target.push(blob, bytes, { registry: server.host, path: 'acme/a-base' });
+    const asked = server.seen.find(({ path }) => path.startsWith('/token') && path.includes('a-base'));
+    expect(asked?.headers.authorization).toBe(`Basic ${base64('writer:secret')}`);
+    const write = repositoryScope('acme/app', ['pull', 'push']);
+    expect(mainScope(mergeScopes([write, repositoryScope('acme/a-base', ['pull'])]))).toEqual(write);
   });
 
   test('and where the registry takes passwords itself', async () => {

@@ -4,7 +4,7 @@ import { quote } from '../core/printable.ts';
 import { isDockerHub } from '../core/reference.ts';
 import { BuildOnceError } from '../errors.ts';
 import type { Files, Host } from '../host.ts';
-import type { Credentials } from '../registry/credentials.ts';
+import type { Credentials, Secret } from '../registry/credentials.ts';
 import type { Docker } from './docker.ts';
 
 /** Credentials for one registry that Docker's own configuration does not have, or that shall win over it. */
@@ -29,6 +29,9 @@ const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 export function openDocker(host: Host, logins: readonly RegistryLogin[]): Docker {
   const fromEnvironment = entriesOf(parseJson(host.env[AUTH_VARIABLE] ?? ''), 'auths');
   if (logins.length === 0 && Object.keys(fromEnvironment).length === 0) return { host, env: {} };
+  for (const { credentials } of logins) {
+    if ('password' in credentials) host.log.mask(encoded(credentials.username, credentials.password));
+  }
   const own = ownDirectory(host);
   const directory = host.files.makeTemporaryDirectory('build-once-docker-');
   const config = withLogins(withAuths(readConfig(host.files, own), fromEnvironment), logins);
@@ -74,7 +77,12 @@ function authEntry(credentials: Credentials): Json {
   if ('identityToken' in credentials) return { identitytoken: credentials.identityToken.reveal() };
   if ('registryToken' in credentials) return { registrytoken: credentials.registryToken.reveal() };
   const { username, password } = credentials;
-  return { auth: Buffer.from(`${username}:${password.reveal()}`).toString('base64') };
+  return { auth: encoded(username, password) };
+}
+
+/** As it stands in the file, and in the header that docker sends. */
+function encoded(username: string, password: Secret): string {
+  return Buffer.from(`${username}:${password.reveal()}`).toString('base64');
 }
 
 /** Plugins are found in the user's directory, which is no longer the configuration's own. */
