@@ -141,7 +141,7 @@ it.each([
   'no form of a secret is in arguments, log, summary, outputs or state after %s',
   async (_, ending, signal) => {
     const when = (log: string): boolean => log.includes('#1 authorization');
-  const interrupt = signal === undefined ? {} : { interrupt: { signal, when } };
+    const interrupt = signal === undefined ? {} : { interrupt: { signal, when } };
     const result = await step(ending, interrupt);
     const { post } = result;
     const shown = {
