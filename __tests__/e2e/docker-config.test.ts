@@ -57,4 +57,14 @@ describe.skipIf(!toolchain.layers.buildkit)('a push to a registry that asks for 
     }
     expect(printed.join('\n')).not.toContain(password);
   });
+
+  it('works with what DOCKER_AUTH_CONFIG holds, whether docker itself reads it or not', async () => {
+    const auths = { [registry]: { auth: Buffer.from(`${username}:${password}`).toString('base64') } };
+    const host = workshop.host((line) => printed.push(line), { PATH, DOCKER_AUTH_CONFIG: JSON.stringify({ auths }) });
+    try {
+      await expect(push(openDocker(host, []))).resolves.toHaveProperty('descriptor.digest');
+    } finally {
+      await host.finish();
+    }
+  });
 });

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createActionsHost, pendingUndos } from '../../src/hosts/actions.ts';
 import { parsePairs } from '../support/file-commands.ts';
 import { type Ended, source, startScript } from './script.ts';
@@ -188,6 +188,13 @@ describe('the post step', () => {
       { kind: 'command', argv: builder },
       { kind: 'remove', path: path.join(root, 'docker-actions-toolkit-aB3') },
     ]);
+  });
+
+  it('knows it also when the places for temporary files have changed since', () => {
+    const state = { STATE_undo: JSON.stringify([{ kind: 'remove', path: '/tmp/build-once-docker-aB3xY9' }]) };
+    vi.stubEnv('TMPDIR', root);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(pendingUndos({ ...state, RUNNER_TEMP: root })).toHaveLength(1);
   });
 
   it('has nothing to undo after a run that cleaned up', async () => {

@@ -168,9 +168,18 @@ describe('a refusal', () => {
     });
   });
 
-  test.each([500, 404, 400])('of status %i is no matter of rights', async (status) => {
+  test.each([500, 400])('of status %i is no matter of rights', async (status) => {
     const server = await serve((_, response) => response.writeHead(status).end());
     await expect(openRepository(server.host).checkPushAccess()).rejects.toMatchObject({ status, hint: undefined });
+  });
+
+  test('of a push to a repository that is not there says how it comes to be', async () => {
+    const body = '{"errors":[{"code":"NAME_UNKNOWN","message":"The repository with name app does not exist"}]}';
+    const server = await serve((_, response) => response.writeHead(404).end(body));
+    await expect(openRepository(server.host).checkPushAccess()).rejects.toMatchObject({
+      code: 'NAME_UNKNOWN',
+      hint: expect.stringContaining('Create the repository or project of acme/app'),
+    });
   });
 
   test('with words of a stranger stays one printable line', async () => {

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type Credentials, Secret } from '../../src/registry/credentials.ts';
 import { createKeychain, type KeychainSettings } from '../../src/registry/keychain.ts';
+import { fakeClock } from './scripted-server.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 let folder = '';
@@ -119,8 +120,13 @@ describe('auths', () => {
 });
 
 describe('a config file', () => {
+  test.each(['', ' \n'])('that is empty holds nothing: %j', async (text) => {
+    expect(await lookUp('ghcr.io', text)).toBeUndefined();
+  });
+
   test('that is not there is none', async () => {
     expect(await lookUp('ghcr.io', undefined)).toBeUndefined();
+    expect(await lookUp('ghcr.io', undefined, { env: { DOCKER_CONFIG: join(folder, 'missing') } })).toBeUndefined();
   });
 
   test('is found in the home folder', async () => {
@@ -132,6 +138,8 @@ describe('a config file', () => {
 
   test.each<[string, string]>([
     ['no JSON', '{"auths": {"ghcr.io": {"auth": "c2VjcmV0"'],
+    ['comments', '{ // c2VjcmV0\n"auths": {} }'],
+    ['a byte order mark', '\ufeff{"auths": {}}'],
     ['no object', '[]'],
     ['a list of auths', '{"auths": []}'],
     ['credHelpers that are text', '{"credHelpers": "x"}'],
@@ -152,10 +160,32 @@ describe('a config file', () => {
   });
 });
 
+describe('the variable DOCKER_AUTH_CONFIG', () => {
+  test.each([
+    '',
+    'no JSON',
+    '/builds/acme/auth.json',
+    '[]',
+    '{}',
+    '{"auths":[]}',
+    '{"auths":{"ghcr.io":{"auth":"!"}}}',
+  ])('that is %j counts as absent, as for Docker', async (DOCKER_AUTH_CONFIG) => {
+    const auths = { 'ghcr.io': KIM_AUTH };
+    expect(reveal(await lookUp('ghcr.io', { auths }, { env: { DOCKER_AUTH_CONFIG } }))).toEqual(KIM);
+  });
+
+  test('serves the registries that it names', async () => {
+    const auths = { 'https://index.docker.io/v1/': KIM_AUTH };
+    const env = { DOCKER_AUTH_CONFIG: JSON.stringify({ auths, credHelpers: { 'ghcr.io': 'never-run' } }) };
+    expect(reveal(await lookUp('docker.io', undefined, { env }))).toEqual(KIM);
+    expect(await lookUp('ghcr.io', undefined, { env })).toBeUndefined();
+  });
+});
+
 describe('the order', () => {
   const explicit = { registry: 'GHCR.io', username: 'me', password: 'given' };
 
-  test('is: given, credHelpers, auths, credsStore, GitHub token', async () => {
+  test('is: given, DOCKER_AUTH_CONFIG, credHelpers or credsStore, auths, GitHub token', async () => {
     installHelper('one', `echo '{"Username":"helper","Secret":"s"}'`);
     installHelper('two', `echo '{"Username":"store","Secret":"s"}'`);
     const full = { credHelpers: { 'ghcr.io': 'one' }, auths: { 'ghcr.io': KIM_AUTH }, credsStore: 'two' };
@@ -163,12 +193,39 @@ describe('the order', () => {
       reveal(await lookUp('ghcr.io', config, { githubToken: 'ghs_x', ...settings }));
     expect(await who(full, { explicit })).toEqual({ username: 'me', password: 'given' });
     expect(await who(full, {})).toMatchObject({ username: 'helper' });
-    expect(await who({ ...full, credHelpers: {} }, {})).toMatchObject({ username: 'kim' });
+    expect(await who({ ...full, credHelpers: {} }, {})).toMatchObject({ username: 'store' });
+    expect(await who({ ...full, credHelpers: { 'ghcr.io': '' } }, {})).toMatchObject({ username: 'kim' });
     expect(await who({ credsStore: 'two', auths: { 'ghcr.io': {} } }, {})).toMatchObject({ username: 'store' });
+    installHelper('two', 'echo credentials not found in native keychain; exit 1');
+    expect(await who({ ...full, credHelpers: {} }, {})).toMatchObject({ username: 'kim' });
+    const env = { DOCKER_AUTH_CONFIG: JSON.stringify({ auths: { 'ghcr.io': { auth: base64('env:s') } } }) };
+    expect(await who(full, { env })).toMatchObject({ username: 'env' });
+    expect(await who(full, { env, explicit })).toMatchObject({ username: 'me' });
     expect(await who({}, {})).toEqual({ username: 'x-access-token', password: 'ghs_x' });
     expect(await who({}, { env: { GITHUB_ACTOR: 'octocat' } })).toEqual({ username: 'octocat', password: 'ghs_x' });
     expect(await who({}, { githubToken: '' })).toBeUndefined();
   });
+
+  test.each([
+    ['https://github.com', 'ghcr.io', 'containers.github.com'],
+    ['', 'ghcr.io', 'containers.'],
+    ['https://github.acme.example', 'containers.github.acme.example', 'ghcr.io'],
+    ['https://acme.ghe.com/', 'containers.acme.ghe.com', 'ghcr.io'],
+  ])('gives the GitHub token to the registry of %j: to %s, not to %s', async (server, own, other) => {
+    const settings = { githubToken: 'ghs_x', env: { GITHUB_SERVER_URL: server } };
+    expect(reveal(await lookUp(own, {}, settings))).toMatchObject({ password: 'ghs_x' });
+    expect(await lookUp(other, {}, settings)).toBeUndefined();
+  });
+
+  test.each(['dhi.io', 'registry.scout.docker.com'])(
+    'takes those of Docker Hub for %s, which it serves',
+    async (host) => {
+      const auths = { 'https://index.docker.io/v1/': KIM_AUTH };
+      expect(reveal(await lookUp(host, { auths }))).toEqual(KIM);
+      const own = { ...auths, [host]: { auth: base64('own:x') } };
+      expect(reveal(await lookUp(host, { auths: own }))).toMatchObject({ username: 'own' });
+    },
+  );
 
   test.each(['docker.io', 'ghcr.io.evil.example', 'ghcr.io:443', 'containers.ghcr.io', '127.0.0.1:5000'])(
     'gives the GitHub token to ghcr.io, not to %s',
@@ -198,6 +255,23 @@ describe('a credential helper', () => {
     expect(reveal(await keychain.credentials('ghcr.io'))).toEqual(KIM);
     await Promise.all([keychain.credentials('ghcr.io'), keychain.credentials('docker.io')]);
     expect(readFileSync(asked, 'utf8')).toBe('get ghcr.io\nget https://index.docker.io/v1/\n');
+  });
+
+  test('is asked again after a while: what it gave may have expired', async () => {
+    const asked = installHelper('test', `echo '{"Username":"kim","Secret":"secret"}'`);
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+    const clock = fakeClock();
+    const env = { DOCKER_CONFIG: folder, PATH: `${folder}${delimiter}${process.env['PATH']}` };
+    const keychain = createKeychain({ env, clock });
+    const timesAsked = async (): Promise<number> => {
+      await keychain.credentials('ghcr.io');
+      return readFileSync(asked, 'utf8').split('\n').length - 1;
+    };
+    expect(await timesAsked()).toBe(1);
+    clock.advance(4 * 60_000);
+    expect(await timesAsked()).toBe(1);
+    clock.advance(60_000);
+    expect(await timesAsked()).toBe(2);
   });
 
   test('gives an identity token under the user name <token>', async () => {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { accessHint } from '../../src/registry/failure.ts';
+import { accessHint } from '../../src/registry/access-hint.ts';
 import { openRegistries, originOf, type Registries, type RegistriesSettings } from '../../src/registry/open.ts';
 import type { RequestRecord } from '../../src/registry/transport.ts';
 import { sampleImage } from './sample-image.ts';
@@ -142,9 +142,9 @@ test('credentials go to their registry and to no other', async () => {
     status: 401,
   });
   expect(other.seen.map(({ headers }) => headers.authorization)).toEqual([undefined]);
-  expect(await registries.credentials(mine.host)).toMatchObject({ username: 'kim' });
-  expect(await registries.credentials('ghcr.io')).toMatchObject({ username: 'x-access-token' });
-  expect(await registries.credentials(other.host)).toBeUndefined();
+  expect(await registries.addition(mine.host)).toMatchObject({ username: 'kim' });
+  expect(await registries.addition('ghcr.io')).toMatchObject({ username: 'x-access-token' });
+  expect(await registries.addition(other.host)).toBeUndefined();
 });
 
 test('tells of its requests, and closes its connections', async () => {
@@ -169,8 +169,8 @@ describe('the hint of a refusal', () => {
   });
 
   test('names the registry and the login elsewhere', () => {
-    expect(accessHint({ registry: 'quay.io', path: 'acme/app' }, true)).toMatch(
-      /^Log in to quay\.io .* push to acme\/app/,
+    expect(accessHint({ registry: 'registry.acme.example', path: 'acme/app' }, true)).toMatch(
+      /^Log in to registry\.acme\.example .* push to acme\/app/,
     );
   });
 });

@@ -109,6 +109,33 @@ describe("docker's configuration", () => {
     await host.finish();
   });
 
+  it('takes in what DOCKER_AUTH_CONFIG holds, which would win over the logins of this run', async () => {
+    write('.docker/config.json', JSON.stringify({ credsStore: 'desktop', auths: { 'quay.io': { auth: 'x' } } }));
+    const auths = { 'quay.io': { auth: 'env' }, 'ghcr.io': { auth: 'env' } };
+    const host = hostAt({ DOCKER_AUTH_CONFIG: JSON.stringify({ auths }) });
+    const { env } = openDocker(host, [login]);
+    expect(env['DOCKER_AUTH_CONFIG']).toBe('');
+    const config = JSON.parse(fs.readFileSync(path.join(env['DOCKER_CONFIG'] ?? '', 'config.json'), 'utf8'));
+    expect(config).toMatchObject({
+      credsStore: 'desktop',
+      credHelpers: { 'quay.io': '', 'ghcr.io': '' },
+      auths: { 'quay.io': { auth: 'env' }, 'ghcr.io': { auth } },
+    });
+    expect(openDocker(host, []).env).toHaveProperty('DOCKER_CONFIG');
+    await host.finish();
+  });
+
+  it.each(['', 'no JSON', '[]', '{"auths":{}}'])('is not copied for a DOCKER_AUTH_CONFIG of %j', (text) => {
+    expect(openDocker(hostAt({ DOCKER_AUTH_CONFIG: text }), []).env).toEqual({});
+  });
+
+  it('keeps the password out of the log, also as docker writes it down', async () => {
+    const host = hostAt();
+    openDocker(host, [login]);
+    expect(host.hide(`Authorization: Basic ${auth}`)).toBe('Authorization: Basic ***');
+    await host.finish();
+  });
+
   it.each(['', '{}'])('may be empty: %j', async (text) => {
     write('.docker/config.json', text);
     const host = hostAt();

@@ -53,7 +53,8 @@ export function createActionsHost({ env, cwd, signal }: ActionsSettings): Action
  */
 export function pendingUndos(env: Readonly<Record<string, string | undefined>>): readonly Undo[] {
   const list = parseJson(env[`STATE_${UNDO_STATE}`] ?? '');
-  const temporary = new Set([tmpdir(), env['RUNNER_TEMP'] ?? ''].map((directory) => path.resolve(directory)));
+  // A step in between may have set TMPDIR for those that follow.
+  const temporary = new Set([tmpdir(), '/tmp', env['RUNNER_TEMP'] ?? ''].map((directory) => path.resolve(directory)));
   return Array.isArray(list) ? list.flatMap((value) => undoOf(value, temporary)) : [];
 }
 

@@ -12,17 +12,14 @@ const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 
 /** What `docker login` left behind. Asked by registry as in `RepositoryName`; hosts match exactly. */
 export interface DockerConfigFile {
-  readonly path: string;
-  /** The credential helper of this registry, `credHelpers`. */
+  /** The program that has this registry's credentials: of `credHelpers`, else `credsStore`. */
   helperOf(registry: string): string | undefined;
   /** Credentials in the file itself, `auths`. */
   credentialsOf(registry: string): Credentials | undefined;
-  /** The helper for every registry, `credsStore`. */
-  readonly store: string | undefined;
 }
 
 /** The folder of Docker's configuration: `DOCKER_CONFIG`, else `.docker` in the home folder. */
-function dockerConfigFolder(env: Readonly<Record<string, string | undefined>>): string {
+export function dockerConfigFolder(env: Readonly<Record<string, string | undefined>>): string {
   return env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker');
 }
 
@@ -31,24 +28,33 @@ function dockerConfigFolder(env: Readonly<Record<string, string | undefined>>): 
  * code DOCKER_CONFIG_INVALID, which names the file and shows nothing of its content.
  * Fields: https://github.com/docker/cli/blob/v28.5.2/cli/config/configfile/file.go
  */
-export function readDockerConfigFile(env: Readonly<Record<string, string | undefined>>): DockerConfigFile | undefined {
-  const path = join(dockerConfigFolder(env), 'config.json');
+export function readDockerConfigFile(folder: string): DockerConfigFile | undefined {
+  const path = join(folder, 'config.json');
   const json = readJson(path);
   if (json === undefined) return undefined;
   return {
-    path,
-    helperOf: (registry) => entriesOf(json, 'credHelpers', registry).find(isText),
-    credentialsOf(registry) {
-      for (const entry of entriesOf(json, 'auths', registry)) {
-        const credentials = credentialsIn(entry, () =>
-          invalid(path, `the entry of ${quote(registry)} in "auths" is malformed`),
-        );
-        if (credentials !== undefined) return credentials;
-      }
-      return undefined;
+    helperOf(registry) {
+      const [helper] = entriesOf(json, 'credHelpers', registry);
+      // An empty name means the file itself.
+      return helper === undefined ? textAt(json, 'credsStore') : isText(helper) ? helper : undefined;
     },
-    store: textAt(json, 'credsStore'),
+    credentialsOf: (registry) =>
+      credentialsAmong(entriesOf(json, 'auths', registry), () =>
+        invalid(path, `the entry of ${quote(registry)} in "auths" is malformed`),
+      ),
   };
+}
+
+/**
+ * Credentials in the variable DOCKER_AUTH_CONFIG, which holds `auths` as the file does. As Docker does, what is malformed
+ * there counts as absent. https://github.com/docker/cli/blob/v28.5.2/cli/config/configfile/file.go
+ */
+export function credentialsInEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  registry: string,
+): Credentials | undefined {
+  const json = parseJson(env['DOCKER_AUTH_CONFIG'] ?? '');
+  return credentialsAmong(entriesOf(json, 'auths', registry), () => undefined);
 }
 
 /** How Docker names this registry to a credential helper. */
@@ -65,9 +71,11 @@ function readJson(path: string): unknown {
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw invalid(path, `it cannot be read (${code ?? 'unknown reason'})`);
   }
+  if (text.startsWith('\uFEFF')) throw invalid(path, 'it begins with a byte order mark, which Docker does not read');
+  if (text.trim() === '') return undefined;
   // The parser's own message would quote the text, which may hold a password.
   const json = parseJson(text);
-  if (json === undefined) throw invalid(path, 'it is not JSON');
+  if (json === undefined) throw invalid(path, 'it is not JSON, which has no comments');
   for (const field of ['auths', 'credHelpers']) {
     const value = valueAt(json, field) ?? {};
     if (typeof value !== 'object' || Array.isArray(value)) throw invalid(path, `"${field}" is not an object`);
@@ -92,13 +100,25 @@ function entriesOf(json: unknown, field: string, registry: string): readonly unk
     .map(([, entry]) => entry);
 }
 
+/** The first that holds any. */
+function credentialsAmong(
+  entries: readonly unknown[],
+  malformed: () => BuildOnceError | undefined,
+): Credentials | undefined {
+  for (const entry of entries) {
+    const credentials = credentialsIn(entry, malformed);
+    if (credentials !== undefined) return credentials;
+  }
+  return undefined;
+}
+
 /** `https://ghcr.io/v1/` → `ghcr.io`. A key with any other path is for a part of a registry only and matches nothing. */
 function hostOfKey(key: string): string | undefined {
   const host = /^(?:https?:\/\/)?([^/]+)\/?(?:v[12]\/?)?$/.exec(key)?.[1];
   return host === undefined ? undefined : canonicalRegistry(host);
 }
 
-function credentialsIn(entry: unknown, malformed: () => BuildOnceError): Credentials | undefined {
+function credentialsIn(entry: unknown, malformed: () => BuildOnceError | undefined): Credentials | undefined {
   const registryToken = textAt(entry, 'registrytoken');
   if (registryToken !== undefined) return { registryToken: new Secret(registryToken) };
   const identityToken = textAt(entry, 'identitytoken');
@@ -108,7 +128,11 @@ function credentialsIn(entry: unknown, malformed: () => BuildOnceError): Credent
     auth === undefined ? [textAt(entry, 'username'), textAt(entry, 'password')] : decoded(auth);
   // An empty entry says that the store has the credentials.
   if (auth === undefined && (username === undefined || password === undefined)) return undefined;
-  if (username === undefined || password === undefined) throw malformed();
+  if (username === undefined || password === undefined) {
+    const error = malformed();
+    if (error !== undefined) throw error;
+    return undefined;
+  }
   return { username, password: new Secret(password) };
 }
 

@@ -1,6 +1,7 @@
 import { type RepositoryName } from '../core/reference.ts';
 import type { RegistryError } from '../errors.ts';
-import { accessHint, answerFailure, type FailedAnswer } from './failure.ts';
+import { accessHint, creationHint } from './access-hint.ts';
+import { answerFailure, type FailedAnswer } from './failure.ts';
 import { refusePage } from './manifest-answer.ts';
 import { repositoryScope } from './scope.ts';
 import type { Access, Session } from './session.ts';
@@ -45,7 +46,10 @@ export class Endpoint {
 
   /** The error for an answer that is not the one hoped for; a refusal says what to do. */
   failure(answer: FailedAnswer): RegistryError {
-    const { hint } = answer.method === 'GET' || answer.method === 'HEAD' ? this.#reading : this.#writing;
-    return answerFailure(answer, { hint, login: this.session.refusal });
+    const login = this.session.refusal;
+    if (answer.method === 'GET' || answer.method === 'HEAD') return answerFailure(answer, { ...this.#reading, login });
+    // Only the start of an upload is about the repository itself: elsewhere something in it is missing.
+    const creation = answer.method === 'POST' ? { creation: creationHint(this.name) } : {};
+    return answerFailure(answer, { ...this.#writing, ...creation, login });
   }
 }

@@ -1,5 +1,4 @@
 import { quote, toLine } from '../core/printable.ts';
-import type { RepositoryName } from '../core/reference.ts';
 import { RegistryError, type RegistryErrorDetails, type RegistryErrorEntry } from '../errors.ts';
 import { parseErrorEntries } from '../oci/parse.ts';
 
@@ -66,9 +65,11 @@ export function requestFailure(
   return new RegistryError(code, `${request.method} ${url}: ${problem}`, { method: request.method, url, ...details });
 }
 
-/** What to say of a 401 or 403 besides. */
+/** What to say of a 401, 403 or 404 besides. */
 export interface Refusal {
   readonly hint: string;
+  /** What to do when there is no such repository (404). */
+  readonly creation?: string;
   /** That credentials were sent; `undefined` when none were. */
   readonly login: string | undefined;
 }
@@ -83,11 +84,12 @@ export function answerFailure(answer: FailedAnswer, refusal?: Refusal): Registry
   const said = entries.map(({ code, message }) => (message === '' ? code : `${code} ${quote(message)}`)).join(', ');
   const code = entries.find((entry) => SPECIFIED_CODES.has(entry.code))?.code ?? codeOf(status);
   const refused = status === 401 || status === 403 ? refusal : undefined;
+  const hint = status === 404 ? refusal?.creation : refused?.hint;
   const problem = [`the registry answered ${status}${said === '' ? '' : `, ${said}`}`, refused?.login];
   return requestFailure(code, answer, problem.filter((part) => part !== undefined).join(': '), {
     status,
     entries,
-    ...(refused === undefined ? {} : { hint: refused.hint }),
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 
@@ -102,22 +104,6 @@ export function connectionFailure(request: FailedRequest, cause: unknown): { err
     ...(hint === undefined ? {} : { hint }),
   });
   return { error, passing: PASSING.has(name) };
-}
-
-/** What to do about a 401 or 403 for this repository. */
-export function accessHint(name: RepositoryName, writing: boolean): string {
-  if (name.registry !== 'ghcr.io') {
-    const right = writing ? 'push to' : 'read';
-    return `Log in to ${name.registry} with credentials that may ${right} ${name.path}: inputs registry, username and password, or docker login.`;
-  }
-  const [owner = '', ...rest] = name.path.split('/');
-  const page = `packages/container/${encodeURIComponent(rest.join('/'))}/settings`;
-  const permission = writing ? 'packages: write' : 'packages: read';
-  return (
-    `Give the job the permission "${permission}", and give this repository the role "${writing ? 'Write' : 'Read'}" under ` +
-    `"Manage Actions access" of the package: https://github.com/orgs/${owner}/${page} ` +
-    `(of a person: https://github.com/users/${owner}/${page}).`
-  );
 }
 
 function codeOf(status: number): string {

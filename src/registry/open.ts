@@ -23,8 +23,8 @@ export interface Registries {
   open(name: RepositoryName, access?: 'pull' | 'push'): RegistryRepository;
   /** An OCI image layout: a folder that holds what a registry would. */
   openLayout(directory: string): Layout;
-  /** The credentials of a registry, for programs that need them; see `Keychain`. */
-  credentials(registry: string): Promise<Credentials | undefined>;
+  /** The credentials for a registry that Docker's own configuration lacks; see `Keychain`. */
+  addition(registry: string): Promise<Credentials | undefined>;
   /** Closes the connections, so that the process can end. */
   close(): void;
 }
@@ -41,7 +41,7 @@ export function openRegistries(settings: RegistriesSettings): Registries {
     open(name, access = 'pull') {
       const session =
         sessions.get(name.registry) ??
-        new Session(originOf(name.registry), transport, () => keychain.credentials(name.registry));
+        new Session(originOf(name.registry), transport, (scope) => keychain.credentials(name.registry, scope));
       sessions.set(name.registry, session);
       const key = `${name.registry}/${name.path}`;
       const cache = caches.get(key) ?? new ManifestCache();
@@ -49,7 +49,7 @@ export function openRegistries(settings: RegistriesSettings): Registries {
       return new Distribution(new Endpoint(name, session, access === 'push'), cache);
     },
     openLayout,
-    credentials: (registry) => keychain.credentials(registry),
+    addition: (registry) => keychain.addition(registry),
     close: () => transport.close(),
   };
 }

@@ -47,6 +47,11 @@ export function coversScopes(granted: readonly Scope[], wanted: readonly Scope[]
   });
 }
 
+/** The one that is written to, else the first. */
+export function mainScope(scopes: readonly Scope[]): Scope | undefined {
+  return scopes.find(({ actions }) => actions.includes('push')) ?? scopes[0];
+}
+
 /** The same resources, for reading only. */
 export function readingScopes(scopes: readonly Scope[]): readonly Scope[] {
   return scopes.map(({ resource }) => ({ resource, actions: ['pull'] }));

@@ -4,7 +4,7 @@ import { type Challenge, parseChallenges } from './challenge.ts';
 import { basicAuthorization, type Credentials, describeRefusal } from './credentials.ts';
 import { resolveLocation } from './location.ts';
 import { type Attempt, type RetryRules, retry } from './retry.ts';
-import { coversScopes, formatScope, mergeScopes, parseScopes, readingScopes, type Scope } from './scope.ts';
+import { coversScopes, formatScope, mainScope, mergeScopes, parseScopes, readingScopes, type Scope } from './scope.ts';
 import { fetchToken, type Token, type TokenService } from './token.ts';
 import type { Answer, HttpRequest, Transport } from './transport.ts';
 
@@ -22,18 +22,22 @@ export interface Access {
 export class Session {
   readonly origin: URL;
   readonly #transport: Transport;
-  readonly #credentials: () => Promise<Credentials | undefined>;
+  readonly #credentials: (scope: Scope | undefined) => Promise<Credentials | undefined>;
   readonly #granted: { readonly scopes: readonly Scope[]; readonly token: Token }[] = [];
   readonly #exchanges = new Map<string, Promise<Token>>();
   /** Scopes that were refused, so that reads do not ask for them again. */
   readonly #refused = new Set<string>();
   #service: TokenService | undefined;
-  /** A header that needs no exchange: of basic authentication, or a token that the user gave. */
-  #fixed: string | undefined;
+  /** What the registry asks for, where that is a header that needs no exchange: basic authentication, or a token of the user's. */
+  #fixed: readonly Challenge[] | undefined;
   #refusal: string | undefined;
 
-  /** `origin` is the registry's: a URL elsewhere gets no authorisation. */
-  constructor(origin: URL, transport: Transport, credentials: () => Promise<Credentials | undefined>) {
+  /** `origin` is the registry's: a URL elsewhere gets no authorisation. `credentials` are asked for by what they are to allow. */
+  constructor(
+    origin: URL,
+    transport: Transport,
+    credentials: (scope: Scope | undefined) => Promise<Credentials | undefined>,
+  ) {
     this.origin = origin;
     this.#transport = transport;
     this.#credentials = credentials;
@@ -57,13 +61,17 @@ export class Session {
   /** One try, with at most one renewal of the authorisation; see `Transport.attempt`. */
   async attempt(request: HttpRequest, access: Access): Promise<Attempt<Answer>> {
     if (request.url.origin !== this.origin.origin) return this.#transport.attempt(request);
-    const authorization = this.#fixed ?? (await this.#tokenFor(request, access))?.authorization;
+    const authorization = (await this.#fixedHeader(access)) ?? (await this.#tokenFor(request, access))?.authorization;
     const outcome = await this.#transport.attempt({ ...request, authorization });
     if (!('value' in outcome) || outcome.value.status !== 401) return outcome;
     // A storage that a redirect led to has no say in what the registry wants.
     if (outcome.value.url.origin !== request.url.origin) return outcome;
     const renewed = await this.#renew(outcome.value, request, { access, refused: authorization });
     return renewed === undefined ? outcome : this.#transport.attempt({ ...request, authorization: renewed });
+  }
+
+  async #fixedHeader({ scopes }: Access): Promise<string | undefined> {
+    return this.#fixed && fixedHeader(this.#fixed, await this.#credentials(mainScope(scopes)));
   }
 
   /** Another value for the header after a 401, or `undefined` when there is none to try. */
@@ -74,11 +82,11 @@ export class Session {
   ): Promise<string | undefined> {
     const challenges = parseChallenges(answer.header('www-authenticate') ?? '');
     const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'));
-    const credentials = await this.#credentials();
+    const credentials = await this.#credentials(mainScope(access.scopes));
     const fixed = fixedHeader(challenges, credentials);
     if (bearer === undefined || fixed !== undefined) {
       if (fixed === undefined || fixed === refused) return undefined;
-      this.#fixed = fixed;
+      this.#fixed = challenges;
       this.#refusal = credentials && describeRefusal(credentials);
       return fixed;
     }
@@ -120,7 +128,11 @@ export class Session {
   }
 
   async #exchange(scopes: readonly Scope[], hint: string, service: TokenService): Promise<Token> {
-    const token = await fetchToken(this.#transport, service, { scopes, hint, credentials: await this.#credentials() });
+    const token = await fetchToken(this.#transport, service, {
+      scopes,
+      hint,
+      credentials: await this.#credentials(mainScope(scopes)),
+    });
     const outlived = this.#granted.findIndex((grant) => coversScopes(scopes, grant.scopes));
     if (outlived >= 0) this.#granted.splice(outlived, 1);
     this.#granted.push({ scopes, token });

@@ -4,7 +4,7 @@ import { type BuildSettings, presetCaches } from '../core/build-options.ts';
 import type { Digest } from '../core/digest.ts';
 import { imageLabels, readAssignments } from '../core/labels.ts';
 import { quote } from '../core/printable.ts';
-import type { RepositoryName } from '../core/reference.ts';
+import { parseReference, type RepositoryName } from '../core/reference.ts';
 import { findUnfit } from '../core/reuse.ts';
 import { BuildOnceError } from '../errors.ts';
 import { copyImage } from '../registry/copy.ts';
@@ -31,8 +31,6 @@ interface BuildPlan {
   readonly settings: BuildSettings;
   readonly needs: BuilderNeeds;
 }
-
-const GITHUB_REGISTRY = 'ghcr.io';
 
 /** Builds all platforms in one call, pinned to what was hashed; pushes by digest, or through an OCI layout. */
 export const buildStage: Stage<'build', BuildPlan> = {
@@ -177,15 +175,24 @@ function needsOf(run: Run, repository: RepositoryName): BuilderNeeds {
   };
 }
 
-/** What Docker's own configuration may lack: credentials from the inputs, and from the GitHub token for ghcr.io. */
+/** What Docker's own configuration may lack: credentials from the inputs, and from the GitHub token for its registry. */
 async function loginsOf(run: Run): Promise<readonly RegistryLogin[]> {
   const { options, registries } = run;
-  const used = new Set(needsOf(run, options.images[0] ?? { registry: '', path: '' }).registries);
-  const ours = options.username === undefined ? [] : [options.registry ?? options.images[0]?.registry ?? ''];
+  const { registries: used } = needsOf(run, options.images[0] ?? { registry: '', path: '' });
+  const given = options.username === undefined ? [] : [options.registry ?? options.images[0]?.registry ?? ''];
+  const caches = [...options.cacheFrom, ...options.cacheTo].flatMap(registryOfCache);
   const logins: RegistryLogin[] = [];
-  for (const registry of new Set([...ours, ...(used.has(GITHUB_REGISTRY) ? [GITHUB_REGISTRY] : [])])) {
-    const credentials = await registries.credentials(registry);
+  for (const registry of new Set([...given, ...used, ...caches])) {
+    const credentials = await registries.addition(registry);
     if (credentials !== undefined) logins.push({ registry, credentials });
   }
   return logins;
+}
+
+/** `type=registry,ref=ghcr.io/acme/app:cache` or the reference alone. */
+function registryOfCache(cache: string): readonly string[] {
+  const fields = cache.split(',').map((field) => field.trim());
+  const text = fields.find((field) => field.startsWith('ref='))?.slice('ref='.length) ?? cache;
+  const reference = parseReference(text);
+  return reference.ok ? [reference.value.repository.registry] : [];
 }

@@ -4,7 +4,7 @@ import { quote } from '../core/printable.ts';
 import { isDockerHub } from '../core/reference.ts';
 import { BuildOnceError } from '../errors.ts';
 import type { Files, Host } from '../host.ts';
-import type { Credentials } from '../registry/credentials.ts';
+import type { Credentials, Secret } from '../registry/credentials.ts';
 import type { Docker } from './docker.ts';
 
 /** Credentials for one registry that Docker's own configuration does not have, or that shall win over it. */
@@ -14,31 +14,40 @@ export interface RegistryLogin {
   readonly credentials: Credentials;
 }
 
+/** https://github.com/docker/cli/pull/6008 */
+const AUTH_VARIABLE = 'DOCKER_AUTH_CONFIG';
+
 /** The key of Docker Hub in `auths` and `credHelpers`, by docker/cli's `registry.IndexServer`. */
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 
 /**
  * Docker's client with these logins. Without any it is the user's own configuration as it stands; otherwise a private copy
  * of it, with the logins added, in a directory that only this user can read and that goes at the end of the run. Contexts,
- * plugins and builders are the user's. BuildOnceError `DOCKER_CONFIG_INVALID` when the user's file is not JSON.
+ * plugins and builders are the user's. What DOCKER_AUTH_CONFIG holds moves into the copy: clients before 28.3 do not read
+ * it, and later ones would let it win. BuildOnceError `DOCKER_CONFIG_INVALID` when the user's file is not JSON.
  */
 export function openDocker(host: Host, logins: readonly RegistryLogin[]): Docker {
-  if (logins.length === 0) return { host, env: {} };
+  const fromEnvironment = entriesOf(parseJson(host.env[AUTH_VARIABLE] ?? ''), 'auths');
+  if (logins.length === 0 && Object.keys(fromEnvironment).length === 0) return { host, env: {} };
+  for (const { credentials } of logins) {
+    if ('password' in credentials) host.log.mask(encoded(credentials.username, credentials.password));
+  }
   const own = ownDirectory(host);
   const directory = host.files.makeTemporaryDirectory('build-once-docker-');
-  const config = withLogins(readConfig(host.files, own), logins);
+  const config = withLogins(withAuths(readConfig(host.files, own), fromEnvironment), logins);
   const plugins = own === undefined ? config : withPlugins(config, path.join(own, 'cli-plugins'));
   host.files.write(path.join(directory, 'config.json'), JSON.stringify(plugins));
-  if (own === undefined) return { host, env: { DOCKER_CONFIG: directory } };
+  const env = { DOCKER_CONFIG: directory, [AUTH_VARIABLE]: '' };
+  if (own === undefined) return { host, env };
   copyTree(host.files, path.join(own, 'contexts'), path.join(directory, 'contexts'));
   const builders = given(host.env['BUILDX_CONFIG']) ?? path.join(own, 'buildx');
-  return { host, env: { DOCKER_CONFIG: directory, BUILDX_CONFIG: builders, ...certificates(host, own) } };
+  return { host, env: { ...env, BUILDX_CONFIG: builders, ...certificates(host, own) } };
 }
 
-/** With DOCKER_TLS_VERIFY, docker looks for its certificates in the configuration's directory. */
+/** With DOCKER_TLS_VERIFY or DOCKER_TLS, docker looks for its certificates in the configuration's directory. */
 function certificates(host: Host, own: string): Readonly<Record<string, string>> {
-  const verifies = given(host.env['DOCKER_TLS_VERIFY']) !== undefined;
-  return verifies ? { DOCKER_CERT_PATH: given(host.env['DOCKER_CERT_PATH']) ?? own } : {};
+  const usesTls = (given(host.env['DOCKER_TLS_VERIFY']) ?? given(host.env['DOCKER_TLS'])) !== undefined;
+  return usesTls ? { DOCKER_CERT_PATH: given(host.env['DOCKER_CERT_PATH']) ?? own } : {};
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -48,21 +57,32 @@ type Json = Readonly<Record<string, unknown>>;
  * from answering first (docker/cli `ConfigFile.GetCredentialsStore`: an empty name means the file's own `auths`).
  */
 export function withLogins(config: Json, logins: readonly RegistryLogin[]): Json {
-  const auths: Record<string, unknown> = { ...entriesOf(config, 'auths') };
-  const credHelpers: Record<string, unknown> = { ...entriesOf(config, 'credHelpers') };
-  for (const login of logins) {
-    const key = isDockerHub(login.registry) ? DOCKER_HUB_KEY : login.registry;
-    auths[key] = authEntry(login.credentials);
-    credHelpers[key] = '';
-  }
-  return { ...config, auths, credHelpers };
+  const auths = logins.map(({ registry, credentials }) => [
+    isDockerHub(registry) ? DOCKER_HUB_KEY : registry,
+    authEntry(credentials),
+  ]);
+  return withAuths(config, Object.fromEntries(auths));
+}
+
+function withAuths(config: Json, auths: Json): Json {
+  const unhelped = Object.fromEntries(Object.keys(auths).map((key) => [key, '']));
+  return {
+    ...config,
+    auths: { ...entriesOf(config, 'auths'), ...auths },
+    credHelpers: { ...entriesOf(config, 'credHelpers'), ...unhelped },
+  };
 }
 
 function authEntry(credentials: Credentials): Json {
   if ('identityToken' in credentials) return { identitytoken: credentials.identityToken.reveal() };
   if ('registryToken' in credentials) return { registrytoken: credentials.registryToken.reveal() };
   const { username, password } = credentials;
-  return { auth: Buffer.from(`${username}:${password.reveal()}`).toString('base64') };
+  return { auth: encoded(username, password) };
+}
+
+/** As it stands in the file, and in the header that docker sends. */
+function encoded(username: string, password: Secret): string {
+  return Buffer.from(`${username}:${password.reveal()}`).toString('base64');
 }
 
 /** Plugins are found in the user's directory, which is no longer the configuration's own. */
@@ -101,7 +121,7 @@ function copyTree(files: Files, from: string, to: string): void {
   }
 }
 
-function entriesOf(config: Json, key: string): Json {
+function entriesOf(config: unknown, key: string): Json {
   const value = valueAt(config, key);
   return isJsonObject(value) ? value : {};
 }
