@@ -21,6 +21,7 @@ import {
 import { nearest } from './core/nearest.ts';
 import { lowerOwnName } from './core/own-name.ts';
 import { parsed, unparsable } from './core/parsed.ts';
+import { parsePlainRegistry } from './core/plain-registry.ts';
 import { parsePlatform } from './core/platform.ts';
 import { parseTagPattern } from './core/policy.ts';
 import { quote, toLine } from './core/printable.ts';
@@ -227,6 +228,14 @@ export const OPTION_TABLE = {
     about: "For GitHub's API, and for ghcr.io when nothing else has credentials for it.",
     actionDefault: '${{ github.token }}',
     secret: true,
+  }),
+  'registry-ca': text(optionalText, {
+    group: 'registry',
+    about: "A PEM file with your own authorities, trusted besides the usual ones for every registry's certificate.",
+  }),
+  'registry-insecure': list(listOf(parsePlainRegistry, { commas: true }), {
+    group: 'registry',
+    about: 'Registries that may be spoken to over plain http: `registry.lan:5000`. This machine always may.',
   }),
   summary: toggle({ group: 'report', about: 'Write a job summary.' }, true),
 } as const;

@@ -35,13 +35,14 @@ const DOCKER_HUB_HOST = 'registry-1.docker.io';
 export function openRegistries(settings: RegistriesSettings): Registries {
   const keychain = createKeychain(settings);
   const transport = createTransport(settings);
+  const insecure = new Set(settings.plainRegistries ?? []);
   const sessions = new Map<string, Session>();
   const caches = new Map<string, ManifestCache>();
   return {
     open(name, access = 'pull') {
       const session =
         sessions.get(name.registry) ??
-        new Session(originOf(name.registry), transport, () => keychain.credentials(name.registry));
+        new Session(originOf(name.registry, insecure), transport, () => keychain.credentials(name.registry));
       sessions.set(name.registry, session);
       const key = `${name.registry}/${name.path}`;
       const cache = caches.get(key) ?? new ManifestCache();
@@ -54,8 +55,8 @@ export function openRegistries(settings: RegistriesSettings): Registries {
   };
 }
 
-/** Where a registry answers: Docker Hub under another name, this machine over plain http, all others over https. */
-export function originOf(registry: string): URL {
+/** Where a registry answers: Docker Hub under another name, this machine and `insecure` ones over plain http, all others over https. */
+export function originOf(registry: string, insecure: ReadonlySet<string> = new Set()): URL {
   if (registry === 'docker.io') return new URL(`https://${DOCKER_HUB_HOST}`);
-  return new URL(`${isLoopback(registry) ? 'http' : 'https'}://${registry}`);
+  return new URL(`${isLoopback(registry) || insecure.has(registry) ? 'http' : 'https'}://${registry}`);
 }
