@@ -75,9 +75,9 @@ test.each([
   ['10.0.0.1:3128', 'http://10.0.0.1:3128'],
   ['kim:pw@proxy.test:3128', 'http://proxy.test:3128'],
 ])('%s means %s', (text, origin) => {
-  const { problems, for: proxyFor } = readProxies({ HTTP_PROXY: text });
-  expect(problems).toEqual([]);
-  expect(proxyFor(new URL('http://a.test'))?.url.origin).toBe(origin);
+  const proxies = readProxies({ HTTP_PROXY: text });
+  expect(proxies.problems).toEqual([]);
+  expect(proxies.for(new URL('http://a.test'))?.url.origin).toBe(origin);
 });
 
 test('credentials are decoded, and do not show', () => {
@@ -86,7 +86,23 @@ test('credentials are decoded, and do not show', () => {
   );
   const expected = Buffer.from('kim@acme:päss:word').toString('base64');
   expect(proxy?.authorization?.reveal()).toBe(`Basic ${expected}`);
-  expect(`${JSON.stringify(proxy)} ${proxy?.url.href} ${proxy?.authorization}`).not.toMatch(/kim|ss|word|S2lt/i);
+  expect(`${JSON.stringify(proxy)} ${proxy?.url.href} ${String(proxy?.authorization)}`).not.toMatch(
+    /kim|ss|word|S2lt/i,
+  );
+});
+
+test.each<[Record<string, string>, Record<string, string>]>([
+  [{}, {}],
+  [{ NO_PROXY: 'a.lan' }, {}],
+  [{ https_proxy: 'proxy.lan:3128' }, { HTTPS_PROXY: 'http://proxy.lan:3128' }],
+  [
+    { ALL_PROXY: PROXY, no_proxy: 'a.lan, b.lan' },
+    { HTTP_PROXY: PROXY, HTTPS_PROXY: PROXY, NO_PROXY: 'a.lan, b.lan' },
+  ],
+  [{ HTTP_PROXY: PROXY, HTTPS_PROXY: 'http://kim:pw@proxy.lan:3128' }, { HTTP_PROXY: PROXY }],
+  [{ HTTPS_PROXY: 'http://kim:pw@proxy.lan:3128', NO_PROXY: 'a.lan' }, {}],
+])('%j is %j for another program', (env, variables) => {
+  expect(readProxies(env).variables).toEqual(variables);
 });
 
 describe('a variable that names no proxy is a problem', () => {

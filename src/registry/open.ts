@@ -5,6 +5,7 @@ import { Endpoint } from './endpoint.ts';
 import { createKeychain, type KeychainSettings } from './keychain.ts';
 import { type Layout, openLayout } from './layout.ts';
 import { ManifestCache } from './manifest-cache.ts';
+import { readProxies } from './proxies.ts';
 import type { PushAccess, Repository, TagDeletion } from './repository.ts';
 import { Session } from './session.ts';
 import { createTransport, type TransportSettings } from './transport.ts';
@@ -25,6 +26,8 @@ export interface Registries {
   openLayout(directory: string): Layout;
   /** The credentials of a registry, for programs that need them; see `Keychain`. */
   credentials(registry: string): Promise<Credentials | undefined>;
+  /** The proxies of the environment as variables for programs that make requests of their own; nothing secret. */
+  readonly proxyVariables: Readonly<Record<string, string>>;
   /** Closes the connections, so that the process can end. */
   close(): void;
 }
@@ -51,6 +54,7 @@ export function openRegistries(settings: RegistriesSettings): Registries {
     },
     openLayout,
     credentials: (registry) => keychain.credentials(registry),
+    proxyVariables: readProxies(settings.env).variables,
     close: () => transport.close(),
   };
 }

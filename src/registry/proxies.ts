@@ -19,6 +19,8 @@ export interface Proxies {
   for(target: URL): Proxy | undefined;
   /** Variables that name no usable proxy; their requests would go straight. */
   readonly problems: readonly Problem[];
+  /** The variables for a program that is to go the same way, in upper case; those with credentials are left out. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -44,15 +46,24 @@ export function readProxies(env: Environment): Proxies {
     if ('url' in proxy) proxies.set(protocol, proxy);
     else if (!problems.some(({ input }) => input === proxy.input)) problems.push(proxy);
   }
-  const isExempt = exemptions(proxies.size === 0 ? '' : (find(env, 'NO_PROXY')?.text ?? ''));
+  const exempt = proxies.size === 0 ? '' : (find(env, 'NO_PROXY')?.text ?? '');
+  const isExempt = exemptions(exempt);
   return {
     problems,
+    variables: variablesOf(proxies, exempt),
     for({ protocol, host, hostname, port }) {
       const proxy = proxies.get(protocol);
       if (proxy === undefined || isLoopback(host)) return undefined;
       return isExempt(hostname.replace(/^\[|\]$/g, ''), port || (PORTS[protocol] ?? '')) ? undefined : proxy;
     },
   };
+}
+
+function variablesOf(proxies: ReadonlyMap<string, Proxy>, exempt: string): Readonly<Record<string, string>> {
+  const variables: Record<string, string> = {};
+  for (const [protocol, { url, authorization }] of proxies)
+    if (authorization === undefined) variables[protocol === 'http:' ? 'HTTP_PROXY' : 'HTTPS_PROXY'] = url.origin;
+  return Object.keys(variables).length === 0 || exempt === '' ? variables : { ...variables, NO_PROXY: exempt };
 }
 
 interface Found {
