@@ -71,11 +71,11 @@ describe.skipIf(!toolchain.layers.tls || !toolchain.layers.docker)(
 if [ "$*" = "buildx inspect --bootstrap" ]; then ${real} "$@" | sed 's/^ OCI exporter: .*/ OCI exporter: false/'
 else exec ${real} "$@"; fi
 `;
-      job.write({ Dockerfile: `FROM ${base['images']}:1.0.0\nCOPY src /again\n`, '../bin/docker': script });
+      // The base on this machine puts the builder on its network, where the registry's name leads.
+      const dockerfile = `FROM ${toolchain.baseImage} AS local\nFROM ${base['images']}:1.0.0\nCOPY --from=local /bin /again\n`;
+      job.write({ Dockerfile: dockerfile, '../bin/docker': script });
       chmodSync(join(job.directory, 'bin/docker'), 0o755);
-      // A cache on this machine puts the builder on its network.
-      const cache = `type=registry,ref=${toolchain.registry}/t/${randomUUID()}`;
-      const asked = { ...inputs(), 'build-args': '', 'cache-from': cache };
+      const asked = { ...inputs(), 'build-args': '' };
       const result = await job.step(asked, { env: { PATH: `${job.directory}/bin:${job.env['PATH']}` } });
       expect(result.log).toContain('making a builder for this run');
       expect(result).toMatchObject({ status: 'success', outputs: { built: 'true', pushed: 'true' } });

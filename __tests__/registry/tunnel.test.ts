@@ -1,5 +1,8 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Proxy } from '../../src/registry/proxies.ts';
 import type { RequestRecord, TransportSettings } from '../../src/registry/transport.ts';
@@ -162,6 +165,18 @@ describe('https through a proxy', () => {
     const proxy = await startProxy({ routes: {} });
     expect(await failureOf(through(proxy.url, { attempts: 3 }).send(SECURE))).toMatchObject({ code: 'PROXY_REFUSED' });
     expect(proxy.requests).toHaveLength(3);
+  });
+
+  test('is not tried with certificates that make no sense', async () => {
+    const proxy = await startProxy({ routes: {} });
+    const home = mkdtempSync(path.join(tmpdir(), 'build-once-tunnel-'));
+    onTestFinished(() => rmSync(home, { recursive: true }));
+    const folder = path.join(home, '.config/docker/certs.d/registry.test');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(folder, 'client.cert'), 'x');
+    const sending = through(proxy.url, { env: { HTTPS_PROXY: proxy.url, HOME: home } }).send(SECURE);
+    await expect(sending).rejects.toMatchObject({ code: 'CERTIFICATES_INVALID' });
+    expect(proxy.requests).toEqual([]);
   });
 
   test('ends when the target never speaks TLS', async () => {

@@ -1,8 +1,8 @@
 import { type ClientRequest, Agent as HttpAgent, request as requestHttp } from 'node:http';
-import { type AgentOptions, Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import { Duplex } from 'node:stream';
-import { connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Proxy } from './proxies.ts';
 import type { Trust } from './trust.ts';
 
@@ -24,16 +24,24 @@ export interface Tunnel {
   close(): void;
 }
 
-/** Nothing is connected before the first request. */
+/** Nothing is connected before the first request. BuildOnceError CERTIFICATES_INVALID, here and in `start`. */
 export function openTunnel(proxy: Proxy, settings: TunnelSettings): Tunnel {
-  const overTls = proxy.url.protocol === 'https:';
-  const request = overTls ? requestHttps : requestHttp;
-  const plain = overTls ? new HttpsAgent(agentOptions(proxy.url, settings)) : new HttpAgent({ keepAlive: true });
+  const tls = proxy.url.protocol === 'https:' ? tlsOptions(proxy.url, settings.trust) : undefined;
+  const request = tls === undefined ? requestHttp : requestHttps;
+  const openAgent = (keepAlive: boolean): HttpAgent =>
+    tls === undefined ? new HttpAgent({ keepAlive }) : new HttpsAgent({ keepAlive, ...tls });
+  const plain = openAgent(true);
   const secure = new Map<string, HttpsAgent>();
+  /** CONNECT, which leaves its connection to the target. */
+  const beginConnect = (target: URL): ClientRequest => {
+    const authority = `${target.hostname}:${target.port === '' ? '443' : target.port}`;
+    const headers = { host: authority, ...credentialsOf(proxy) };
+    return request(proxy.url, { method: 'CONNECT', path: authority, headers, agent: openAgent(false) });
+  };
   return {
     start(url, { method, headers }) {
       if (url.protocol === 'https:') {
-        const agent = secure.get(url.host) ?? tunnelAgent(proxy, url, settings);
+        const agent = secure.get(url.host) ?? tunnelAgent(() => beginConnect(url), url, settings);
         secure.set(url.host, agent);
         return requestHttps(url, { method, headers, agent });
       }
@@ -48,19 +56,16 @@ export function openTunnel(proxy: Proxy, settings: TunnelSettings): Tunnel {
   };
 }
 
-function agentOptions(target: URL, settings: TunnelSettings): AgentOptions {
-  return { keepAlive: true, ...tlsOptions(target, settings) };
-}
-
 function credentialsOf({ authorization }: Proxy): Readonly<Record<string, string>> {
   return authorization === undefined ? {} : { 'proxy-authorization': authorization.reveal() };
 }
 
 /** The connections to one target, each with TLS inside of what the proxy passes on. */
-function tunnelAgent(proxy: Proxy, target: URL, settings: TunnelSettings): HttpsAgent {
+function tunnelAgent(beginConnect: () => ClientRequest, target: URL, settings: TunnelSettings): HttpsAgent {
   const agent = new HttpsAgent({ keepAlive: true });
+  const tls = tlsOptions(target, settings.trust);
   agent.createConnection = (_options, callback) => {
-    connectThrough(proxy, target, settings).then(
+    openSecure(beginConnect(), tls, settings).then(
       (socket) => callback?.(null, socket),
       // The type wants a stream even so; nobody looks at it.
       (error: unknown) => callback?.(error instanceof Error ? error : new Error('no tunnel'), new Duplex()),
@@ -70,39 +75,34 @@ function tunnelAgent(proxy: Proxy, target: URL, settings: TunnelSettings): Https
   return agent;
 }
 
-/** CONNECT (RFC 9110, 9.3.6), then TLS with the target. An agent hears of timeouts only once it has the socket: we see to them. */
-function connectThrough(proxy: Proxy, target: URL, settings: TunnelSettings): Promise<Duplex> {
+/** TLS with the target once CONNECT (RFC 9110, 9.3.6) is answered. Requests have no timeouts before they have a socket: here are theirs. */
+function openSecure(outgoing: ClientRequest, tls: ConnectionOptions, settings: TunnelSettings): Promise<Duplex> {
+  const { signal, connectTimeoutMs } = settings;
   return new Promise((resolve, reject) => {
-    const state: { current?: { destroy(): unknown } } = {};
+    let current: { destroy(): unknown } = outgoing;
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    };
     const fail = (error: Error): void => {
       settle();
-      state.current?.destroy();
+      current.destroy();
       reject(error);
     };
     const failAs = (code: string, message: string) => (): void => fail(Object.assign(new Error(message), { code }));
     const onAbort = failAs('ABORT_ERR', 'interrupted');
-    const timer = setTimeout(failAs('ETIMEDOUT', 'timed out'), settings.connectTimeoutMs);
-    const settle = (): void => {
-      clearTimeout(timer);
-      settings.signal?.removeEventListener('abort', onAbort);
-    };
-    settings.signal?.addEventListener('abort', onAbort);
-    if (settings.signal?.aborted) onAbort();
-    const outgoing = beginConnect(proxy, target, settings);
-    state.current = outgoing;
+    const timer = setTimeout(failAs('ETIMEDOUT', 'timed out'), connectTimeoutMs);
+    signal?.addEventListener('abort', onAbort);
     outgoing.on('error', fail);
-    // Some proxies answer with content, which is no tunnel either.
-    outgoing.once('response', (message) => fail(refusal(message.statusCode ?? 0)));
-    outgoing.once('connect', (message, socket) => {
-      state.current = socket;
+    outgoing.once('connect', ({ statusCode: status = 0 }, socket) => {
+      current = socket;
       socket.on('error', fail);
-      const status = message.statusCode ?? 0;
       if (status < 200 || status > 299) {
         fail(refusal(status));
         return;
       }
-      const secure = connectTls({ socket, ...tlsOptions(target, settings) });
-      state.current = secure;
+      const secure = connectTls({ ...tls, socket });
+      current = secure;
       secure.on('error', fail);
       secure.once('secureConnect', () => {
         settle();
@@ -110,18 +110,11 @@ function connectThrough(proxy: Proxy, target: URL, settings: TunnelSettings): Pr
       });
     });
     outgoing.end();
+    if (signal?.aborted) onAbort();
   });
 }
 
-function beginConnect(proxy: Proxy, target: URL, settings: TunnelSettings): ClientRequest {
-  const authority = `${target.hostname}:${target.port === '' ? '443' : target.port}`;
-  const options = { method: 'CONNECT', path: authority, headers: { host: authority, ...credentialsOf(proxy) } };
-  if (proxy.url.protocol !== 'https:') return requestHttp(proxy.url, { ...options, agent: new HttpAgent() });
-  const agent = new HttpsAgent({ ...agentOptions(proxy.url, settings), keepAlive: false });
-  return requestHttps(proxy.url, { ...options, agent });
-}
-
-function tlsOptions(target: URL, { trust }: TunnelSettings) {
+function tlsOptions(target: URL, trust: Trust): ConnectionOptions {
   const host = target.hostname.replace(/^\[|\]$/g, '');
   const secureContext = trust.contextFor(target);
   return {

@@ -78,7 +78,13 @@ export function openWire(settings: WireSettings): Wire {
     },
     close() {
       direct.close();
-      for (const tunnel of tunnels.values()) void tunnel.then((opened) => opened.close());
+      for (const tunnel of tunnels.values()) {
+        tunnel.then(
+          (opened) => opened.close(),
+          // Whoever wanted it has the error.
+          () => undefined,
+        );
+      }
     },
   };
 }
