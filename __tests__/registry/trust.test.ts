@@ -3,8 +3,9 @@ import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import tls from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { TransportSettings } from '../../src/registry/transport.ts';
+import type { HttpRequest, TransportSettings } from '../../src/registry/transport.ts';
 import { parseAuthorities } from '../../src/registry/trust.ts';
 import { hasOpenssl, makeAuthority } from '../support/certificates.ts';
 import { failureOf, openTransport } from './open-transport.ts';
@@ -37,8 +38,8 @@ function home(files: Readonly<Record<string, string>> = {}): string {
   return directory;
 }
 
-const ask = (host: string, settings: TransportSettings = {}) =>
-  openTransport(settings).send({ method: 'GET', url: new URL(`https://${host}/v2/`) });
+const toRoot = (host: string): HttpRequest => ({ method: 'GET', url: new URL(`https://${host}/v2/`) });
+const ask = (host: string, settings: TransportSettings = {}) => openTransport(settings).send(toRoot(host));
 
 describe.skipIf(!hasOpenssl)('a certificate', () => {
   test('of an unknown authority is refused, with what to do', async () => {
@@ -59,9 +60,16 @@ describe.skipIf(!hasOpenssl)('a certificate', () => {
     ['XDG_CONFIG_HOME', (host) => ({ XDG_CONFIG_HOME: home({ [`docker/certs.d/${host}/x.crt`]: authority.cert }) })],
   ])("of an authority in Docker's certs.d below %s is taken, for that host only", async (_, env) => {
     const [host, stranger] = [await serveTls(), await serveTls()];
-    const settings = { env: env(host) };
-    expect((await ask(host, settings)).status).toBe(200);
-    expect(await failureOf(ask(stranger, settings))).toMatchObject({ code: 'CONNECTION_FAILED' });
+    const { send } = openTransport({ env: env(host) });
+    expect((await send(toRoot(host))).status).toBe(200);
+    expect(await failureOf(send(toRoot(stranger)))).toMatchObject({ code: 'CONNECTION_FAILED' });
+  });
+
+  test('of an authority that Node trusts is taken, with a registry-ca for others', async () => {
+    const usual = tls.getCACertificates('default');
+    onTestFinished(() => tls.setDefaultCACertificates(usual));
+    tls.setDefaultCACertificates([authority.cert]);
+    expect((await ask(await serveTls(), { authorities: other.cert })).status).toBe(200);
   });
 
   test('of an authority that is not that one is refused', async () => {

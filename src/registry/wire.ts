@@ -149,8 +149,7 @@ function exchange(
 ): Promise<IncomingMessage> {
   const state = { answered: false };
   return new Promise((resolve, reject) => {
-    const fail = (cause: Error): void => reject(new NetworkError('no answer', { cause, proxy: settings.proxy }));
-    outgoing.on('error', fail);
+    outgoing.on('error', (cause) => reject(new NetworkError('no answer', { cause, proxy: settings.proxy })));
     outgoing.once('response', (message) => {
       state.answered = true;
       // Whoever reads it learns of the error; while nobody does, it must not end the process.
@@ -159,8 +158,7 @@ function exchange(
       message.once('close', () => outgoing.writableEnded || outgoing.destroy());
       resolve(message);
     });
-    // While a tunnel is being made a request has no socket, and does not tell of its end.
-    guard(outgoing, { ...settings, onCut: fail }, deadlineMs);
+    guard(outgoing, settings, deadlineMs);
     if (payload === undefined) outgoing.end();
     else {
       send(outgoing, payload, () => state.answered || outgoing.destroyed).catch((error: unknown) => {
@@ -174,14 +172,11 @@ function exchange(
 /** Cuts the request when it takes too long or the run is interrupted. */
 function guard(
   outgoing: ClientRequest,
-  { signal, connectTimeoutMs, idleTimeoutMs, onCut }: WireSettings & { readonly onCut: (error: Error) => void },
+  { signal, connectTimeoutMs, idleTimeoutMs }: WireSettings,
   deadlineMs: number | undefined,
 ): void {
   const state: { message?: IncomingMessage } = {};
-  const cut = (error: Error): void => {
-    onCut(error);
-    (state.message ?? outgoing).destroy(error);
-  };
+  const cut = (error: Error): unknown => (state.message ?? outgoing).destroy(error);
   const onTimeout = (): unknown => cut(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }));
   const onAbort = (): unknown => cut(Object.assign(new Error('interrupted'), { code: 'ABORT_ERR' }));
   outgoing.once('response', (message) => {
