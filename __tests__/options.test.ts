@@ -68,6 +68,8 @@ describe('without any text', () => {
         username: undefined,
         password: undefined,
         githubToken: undefined,
+        registryCa: undefined,
+        registryInsecure: [],
         summary: true,
       },
     });

@@ -6,6 +6,7 @@ import {
   parseSecretEnv,
   parseSecretFile,
 } from './core/build-options.ts';
+import { parseImageName } from './core/image-name.ts';
 import {
   anyText,
   assignment,
@@ -20,11 +21,12 @@ import {
 } from './core/kinds.ts';
 import { nearest } from './core/nearest.ts';
 import { lowerOwnName } from './core/own-name.ts';
-import { parsed, unparsable } from './core/parsed.ts';
+import { parsed } from './core/parsed.ts';
+import { parsePlainRegistry } from './core/plain-registry.ts';
 import { parsePlatform } from './core/platform.ts';
 import { parseTagPattern } from './core/policy.ts';
 import { quote, toLine } from './core/printable.ts';
-import { parseReference, parseRegistryHost, type RepositoryName } from './core/reference.ts';
+import { parseRegistryHost } from './core/reference.ts';
 import { parseLocalDirectory } from './core/remote-source.ts';
 import { parseTagLines } from './core/tag-rules.ts';
 import type { Problem } from './errors.ts';
@@ -61,16 +63,6 @@ function toggle(about: About, standIn: boolean): Option<boolean> {
   return { ...about, parse: flag, default: String(standIn), shape: 'switch' };
 }
 
-const imageName: Parse<RepositoryName> = (given) => {
-  const reference = parseReference(given);
-  if (!reference.ok) return reference;
-  const { repository, tag, digest } = reference.value;
-  if (tag === undefined && digest === undefined) return parsed(repository);
-  return unparsable(
-    `${quote(given)} carries a ${digest === undefined ? 'tag' : 'digest'}: a repository is allowed; tags go into the input tags`,
-  );
-};
-
 const registryHost = optional<string>((given) => parseRegistryHost(given.trim()));
 
 /** Text that has a default, so that it is never blank. */
@@ -82,7 +74,7 @@ const words = listOf(anyText, { commas: true });
 
 /** The one table of inputs: their names, meaning, defaults and parsers. */
 export const OPTION_TABLE = {
-  images: list(listOf(imageName, { commas: true }), {
+  images: list(listOf(parseImageName, { commas: true }), {
     group: 'what',
     about:
       'Repositories to push to, one a line: `ghcr.io/acme/app`. The name of this GitHub repository is lower-cased; a tag or digest in one is an error.',
@@ -227,6 +219,14 @@ export const OPTION_TABLE = {
     about: "For GitHub's API, and for ghcr.io when nothing else has credentials for it.",
     actionDefault: '${{ github.token }}',
     secret: true,
+  }),
+  'registry-ca': text(optionalText, {
+    group: 'registry',
+    about: "A PEM file with your own authorities, trusted besides the usual ones for every registry's certificate.",
+  }),
+  'registry-insecure': list(listOf(parsePlainRegistry, { commas: true }), {
+    group: 'registry',
+    about: 'Registries that may be spoken to over plain http: `registry.lan:5000`. This machine always may.',
   }),
   summary: toggle({ group: 'report', about: 'Write a job summary.' }, true),
 } as const;

@@ -2,7 +2,10 @@ import { formatPlatform } from './core/platform.ts';
 import { type Problem, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { type OptionName, type Options, parseOptions, type RawOptions } from './options.ts';
+import { describeProxy } from './registry/failure.ts';
 import { openRegistries, type RegistriesSettings } from './registry/open.ts';
+import { readProxies } from './registry/proxies.ts';
+import { readAuthorities } from './registry-authorities.ts';
 import { type Report, reportOf } from './report/report.ts';
 import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { buildStage } from './stages/build.ts';
@@ -73,7 +76,7 @@ export async function runCommand(
 }
 
 function registrySettings(
-  { images, registry, username, password, githubToken }: Options,
+  { images, registry, username, password, githubToken, registryCa, registryInsecure }: Options,
   host: Host,
 ): RegistriesSettings {
   const explicit =
@@ -85,6 +88,9 @@ function registrySettings(
     signal: host.signal,
     explicit,
     githubToken,
+    authorities: readAuthorities(host.files, registryCa).text,
+    plainRegistries: registryInsecure,
+    onProxy: (proxy) => host.log.info(`requests go through the proxy ${describeProxy(proxy)}`),
     onRetry: ({ waitMs, reason, attempt }) =>
       host.log.info(`attempt ${attempt} failed, the next one is in ${Math.ceil(waitMs / 1000)} s: ${reason}`),
   };
@@ -103,6 +109,8 @@ function prepare(raw: RawOptions, command: Command, host: Host, found: readonly 
     ...found,
     ...problems,
     ...findContextProblems(options, host.files),
+    ...readAuthorities(host.files, options.registryCa).problems,
+    ...readProxies(host.env).problems,
     ...(command.builds ? findSecretProblems(host, options) : []),
     ...(tags.ok ? [] : tags.problems),
   ];

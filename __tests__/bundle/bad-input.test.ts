@@ -37,6 +37,9 @@ const BAD: readonly (readonly [input: string, value: string, message: RegExp])[]
   ['tags', 'type=semvr,pattern={{version}}', /tags: .*did you mean semver/],
   ['version', 'one', /version: "one" is not a version/],
   ['username', 'someone', /password: is required/],
+  ['registry-ca', 'missing.pem', /registry-ca: "missing\.pem" is not there/],
+  ['registry-ca', 'Dockerfile', /registry-ca: "Dockerfile" holds no certificate in PEM form/],
+  ['registry-insecure', 'http://registry.lan:5000/x', /registry-insecure: .*has a scheme: .*"registry\.lan:5000"/],
   ['hash-files', 'missing.lock', /hash-files: "missing\.lock" is not there/],
 ];
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { resolveLocation } from '../../src/registry/location.ts';
+import { plainHosts, resolveLocation } from '../../src/registry/location.ts';
 
 const resolve = (text: string, from: string): string =>
   resolveLocation(text, { method: 'GET', url: new URL(from) }).href;
@@ -27,4 +27,25 @@ test.each([
   ['http://127.0.0.1:5000/', 'javascript:alert(1)'],
 ])('from %s to %s is refused', (from, location) => {
   expect(() => resolve(location, from)).toThrow(expect.objectContaining({ code: 'PLAIN_HTTP_REFUSED' }));
+});
+
+const listed = plainHosts(['registry.lan:5000', 'mirror.lan:80']);
+
+test.each([
+  ['https://registry.example/', 'http://registry.lan:5000/blob'],
+  ['http://registry.lan:5000/', 'http://mirror.lan/token'],
+  ['http://registry.lan:5000/', 'https://storage.example/blob'],
+])('from %s to %s is taken when the host is one that may speak plain http', (from, location) => {
+  const url = resolveLocation(location, { method: 'GET', url: new URL(from), plainHosts: listed });
+  expect(url.href).toBe(location);
+});
+
+test.each([
+  ['http://registry.lan:5000/', 'http://registry.lan:5001/'],
+  ['http://registry.lan:5000/', 'http://storage.lan/'],
+  ['http://registry.lan:5000/', 'http://127.0.0.1:2375/images'],
+])('from %s to %s is refused, though the first may speak plain http', (from, location) => {
+  expect(() => resolveLocation(location, { method: 'GET', url: new URL(from), plainHosts: listed })).toThrow(
+    expect.objectContaining({ code: 'PLAIN_HTTP_REFUSED', hint: expect.stringContaining('registry-insecure') }),
+  );
 });

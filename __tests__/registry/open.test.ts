@@ -50,6 +50,13 @@ test.each([
   expect(originOf(registry).origin).toBe(origin);
 });
 
+test('registries that may speak plain http are spoken to so', () => {
+  const insecure = new Set(['registry.lan:5000']);
+  expect(originOf('registry.lan:5000', insecure).origin).toBe('http://registry.lan:5000');
+  expect(originOf('registry.lan', insecure).origin).toBe('https://registry.lan');
+  expect(originOf('docker.io', new Set(['docker.io'])).protocol).toBe('https:');
+});
+
 test('opening makes no request', async () => {
   const server = await serveImage();
   open().open({ registry: server.host, path: 'acme/app' }, 'push');

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type BuilderDescription,
   type BuilderNeeds,
+  buildkitConfig,
   createArguments,
   deliveryOf,
   findLacks,
@@ -17,6 +18,10 @@ const needs: BuilderNeeds = {
   pushTo: 'ghcr.io',
   registries: ['ghcr.io', 'docker.io'],
 };
+const private_ = (change: Partial<NonNullable<BuilderNeeds['access']>> = {}): BuilderNeeds => ({
+  ...needs,
+  access: { plain: [], authorityFile: '/work/my "own" ca.pem', proxies: {}, ...change },
+});
 const loopback: BuilderNeeds = { ...needs, pushTo: '127.0.0.1:5000', registries: ['127.0.0.1:5000'] };
 
 function builder(
@@ -84,6 +89,15 @@ describe('an image leaves', () => {
       'layout',
     ],
     ['kubernetes to a loopback registry as a layout', builder({ driver: 'kubernetes' }), loopback, 'layout'],
+    ['a container to a registry with an authority of its own as a layout', builder({}), private_(), 'layout'],
+    ['a container to a registry on plain http as a layout', builder({}), private_({ plain: ['ghcr.io'] }), 'layout'],
+    ['one that was made for the run by push', builder({ knowsAccess: true }), private_(), 'push'],
+    [
+      'a container to a registry that is not the one on plain http by push',
+      builder({}),
+      private_({ plain: ['registry.lan'], authorityFile: undefined }),
+      'push',
+    ],
   ])('%s', (_, description, wanted, delivery) => {
     expect(deliveryOf(description, wanted)).toBe(delivery);
   });
@@ -122,6 +136,33 @@ describe('a builder', () => {
 describe('a builder made for the run', () => {
   it('has a network of its own', () => {
     expect(createArguments('x', needs)).toEqual(['create', '--name=x', '--driver=docker-container', '--bootstrap']);
+  });
+
+  it('goes through the proxies of this run', () => {
+    const proxies = { HTTPS_PROXY: 'http://proxy.lan:3128', NO_PROXY: 'a.lan,b.lan' };
+    expect(createArguments('x', private_({ proxies }), '/tmp/b.toml')).toEqual([
+      'create',
+      '--name=x',
+      '--driver=docker-container',
+      '--driver-opt=env.HTTPS_PROXY=http://proxy.lan:3128',
+      '--driver-opt="env.NO_PROXY=a.lan,b.lan"',
+      '--config=/tmp/b.toml',
+      '--bootstrap',
+    ]);
+  });
+
+  it('is told of authorities, and of registries on plain http', () => {
+    expect(buildkitConfig(private_({ plain: ['docker.io'] }))).toBe(
+      '[registry."ghcr.io"]\nca = ["/work/my \\"own\\" ca.pem"]\n[registry."docker.io"]\nhttp = true\n',
+    );
+  });
+
+  it.each([
+    ['nothing is given', needs],
+    ['only others are on plain http', private_({ plain: ['registry.lan'], authorityFile: undefined })],
+    ['all is on this machine', { ...private_(), registries: ['127.0.0.1:5000'] }],
+  ])('needs no configuration when %s', (_, wanted) => {
+    expect(buildkitConfig(wanted)).toBeUndefined();
   });
 
   it("shares the host's network to reach a loopback registry", () => {

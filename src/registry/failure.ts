@@ -1,6 +1,7 @@
 import { quote, toLine } from '../core/printable.ts';
 import { RegistryError, type RegistryErrorDetails, type RegistryErrorEntry } from '../errors.ts';
 import { parseErrorEntries } from '../oci/parse.ts';
+import type { Proxy } from './proxies.ts';
 
 /** What failed: enough to name it, nothing secret. */
 export interface FailedRequest {
@@ -53,7 +54,7 @@ export function publicUrl(url: URL): string {
 
 /**
  * A failure of a registry with the request that met it. `code` is of distribution-spec v1.1.1 where that has one, else
- * CONNECTION_FAILED, TIMED_OUT, ABORTED, TOO_LARGE, UNEXPECTED_ANSWER, UNAVAILABLE or PLAIN_HTTP_REFUSED.
+ * CONNECTION_FAILED, TIMED_OUT, ABORTED, TOO_LARGE, UNEXPECTED_ANSWER, UNAVAILABLE, PLAIN_HTTP_REFUSED or PROXY_REFUSED.
  */
 export function requestFailure(
   code: string,
@@ -93,12 +94,19 @@ export function answerFailure(answer: FailedAnswer, refusal?: Refusal): Registry
   });
 }
 
-/** The error for a connection that failed, and whether another attempt may help. */
-export function connectionFailure(request: FailedRequest, cause: unknown): { error: RegistryError; passing: boolean } {
+/** The error for a connection that failed, through `proxy` where there was one, and whether another attempt may help. */
+export function connectionFailure(
+  request: FailedRequest,
+  cause: unknown,
+  proxy?: Proxy,
+): { error: RegistryError; passing: boolean } {
   const name = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
   const reason = NETWORK_REASONS[name] ?? (cause instanceof Error ? toLine(cause.message) : 'unknown reason');
-  const problem = name === '' ? reason : `${reason} (${name})`;
-  const hint = hintOfConnection(name);
+  const status = cause instanceof Error && 'status' in cause ? Number(cause.status) : 0;
+  if (proxy !== undefined && name === 'PROXY_REFUSED') return proxyRefusal(request, proxy, status);
+  const through = proxy === undefined ? '' : `through the proxy ${describeProxy(proxy)}: `;
+  const problem = `${through}${name === '' ? reason : `${reason} (${name})`}`;
+  const hint = hintOfConnection(name, proxy);
   const error = requestFailure(NETWORK_CODES[name] ?? 'CONNECTION_FAILED', request, problem, {
     cause,
     ...(hint === undefined ? {} : { hint }),
@@ -110,10 +118,41 @@ function codeOf(status: number): string {
   return CODES[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'UNEXPECTED_ANSWER');
 }
 
-function hintOfConnection(name: string): string | undefined {
-  if (name === 'ENOTFOUND') return "Check the spelling of the registry's name, and the network.";
+/** The proxy as a message may show it, with the variable that is to be changed. */
+export function describeProxy({ url, variable }: Proxy): string {
+  return `${toLine(url.origin, MAX_URL_LENGTH)} (${variable})`;
+}
+
+function proxyRefusal(
+  request: FailedRequest,
+  proxy: Proxy,
+  status: number,
+): { error: RegistryError; passing: boolean } {
+  const { authorization, variable } = proxy;
+  const given = authorization === undefined ? 'it got none' : 'it does not take those that it got';
+  const why = status === 407 ? `wants credentials, and ${given}` : 'does not let the request pass';
+  const hint =
+    status === 407
+      ? `Put them into ${variable}: http://USER:PASSWORD@HOST:PORT, special characters percent-encoded.`
+      : `Let the proxy pass ${toLine(request.url.host, MAX_URL_LENGTH)}, or name that host in NO_PROXY.`;
+  const problem = `the proxy ${describeProxy(proxy)} ${why}: it answered ${status}`;
+  const error = requestFailure('PROXY_REFUSED', request, problem, { hint });
+  return { error, passing: status === 429 || status >= 500 };
+}
+
+function hintOfConnection(name: string, proxy: Proxy | undefined): string | undefined {
+  if (name === 'ENOTFOUND') {
+    const whose = proxy === undefined ? "registry's name" : `proxy's name in ${proxy.variable}`;
+    return `Check the spelling of the ${whose}, and the network.`;
+  }
   if (/WRONG_VERSION|PACKET_LENGTH|EPROTO/.test(name))
-    return 'It seems to speak plain http, which is for loopback only.';
+    return 'It seems to speak plain http: a host that may is named in registry-insecure.';
+  if (/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/.test(name))
+    return 'Its certificate is out of date: renew it, or set the clock of this machine.';
+  if (/ALTNAME/.test(name))
+    return 'Its certificate is for other names: use one of them, or have it issued for this one.';
+  if (/HANDSHAKE|CERTIFICATE_REQUIRED|BAD_CERTIFICATE/.test(name))
+    return "It may want a certificate of ours: put NAME.cert and NAME.key into Docker's folder certs.d.";
   if (!/CERT|SIGNED|TLS|SSL|VERIFY/.test(name)) return undefined;
-  return "The registry's certificate is not trusted: name the file of its authority in NODE_EXTRA_CA_CERTS.";
+  return 'Its certificate is not trusted: give the file of its authority (PEM) as registry-ca.';
 }

@@ -5,6 +5,7 @@ import { Endpoint } from './endpoint.ts';
 import { createKeychain, type KeychainSettings } from './keychain.ts';
 import { type Layout, openLayout } from './layout.ts';
 import { ManifestCache } from './manifest-cache.ts';
+import { readProxies } from './proxies.ts';
 import type { PushAccess, Repository, TagDeletion } from './repository.ts';
 import { Session } from './session.ts';
 import { createTransport, type TransportSettings } from './transport.ts';
@@ -25,6 +26,8 @@ export interface Registries {
   openLayout(directory: string): Layout;
   /** The credentials for a registry that Docker's own configuration lacks; see `Keychain`. */
   addition(registry: string): Promise<Credentials | undefined>;
+  /** The proxies of the environment as variables for programs that make requests of their own; nothing secret. */
+  readonly proxyVariables: Readonly<Record<string, string>>;
   /** Closes the connections, so that the process can end. */
   close(): void;
 }
@@ -35,13 +38,14 @@ const DOCKER_HUB_HOST = 'registry-1.docker.io';
 export function openRegistries(settings: RegistriesSettings): Registries {
   const keychain = createKeychain(settings);
   const transport = createTransport(settings);
+  const insecure = new Set(settings.plainRegistries ?? []);
   const sessions = new Map<string, Session>();
   const caches = new Map<string, ManifestCache>();
   return {
     open(name, access = 'pull') {
       const session =
         sessions.get(name.registry) ??
-        new Session(originOf(name.registry), transport, (scope) => keychain.credentials(name.registry, scope));
+        new Session(originOf(name.registry, insecure), transport, (scope) => keychain.credentials(name.registry, scope));
       sessions.set(name.registry, session);
       const key = `${name.registry}/${name.path}`;
       const cache = caches.get(key) ?? new ManifestCache();
@@ -50,12 +54,13 @@ export function openRegistries(settings: RegistriesSettings): Registries {
     },
     openLayout,
     addition: (registry) => keychain.addition(registry),
+    proxyVariables: readProxies(settings.env).variables,
     close: () => transport.close(),
   };
 }
 
-/** Where a registry answers: Docker Hub under another name, this machine over plain http, all others over https. */
-export function originOf(registry: string): URL {
+/** Where a registry answers: Docker Hub under another name, this machine and `insecure` ones over plain http, all others over https. */
+export function originOf(registry: string, insecure: ReadonlySet<string> = new Set()): URL {
   if (registry === 'docker.io') return new URL(`https://${DOCKER_HUB_HOST}`);
-  return new URL(`${isLoopback(registry) ? 'http' : 'https'}://${registry}`);
+  return new URL(`${isLoopback(registry) || insecure.has(registry) ? 'http' : 'https'}://${registry}`);
 }

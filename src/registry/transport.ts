@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { quote } from '../core/printable.ts';
+import { UsageError } from '../errors.ts';
 import { answerFailure, connectionFailure, publicUrl, requestFailure } from './failure.ts';
-import { resolveLocation } from './location.ts';
+import { type PlainHosts, plainHosts, resolveLocation } from './location.ts';
+import { type Proxy, readProxies } from './proxies.ts';
 import { type Attempt, type Clock, parseRetryAfter, type RetryNotice, type RetryRules, systemClock } from './retry.ts';
+import { openTrust } from './trust.ts';
 import { contentOf, NetworkError, openWire, type Payload, readUpTo, type Wire } from './wire.ts';
 
 /** One request as it went over the wire; `status` is `undefined` when no answer came. */
@@ -14,6 +17,14 @@ export interface RequestRecord {
 }
 
 export interface TransportSettings {
+  /** Where proxies and certificates are looked up; none when absent. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Authorities of certificates to trust besides the usual ones, in PEM form. */
+  readonly authorities?: string | undefined;
+  /** Registries that may be spoken to over plain http, besides this machine. */
+  readonly plainRegistries?: readonly string[];
+  /** Told of every proxy once, when a request is to go through it. */
+  readonly onProxy?: ((proxy: Proxy) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told of every request: redirects, token exchanges and repetitions too. */
   readonly onRequest?: ((request: RequestRecord) => void) | undefined;
@@ -48,6 +59,8 @@ export interface Answer {
   readonly method: string;
   /** Where it came from in the end. */
   readonly url: URL;
+  /** Where it may point over plain http. */
+  readonly plainHosts: PlainHosts;
   readonly status: number;
   /** A header's value, by its name in lower case; repeated headers are joined by commas. */
   header(name: string): string | undefined;
@@ -78,20 +91,26 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 15_000;
 const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
 const DEFAULT_ANSWER_TIMEOUT_MS = 60_000;
 
-/** Opens the way to registries; no connection is made before the first request. */
+/** Opens the way to registries; no connection is made before the first request. UsageError when a proxy makes no sense. */
 export function createTransport(settings: TransportSettings = {}): Transport {
-  const { signal, onRequest, onRetry, clock = systemClock } = settings;
+  const { signal, onRequest, onRetry, onProxy, clock = systemClock, env = {}, authorities } = settings;
   const answerTimeoutMs = settings.answerTimeoutMs ?? DEFAULT_ANSWER_TIMEOUT_MS;
+  const proxies = readProxies(env);
+  if (proxies.problems.length > 0) throw new UsageError(proxies.problems);
   const wire = openWire({
     signal,
+    proxies,
+    trust: openTrust({ authorities, env }),
+    onProxy,
     connectTimeoutMs: settings.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
     idleTimeoutMs: settings.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
   });
+  const line = { wire, onRequest, answerTimeoutMs, plainHosts: plainHosts(settings.plainRegistries ?? []) };
   return {
     rules: { clock, signal, onRetry, attempts: settings.attempts ?? DEFAULT_ATTEMPTS },
     async attempt(request) {
       try {
-        const answer = await follow({ wire, onRequest, answerTimeoutMs }, request);
+        const answer = await follow(line, request);
         if (!isPassing(answer.status)) return { value: answer };
         return {
           failure: answerFailure(answer),
@@ -99,7 +118,7 @@ export function createTransport(settings: TransportSettings = {}): Transport {
         };
       } catch (cause) {
         if (!(cause instanceof NetworkError)) throw cause;
-        const { error, passing } = connectionFailure(request, cause.cause);
+        const { error, passing } = connectionFailure(request, cause.cause, cause.proxy);
         if (passing) return { failure: error };
         throw error;
       }
@@ -117,14 +136,15 @@ interface Line {
   readonly wire: Wire;
   readonly onRequest: ((request: RequestRecord) => void) | undefined;
   readonly answerTimeoutMs: number;
+  readonly plainHosts: PlainHosts;
 }
 
 async function follow(line: Line, first: HttpRequest): Promise<Answer> {
   let request = first;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
     const message = await exchange(line, request);
-    const target = redirectOf(request, message);
-    if (target === undefined) return await answerOf(request, message);
+    const target = redirectOf({ ...request, plainHosts: line.plainHosts }, message);
+    if (target === undefined) return await answerOf({ ...request, plainHosts: line.plainHosts }, message);
     await readUpTo(message, MAX_ERROR_BYTES);
     const authorization = target.origin === request.url.origin ? request.authorization : undefined;
     request = { ...request, url: target, authorization };
@@ -157,7 +177,7 @@ function takesItsTime({ streamed, payload }: HttpRequest): boolean {
 }
 
 /** Where the answer redirects to. Only 307 and 308 keep a method that writes (RFC 9110, 15.4). */
-function redirectOf(request: HttpRequest, message: IncomingMessage): URL | undefined {
+function redirectOf(request: HttpRequest & Pick<Answer, 'plainHosts'>, message: IncomingMessage): URL | undefined {
   const status = message.statusCode ?? 0;
   const reads = request.method === 'GET' || request.method === 'HEAD';
   const redirects = status === 307 || status === 308 || (reads && [301, 302, 303].includes(status));
@@ -171,10 +191,10 @@ function redirectOf(request: HttpRequest, message: IncomingMessage): URL | undef
   return target;
 }
 
-async function answerOf(request: HttpRequest, message: IncomingMessage): Promise<Answer> {
-  const { method, url } = request;
+async function answerOf(request: HttpRequest & Pick<Answer, 'plainHosts'>, message: IncomingMessage): Promise<Answer> {
+  const { method, url, plainHosts } = request;
   const status = message.statusCode ?? 0;
-  const head = { method, url, status, header: (name: string) => headerOf(message, name) };
+  const head = { method, url, plainHosts, status, header: (name: string) => headerOf(message, name) };
   const succeeded = status >= 200 && status < 300;
   if (!succeeded) return { ...head, body: await readUpTo(message, MAX_ERROR_BYTES), stream: undefined };
   if (request.streamed) return { ...head, body: new Uint8Array(), stream: contentOf(message) };

@@ -1,7 +1,11 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import type { Agent as HttpsAgent } from 'node:https';
+import type { SecureContext } from 'node:tls';
 import { RegistryError } from '../errors.ts';
+import type { Proxies, Proxy } from './proxies.ts';
 import type { Body } from './repository.ts';
+import type { Trust } from './trust.ts';
+import type { Tunnel, TunnelSettings } from './tunnel.ts';
 
 /** What a request carries. */
 export interface Payload {
@@ -25,6 +29,10 @@ export interface WireSettings {
   readonly connectTimeoutMs: number;
   /** The longest silence on a connection. */
   readonly idleTimeoutMs: number;
+  readonly proxies: Proxies;
+  readonly trust: Trust;
+  /** Told of every proxy once, when a request is to go through it. */
+  readonly onProxy: ((proxy: Proxy) => void) | undefined;
 }
 
 /** Connections to http and https servers, kept open between requests. */
@@ -36,24 +44,74 @@ export interface Wire {
 }
 
 /** The network failed, as opposed to what was sent or asked; `cause` says how. */
-export class NetworkError extends Error {}
+export class NetworkError extends Error {
+  /** What the request went through. */
+  readonly proxy: Proxy | undefined;
+
+  constructor(message: string, details: { readonly cause: unknown; readonly proxy?: Proxy | undefined }) {
+    super(message, { cause: details.cause });
+    this.proxy = details.proxy;
+  }
+}
 
 export function openWire(settings: WireSettings): Wire {
-  const http = new HttpAgent({ keepAlive: true });
-  let https: HttpsAgent | undefined;
-  const start = (request: WireRequest): ClientRequest => {
-    const options = { method: request.method, headers: headersOf(request) };
-    if (request.url.protocol !== 'https:') return requestHttp(request.url, { ...options, agent: http });
-    // Loaded when needed: TLS reads every root certificate, which a registry on this machine has no use for.
-    const module = process.getBuiltinModule('node:https');
-    https ??= new module.Agent({ keepAlive: true });
-    return module.request(request.url, { ...options, agent: https });
+  const direct = openDirect(settings.trust);
+  const tunnels = new Map<Proxy, Promise<Tunnel>>();
+  const tunnelThrough = (proxy: Proxy): Promise<Tunnel> => {
+    const known = tunnels.get(proxy);
+    if (known !== undefined) return known;
+    settings.onProxy?.(proxy);
+    const opening = loadTunnel(proxy, settings);
+    tunnels.set(proxy, opening);
+    return opening;
   };
   return {
-    exchange: (request) => exchange(start(request), request, settings),
+    async exchange(request) {
+      const proxy = settings.proxies.for(request.url);
+      const line = proxy === undefined ? direct : await tunnelThrough(proxy);
+      const outgoing = line.start(request.url, { method: request.method, headers: headersOf(request) });
+      const message = await exchange(outgoing, request, { ...settings, proxy });
+      if (proxy === undefined || message.statusCode !== 407) return message;
+      message.destroy();
+      const cause = Object.assign(new Error('the proxy refused'), { code: 'PROXY_REFUSED', status: 407 });
+      throw new NetworkError('no answer', { cause, proxy });
+    },
     close() {
-      http.destroy();
-      https?.destroy();
+      direct.close();
+      for (const tunnel of tunnels.values()) {
+        tunnel.then(
+          (opened) => opened.close(),
+          // Whoever wanted it has the error.
+          () => undefined,
+        );
+      }
+    },
+  };
+}
+
+/** A bundle of its own: most runs have no proxy. */
+async function loadTunnel(proxy: Proxy, settings: TunnelSettings): Promise<Tunnel> {
+  const { openTunnel } = await import(/* webpackIgnore: true */ './tunnel.ts');
+  return openTunnel(proxy, settings);
+}
+
+/** Connections that go straight to the server. */
+function openDirect(trust: Trust): Tunnel {
+  const http = new HttpAgent({ keepAlive: true });
+  const https = new Map<SecureContext | undefined, HttpsAgent>();
+  return {
+    start(url, options) {
+      if (url.protocol !== 'https:') return requestHttp(url, { ...options, agent: http });
+      // Loaded when needed: TLS reads every root certificate, which a registry on this machine has no use for.
+      const module = process.getBuiltinModule('node:https');
+      const secureContext = trust.contextFor(url);
+      const tls = secureContext === undefined ? {} : { secureContext };
+      const agent = https.get(secureContext) ?? new module.Agent({ keepAlive: true, ...tls });
+      https.set(secureContext, agent);
+      return module.request(url, { ...options, agent });
+    },
+    close() {
+      for (const agent of [http, ...https.values()]) agent.destroy();
     },
   };
 }
@@ -87,11 +145,11 @@ function headersOf({ method, headers, payload }: WireRequest): Record<string, st
 function exchange(
   outgoing: ClientRequest,
   { payload, deadlineMs }: WireRequest,
-  settings: WireSettings,
+  settings: WireSettings & { readonly proxy: Proxy | undefined },
 ): Promise<IncomingMessage> {
   const state = { answered: false };
   return new Promise((resolve, reject) => {
-    outgoing.on('error', (cause) => reject(new NetworkError('no answer', { cause })));
+    outgoing.on('error', (cause) => reject(new NetworkError('no answer', { cause, proxy: settings.proxy })));
     outgoing.once('response', (message) => {
       state.answered = true;
       // Whoever reads it learns of the error; while nobody does, it must not end the process.

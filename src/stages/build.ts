@@ -11,7 +11,7 @@ import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
 import { openImage, type Run, resultOf, type Stage } from '../stage.ts';
-import type { BuilderNeeds } from '../tools/builder.ts';
+import type { BuilderNeeds, RegistryAccess } from '../tools/builder.ts';
 import { openDocker, type RegistryLogin } from '../tools/docker-config.ts';
 import { loadBuildx } from '../tools/load.ts';
 
@@ -172,6 +172,16 @@ function needsOf(run: Run, repository: RepositoryName): BuilderNeeds {
     runs: runsPrograms ? run.platforms : [],
     pushTo: run.event.push ? repository.registry : undefined,
     registries: [repository.registry, ...pins.map(({ registry }) => registry)],
+    access: accessOf(run),
+  };
+}
+
+function accessOf({ options, host, registries }: Run): RegistryAccess {
+  const { registryCa, registryInsecure } = options;
+  return {
+    plain: registryInsecure,
+    authorityFile: registryCa === undefined ? undefined : path.resolve(host.cwd, registryCa),
+    proxies: registries.proxyVariables,
   };
 }
 

@@ -1,3 +1,4 @@
+import { csvField } from '../core/csv.ts';
 import { formatPlatform, parsePlatform } from '../core/platform.ts';
 import { isLoopback } from '../core/reference.ts';
 import type { Platform } from '../oci/types.ts';
@@ -14,6 +15,8 @@ export interface BuilderDescription {
   readonly features: ReadonlyMap<string, boolean>;
   /** Why the builder cannot be used at all, in buildx's words. */
   readonly problem: string | undefined;
+  /** It was made for this run, and told of `BuilderNeeds.access`. */
+  readonly knowsAccess?: boolean;
 }
 
 interface BuilderNode {
@@ -31,6 +34,18 @@ export interface BuilderNeeds {
   readonly pushTo: string | undefined;
   /** All registries that the build talks to. */
   readonly registries: readonly string[];
+  /** What a builder does not know by itself of how to get to them. */
+  readonly access?: RegistryAccess;
+}
+
+/** How registries are spoken to, where that is not what everybody does. */
+export interface RegistryAccess {
+  /** Registries that may be spoken to over plain http. */
+  readonly plain: readonly string[];
+  /** A PEM file of authorities to trust, absolute. */
+  readonly authorityFile: string | undefined;
+  /** Proxy variables for the builder's own requests; nothing secret. */
+  readonly proxies: Readonly<Record<string, string>>;
 }
 
 /** How the image leaves the builder: pushed by digest, or as an OCI layout that we push ourselves. */
@@ -48,7 +63,8 @@ export interface Builder {
 /** How the builder can deliver the image, or `undefined` when it has no way. */
 export function deliveryOf(builder: BuilderDescription, needs: BuilderNeeds): Delivery | undefined {
   if (builder.driver === 'docker') return hasContainerdStore(builder) ? 'layout' : undefined;
-  return needs.pushTo !== undefined && reaches(builder, needs.pushTo) ? 'push' : 'layout';
+  if (needs.pushTo === undefined || !reaches(builder, needs.pushTo)) return 'layout';
+  return isOrdinary(needs.pushTo, needs) || builder.knowsAccess === true ? 'push' : 'layout';
 }
 
 /** What the builder lacks for this build besides platforms; empty when it will do. */
@@ -72,11 +88,39 @@ export function findMissingPlatforms(builder: BuilderDescription, needs: Builder
   return needs.runs.filter((platform) => !known.has(formatPlatform(platform)));
 }
 
-/** Arguments after `docker buildx` that create a builder like this one needs. */
-export function createArguments(name: string, needs: BuilderNeeds): readonly string[] {
+/** A registry that a builder gets to without being told how. */
+function isOrdinary(registry: string, { access }: BuilderNeeds): boolean {
+  if (access === undefined || isLoopback(registry)) return true;
+  return access.authorityFile === undefined && !access.plain.includes(registry);
+}
+
+/**
+ * BuildKit's configuration for the registries that are not ordinary, as TOML; `undefined` when all are. buildx copies the
+ * authorities into the builder: https://github.com/moby/buildkit/blob/v0.25.1/docs/buildkitd.toml.md
+ */
+export function buildkitConfig(needs: BuilderNeeds): string | undefined {
+  const { access } = needs;
+  const unusual = [...new Set(needs.registries)].filter((registry) => !isOrdinary(registry, needs));
+  if (access === undefined || unusual.length === 0) return undefined;
+  return unusual
+    .map((registry) => {
+      // JSON's strings are TOML's basic strings.
+      const line = access.plain.includes(registry) ? 'http = true' : `ca = [${JSON.stringify(access.authorityFile)}]`;
+      return `[registry.${JSON.stringify(registry)}]\n${line}\n`;
+    })
+    .join('');
+}
+
+/** Arguments after `docker buildx` that create a builder like this one needs; `configFile` holds its BuildKit configuration. */
+export function createArguments(name: string, needs: BuilderNeeds, configFile?: string): readonly string[] {
   // In a network of its own the builder's 127.0.0.1 is its container; a real registry needs no such door.
   const network = needs.registries.some(isLoopback) ? ['--driver-opt=network=host'] : [];
-  return ['create', `--name=${name}`, '--driver=docker-container', ...network, '--bootstrap'];
+  // buildx gives a builder no variables of its own accord. `--config` is known to old and new buildx alike.
+  const proxies = Object.entries(needs.access?.proxies ?? {}).map(
+    ([variable, value]) => `--driver-opt=${csvField(`env.${variable}=${value}`)}`,
+  );
+  const config = configFile === undefined ? [] : [`--config=${configFile}`];
+  return ['create', `--name=${name}`, '--driver=docker-container', ...network, ...proxies, ...config, '--bootstrap'];
 }
 
 /**

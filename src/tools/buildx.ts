@@ -17,6 +17,7 @@ import {
   type Builder,
   type BuilderDescription,
   type BuilderNeeds,
+  buildkitConfig,
   createArguments,
   deliveryOf,
   findLacks,
@@ -137,11 +138,22 @@ async function createBuilder(docker: Docker, needs: BuilderNeeds): Promise<Build
   const name = `build-once-${docker.host.randomId().slice(0, 16)}`;
   // Before it exists, so that a run that dies while making it leaves nothing behind.
   docker.host.cleanup({ kind: 'command', argv: ['docker', 'buildx', 'rm', '--force', name] });
-  const { status, stderr } = await runDocker(docker, ['buildx', ...createArguments(name, needs)]);
-  if (status === 0) return inspectBuilder(docker, name);
+  const { status, stderr } = await runDocker(docker, [
+    'buildx',
+    ...createArguments(name, needs, writeConfig(docker, needs)),
+  ]);
+  if (status === 0) return { ...(await inspectBuilder(docker, name)), knowsAccess: true };
   throw new BuildOnceError('BUILDER_UNFIT', `no docker-container builder could be made: ${errorOf(stderr)}`, 1, {
     hint: 'Turn on the containerd image store of the Docker engine, or set up a builder in an earlier step.',
   });
+}
+
+function writeConfig({ host }: Docker, needs: BuilderNeeds): string | undefined {
+  const config = buildkitConfig(needs);
+  if (config === undefined) return undefined;
+  const file = path.join(host.files.makeTemporaryDirectory('build-once-buildkit-'), 'buildkitd.toml');
+  host.files.write(file, config);
+  return file;
 }
 
 /** Emulation is to be set up before this is asked. */

@@ -1,0 +1,148 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import tls from 'node:tls';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { HttpRequest, TransportSettings } from '../../src/registry/transport.ts';
+import { parseAuthorities } from '../../src/registry/trust.ts';
+import { hasOpenssl, makeAuthority } from '../support/certificates.ts';
+import { failureOf, openTransport } from './open-transport.ts';
+import { serve } from './scripted-server.ts';
+
+const authority = hasOpenssl ? makeAuthority() : { cert: '', issue: () => ({ key: '', cert: '' }) };
+const other = hasOpenssl ? makeAuthority() : authority;
+
+async function listen(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  return `localhost:${typeof address === 'object' ? (address?.port ?? '') : ''}`;
+}
+
+/** A registry over TLS on `localhost`. */
+function serveTls(options: ServerOptions = {}): Promise<string> {
+  const server = createTlsServer({ ...authority.issue('localhost'), ...options }, (_, response) => response.end());
+  onTestFinished(() => server.closeAllConnections());
+  return listen(server);
+}
+
+function home(files: Readonly<Record<string, string>> = {}): string {
+  const directory = mkdtempSync(path.join(tmpdir(), 'build-once-trust-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(directory, name)), { recursive: true });
+    writeFileSync(path.join(directory, name), text);
+  }
+  return directory;
+}
+
+const toRoot = (host: string): HttpRequest => ({ method: 'GET', url: new URL(`https://${host}/v2/`) });
+const ask = (host: string, settings: TransportSettings = {}) => openTransport(settings).send(toRoot(host));
+
+describe.skipIf(!hasOpenssl)('a certificate', () => {
+  test('of an unknown authority is refused, with what to do', async () => {
+    const error = await failureOf(ask(await serveTls()));
+    expect(error).toMatchObject({ code: 'CONNECTION_FAILED', hint: expect.stringContaining('registry-ca') });
+  });
+
+  test.each<[string, () => TransportSettings]>([
+    ['registry-ca', () => ({ authorities: authority.cert })],
+    ['registry-ca, among others', () => ({ authorities: `# ours\n${other.cert}\n# theirs\n${authority.cert}` })],
+    ['SSL_CERT_FILE', () => ({ env: { SSL_CERT_FILE: path.join(home({ 'ca.pem': authority.cert }), 'ca.pem') } })],
+  ])('of an authority in %s is taken', async (_, settings) => {
+    expect((await ask(await serveTls(), settings())).status).toBe(200);
+  });
+
+  test.each<[string, (host: string) => Record<string, string>]>([
+    ['HOME', (host) => ({ HOME: home({ [`.config/docker/certs.d/${host}/ca.crt`]: authority.cert }) })],
+    ['XDG_CONFIG_HOME', (host) => ({ XDG_CONFIG_HOME: home({ [`docker/certs.d/${host}/x.crt`]: authority.cert }) })],
+  ])("of an authority in Docker's certs.d below %s is taken, for that host only", async (_, env) => {
+    const [host, stranger] = [await serveTls(), await serveTls()];
+    const { send } = openTransport({ env: env(host) });
+    expect((await send(toRoot(host))).status).toBe(200);
+    expect(await failureOf(send(toRoot(stranger)))).toMatchObject({ code: 'CONNECTION_FAILED' });
+  });
+
+  test('of an authority that Node trusts is taken, with a registry-ca for others', async () => {
+    const usual = tls.getCACertificates('default');
+    onTestFinished(() => tls.setDefaultCACertificates(usual));
+    tls.setDefaultCACertificates([authority.cert]);
+    expect((await ask(await serveTls(), { authorities: other.cert })).status).toBe(200);
+  });
+
+  test('of an authority that is not that one is refused', async () => {
+    const error = await failureOf(ask(await serveTls(), { authorities: other.cert }));
+    expect(error).toMatchObject({ code: 'CONNECTION_FAILED' });
+  });
+
+  test('for other names is refused, with what to do', async () => {
+    const host = await serveTls(authority.issue('registry.test'));
+    const error = await failureOf(ask(host, { authorities: authority.cert }));
+    expect(error).toMatchObject({ code: 'CONNECTION_FAILED', hint: expect.stringContaining('other names') });
+  });
+
+  test('of our own is shown to a registry that wants one', async () => {
+    const wants = { requestCert: true, rejectUnauthorized: true, ca: authority.cert };
+    const host = await serveTls(wants);
+    const refused = await failureOf(ask(host, { authorities: authority.cert, attempts: 1 }));
+    expect(refused).toMatchObject({ code: 'CONNECTION_FAILED', hint: expect.stringContaining('certs.d') });
+    const { cert, key } = authority.issue('client.test');
+    const folder = `.config/docker/certs.d/${host}`;
+    const env = { HOME: home({ [`${folder}/client.cert`]: cert, [`${folder}/client.key`]: key }) };
+    expect((await ask(host, { authorities: authority.cert, env })).status).toBe(200);
+  });
+
+  test.each([
+    ['without its key', { 'client.cert': 'x' }, '"client.cert" has no "client.key"'],
+    ['that is none', { 'client.cert': 'x', 'client.key': 'y' }, 'the certificates in'],
+    ['of an authority that is a folder', { 'ca.crt/x': '' }, '"ca.crt" cannot be read'],
+  ])('in certs.d %s is an error that names the folder', async (_, files, expected) => {
+    const directory = home();
+    const host = await serveTls();
+    const folder = path.join(directory, '.config/docker/certs.d', host);
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+      writeFileSync(path.join(folder, name), text);
+    }
+    await expect(ask(host, { env: { HOME: directory } })).rejects.toMatchObject({
+      code: 'CERTIFICATES_INVALID',
+      message: expect.stringMatching(new RegExp(`${folder}.*|${expected}`)),
+    });
+    await expect(ask(host, { env: { HOME: directory } })).rejects.toThrow(expected);
+  });
+});
+
+describe('a file of authorities', () => {
+  test.each([
+    ['', 'holds no certificate'],
+    ['-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----', 'holds no certificate'],
+    ['\u0000\u0001binary', 'holds no certificate'],
+    ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', 'cannot be read, number 1'],
+  ])('%j is none', (text, expected) => {
+    expect(parseAuthorities(text)).toMatchObject({ ok: false, problem: expect.stringContaining(expected) });
+  });
+
+  test.skipIf(!hasOpenssl)('may hold several, and remarks', () => {
+    expect(parseAuthorities(`a remark\n${authority.cert}\n${other.cert}`)).toMatchObject({ ok: true });
+    const broken = `${authority.cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----`;
+    expect(parseAuthorities(broken)).toMatchObject({ problem: expect.stringContaining('number 2') });
+  });
+});
+
+describe('a registry that should speak TLS', () => {
+  test('and speaks plain http is an error that names registry-insecure', async () => {
+    const server = await serve((_, response) => response.end());
+    const error = await failureOf(ask(server.host));
+    expect(error).toMatchObject({ code: 'CONNECTION_FAILED', hint: expect.stringContaining('registry-insecure') });
+  });
+
+  test('and is silent is given up', async () => {
+    const sockets = new Set<unknown>();
+    const host = await listen(createServer((socket) => void sockets.add(socket.on('error', () => undefined).resume())));
+    const error = await failureOf(ask(host, { attempts: 2, connectTimeoutMs: 40 }));
+    expect(error).toMatchObject({ code: 'TIMED_OUT' });
+    expect(sockets.size).toBe(2);
+  });
+});
