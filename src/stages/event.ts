@@ -83,7 +83,7 @@ function readPayload(host: Host): unknown {
 
 function gitEvent(host: Host, payload: unknown): GitEvent {
   const { env } = host;
-  const ref = given(env['GITHUB_REF']);
+  const ref = refOf(env, payload);
   const defaultBranch = textAt(payload, 'repository', 'default_branch');
   const branch = ref?.startsWith('refs/heads/') ? ref.slice('refs/heads/'.length) : undefined;
   const commitDate = textAt(payload, 'head_commit', 'timestamp');
@@ -102,12 +102,22 @@ function gitEvent(host: Host, payload: unknown): GitEvent {
   };
 }
 
-/** The pull request that the run is about, also where the run is on the default branch: after a comment or a workflow. */
+/** Runs after a comment or a workflow are on the default branch, also where they are about a pull request: see `refOf`. */
 function pullRequestOf(payload: unknown): number | undefined {
   if (isThere(payload, 'issue', 'pull_request')) return numberAt(payload, 'issue', 'number');
-  const after = textAt(payload, 'workflow_run', 'event')?.startsWith('pull_request') === true;
-  const number = numberAt(payload, 'pull_request', 'number');
-  return after ? numberAt(payload, 'workflow_run', 'pull_requests', '0', 'number') : number;
+  if (isAfterPullRequest(payload)) return numberAt(payload, 'workflow_run', 'pull_requests', '0', 'number');
+  return numberAt(payload, 'pull_request', 'number');
+}
+
+/** After the workflow of a pull request that is closed by now, the event has its branch only; the default branch it is not. */
+function refOf(env: Env, payload: unknown): string | undefined {
+  if (!isAfterPullRequest(payload) || pullRequestOf(payload) !== undefined) return given(env['GITHUB_REF']);
+  const branch = textAt(payload, 'workflow_run', 'head_branch');
+  return branch === undefined ? undefined : `refs/heads/${branch}`;
+}
+
+function isAfterPullRequest(payload: unknown): boolean {
+  return textAt(payload, 'workflow_run', 'event')?.startsWith('pull_request') === true;
 }
 
 function deletedRef(env: Env, payload: unknown): string | undefined {
