@@ -29,7 +29,7 @@ beforeAll(async () => {
   registry = await startRegistry();
   workspace = mkdtempSync(join(tmpdir(), 'build-once-events-'));
   writeFileSync(join(workspace, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
-  const cli = [
+  const cli: [string, ...string[]] = [
     join(NODE_DIRECTORY, 'node'),
     join(CHECKOUT, 'dist/cli.js'),
     'hash',
