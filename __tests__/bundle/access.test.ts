@@ -133,6 +133,17 @@ describe('a run without packages: write', () => {
     expect(dockerCalls()).toBe('');
   });
 
+  it('fails before it writes to a repository that would take it, where another one refuses', async () => {
+    const digest = await plant();
+    const before = await tagsAndDigests();
+    const images = `${registry.host}/acme/app\n${IMAGE}`;
+    const result = await step(await readOnlyGhcr(), RELEASE, { with: { images } });
+    expect(result).toMatchObject({ status: 'failure', exitCode: 1 });
+    expect(result.log).toContain('DENIED: POST https://ghcr.io/v2/acme/app/blobs/uploads/');
+    expect(result.outputs).toMatchObject({ built: 'false', digest, pushed: 'false' });
+    expect(await tagsAndDigests()).toEqual(before);
+  });
+
   it('succeeds where nothing is missing', async () => {
     const digest = await plant('1.2.3', '1.2', '1', 'latest');
     const result = await step(await readOnlyGhcr(), RELEASE);
