@@ -169,6 +169,7 @@ describe('a run of this repository’s code pushes and sets tags', () => {
     expect(result.outputs).toMatchObject({ built: 'false', reason: 'hit', digest, pushed: 'true' });
     expect((await tags()).toSorted()).toEqual(expected);
     expect(result.log).not.toContain('nothing is');
+    expect(result.artifacts).toEqual([]);
   });
 
   it.each([
