@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
-import * as given from '../fixtures/events.ts';
+import * as given from '../support/event-payloads.ts';
 import { plantImage } from '../support/planted-image.ts';
 import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
 import { type ActionResult, type ActionRun, runAction } from '../support/runner.ts';
