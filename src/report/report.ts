@@ -20,7 +20,7 @@ export interface PlatformRow {
 }
 
 /** An image by the name of its repository, without a tag. */
-export interface Subject {
+export interface ProvenanceSubject {
   readonly name: string;
   readonly digest: Digest;
 }
@@ -63,7 +63,7 @@ export interface Report {
   readonly platforms: readonly PlatformRow[];
   readonly tags: readonly TagRow[];
   /** What this run has built and pushed, for an attestation of its provenance: none of a reused image, nor of another run's. */
-  readonly subjects: readonly Subject[];
+  readonly subjects: readonly ProvenanceSubject[];
   readonly steps: readonly Step[];
   readonly durationMs: number;
   readonly failure: Failure | undefined;
@@ -154,7 +154,7 @@ function platformRows(run: Run): PlatformRow[] {
   return platformDigests(run).map(([platform, digest]) => ({ platform, digest, sizeBytes: sizes?.get(digest) }));
 }
 
-function subjectsOf({ options, results: { build, tag } }: Run): Subject[] {
+function subjectsOf({ options, results: { build, tag } }: Run): ProvenanceSubject[] {
   const digest = tag?.image.descriptor.digest;
   if (digest === undefined || digest !== build?.image.descriptor.digest) return [];
   const isIn = (name: string): boolean =>
