@@ -14,4 +14,4 @@ export type { OptionName, RawOptions } from './options.ts';
 export { type CommandName, type Finished, runCommand } from './pipeline.ts';
 export type { OutputName, Outputs } from './report/outputs.ts';
 export { renderMarkdown, renderText } from './report/render.ts';
-export type { Failure, PlatformRow, Report, Step, TagRow } from './report/report.ts';
+export type { Failure, PlatformRow, ProvenanceSubject, Report, Step, TagRow } from './report/report.ts';

@@ -63,9 +63,10 @@ export async function runCommand(
     if (secret !== undefined) host.log.mask(secret);
   }
   const registries = openRegistries(registrySettings(options, host));
+  const stages = isIdle(command, prepared) ? [] : command.stages;
   let run: Run = { ...prepared, host, registries, startedAt, results: {}, journal: [] };
   try {
-    for (const stage of command.stages) run = await stage(run);
+    for (const stage of stages) run = await stage(run);
     return { report: reportOf(run, elapsed(host, startedAt)), options, error: undefined };
   } catch (cause) {
     const error = cause instanceof Error ? cause : new Error('something was thrown that is no error', { cause });
@@ -116,11 +117,17 @@ function prepare(raw: RawOptions, command: Command, host: Host, found: readonly 
   ];
   if (all.length > 0 || !tags.ok) throw new UsageError(all);
   for (const sentence of [...fromEnvironment, ...tags.plan.notices]) host.log.notice(sentence);
-  if (event.untrusted !== undefined && options.push) host.log.notice(`nothing is pushed: ${event.untrusted}`);
+  if (isIdle(command, { event })) host.log.notice(`nothing is built: ${event.deleted}`);
+  else if (event.untrusted !== undefined && options.push) host.log.notice(`nothing is pushed: ${event.untrusted}`);
   if (given.missing.length > 0) host.log.notice(`this run gets no secrets; left out: ${given.missing.join(', ')}`);
   const own = [{ os: 'linux', architecture: host.architecture }];
   const asked = new Map(options.platforms.map((platform) => [formatPlatform(platform), platform]));
   return { options, platforms: asked.size > 0 ? [...asked.values()] : own, event, tags: tags.plan };
+}
+
+/** Nothing was pushed to where the run is: it must not move that branch's tags, nor build on its behalf. */
+function isIdle(command: Command, { event }: Pick<Run, 'event'>): boolean {
+  return command.builds && event.deleted !== undefined;
 }
 
 function elapsed(host: Host, since: Date): number {

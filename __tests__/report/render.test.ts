@@ -18,6 +18,7 @@ const report: Report = {
     { platform: 'linux/arm64', digest: DIGEST, sizeBytes: undefined },
   ],
   tags: [{ reference: 'ghcr.io/acme/app:1.2.3', outcome: 'created' }],
+  subjects: [],
   steps: [
     { name: 'hash', durationMs: 120, skipped: undefined },
     { name: 'lookup', durationMs: 0, skipped: undefined },

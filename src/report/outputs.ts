@@ -32,6 +32,7 @@ export type Outputs = Partial<Readonly<Record<OutputName, string>>>;
 export function outputsOf(run: Run): Outputs {
   const { hash, lookup, build, tag } = run.results;
   const image = tag?.image ?? build?.image ?? lookup?.image;
+  if (wasIdle(run)) return { built: 'false', pushed: 'false' };
   return {
     ...(hash === undefined ? {} : { hash: hash.hash }),
     ...(lookup === undefined ? {} : { reason: lookup.reason, built: String(build !== undefined) }),
@@ -39,6 +40,11 @@ export function outputsOf(run: Run): Outputs {
     ...(image === undefined ? {} : imageOutputs(run, image)),
     ...(image === undefined ? {} : { pushed: String(tag !== undefined) }),
   };
+}
+
+/** Nothing was to be done: a branch or tag was deleted. */
+export function wasIdle({ event, results }: Run): boolean {
+  return event.deleted !== undefined && results.hash === undefined;
 }
 
 function imageOutputs(
