@@ -18,7 +18,8 @@ const TURN_MS = 300_000;
 /** Waits for the other runs on this machine. The lock goes with this process, however that ends. */
 async function takeTurn(): Promise<() => void> {
   const lock = join(tmpdir(), 'build-once-test-riscv64.lock');
-  const holder = spawn('flock', [lock, 'sh', '-c', 'echo held; cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const hold = 'exec flock "$1" sh -c "echo held; cat"';
+  const holder = spawn('sh', ['-c', hold, 'sh', lock], { stdio: ['pipe', 'pipe', 'inherit'] });
   await once(holder.stdout, 'data');
   return () => holder.stdin.end();
 }
@@ -61,10 +62,13 @@ describe.skipIf(!layers.emulation)('a platform that the builder cannot run', () 
     await emulator('--uninstall'); // of a run that was killed
   }, TURN_MS);
   afterAll(async () => {
-    if (binfmt !== undefined) await emulator('--uninstall');
-    job?.remove();
-    await own?.stop();
-    endTurn();
+    try {
+      if (binfmt !== undefined) await emulator('--uninstall');
+    } finally {
+      job?.remove();
+      await own?.stop();
+      endTurn();
+    }
   });
 
   it('is an error before anything is built when emulation is off', async () => {
@@ -89,23 +93,21 @@ describe.skipIf(!layers.emulation)('a platform that the builder cannot run', () 
     expect(log).toMatch(/EMULATION_FAILED.*unsupported architecture: s390x/);
   });
 
-  it('is set up by the first of two jobs at once, for both', async () => {
+  it('is set up by the first of two jobs at once, for both, and then left alone', async () => {
     const results = await Promise.all([image(), image()].map((images) => job.step({ ...inputs, images })));
+    const logs = results.map(({ log }) => log).join('\n');
+    expect(logs).toContain(`QEMU for linux/riscv64 is registered on the Docker engine's machine by ${binfmt}`);
     for (const { status, log, outputs } of results) {
       expect(status, log).toBe('success');
-      expect(log).toContain(`is registered on the Docker engine's machine by ${binfmt}`);
       expect(Object.keys(JSON.parse(outputs['platforms-digests'] ?? ''))).toEqual(PLATFORMS.split(','));
       const run = ['docker', 'run', '--rm', '--quiet', '--platform=linux/riscv64', `${outputs['image']}`] as const;
       expect(await job.run(...run, 'cat', '/machine')).toBe('riscv64');
     }
-  });
-
-  it('is left alone when it is there', async () => {
     const spy = spyOnDocker(job, findProgram('docker', own.toolchain.env['PATH'] ?? '') ?? '');
-    const { status, log } = await job.step({ ...inputs, images: image() }, { env: { PATH: spy.path } });
-    expect(status, log).toBe('success');
-    expect(spy.calls().filter((call) => / ?run /.test(call))).toEqual([]);
-    expect(spy.calls()).not.toEqual([]);
+    const third = await job.step({ ...inputs, images: image() }, { env: { PATH: spy.path } });
+    expect(third.status, third.log).toBe('success');
+    expect(spy.calls()).toEqual(expect.arrayContaining([expect.stringContaining('buildx build')]));
+    expect(spy.calls().filter((call) => call.includes('--privileged'))).toEqual([]);
   });
 
   it.skipIf(!layers.buildkit)('is set up for a docker-container builder that runs already', async () => {

@@ -166,6 +166,12 @@ describe('registering', () => {
     expect(sleptMs).toBe(0);
   });
 
+  it('runs the image on the platform of the machine, whatever the user set', async () => {
+    const docker = dockerThat(says('installing: arm64 OK'), { DOCKER_DEFAULT_PLATFORM: 'linux/arm64' });
+    await emulate(docker, request());
+    expect(stub.calls()[0]?.env['DOCKER_DEFAULT_PLATFORM']).toBe('');
+  });
+
   it('is done on each engine', async () => {
     await emulate(dockerThat(says('installing: arm64 OK')), request(0, ['unix:///a', 'other']));
     expect(stub.calls().map(({ argv }) => argv.join(' '))).toEqual([
@@ -271,6 +277,8 @@ describe('registering', () => {
     const docker = dockerThat(
       `${says('Failed to initialize: unable to resolve docker endpoint: context "x"')} return 1;`,
     );
-    await expect(emulate(docker, request())).rejects.toThrow(': unable to resolve docker endpoint: context "x"');
+    await expect(emulate(docker, request())).rejects.toThrow(
+      `by ${IMAGE}: unable to resolve docker endpoint: context "x"`,
+    );
   });
 });

@@ -91,7 +91,9 @@ export function planEmulation(builder: BuilderDescription, missing: readonly Pla
 export async function emulate(docker: Docker, request: EmulationRequest): Promise<void> {
   const { plan, image } = request;
   for (const endpoint of plan.endpoints) {
-    const result = await runDocker(docker, installArguments(endpoint, image, plan.architectures));
+    const install = installArguments(endpoint, image, plan.architectures);
+    // Else the user's setting could choose an image that runs only when there is emulation.
+    const result = await runDocker(docker, install, { env: { DOCKER_DEFAULT_PLATFORM: '' } });
     if (result.status !== 0) throw emulationFailed(request, result, dockerError(result.stderr));
     const complaints = findComplaints(result.stderr, plan.architectures);
     if (complaints === undefined || (await appears(docker, request, complaints))) continue;

@@ -112,7 +112,9 @@ for arch in amd64 arm64 riscv64; do
 done
 
 (cd "$ROOT" && find . -type d) | while read -r dir; do mkdir -p "$PREFIX/$dir"; done
-(cd "$ROOT" && find . -type f) | while read -r file; do mv -f "$ROOT/$file" "$PREFIX/$file"; done
+(cd "$ROOT" && find . -type f) | while read -r file; do
+  cmp -s "$ROOT/$file" "$PREFIX/$file" || mv -f "$ROOT/$file" "$PREFIX/$file"
+done
 { echo "recipe $RECIPE"; cat "$STAGE/resolved"; } >"$STAGE/stamp"
 mv -f "$STAGE/stamp" "$PREFIX/.stamp"
 
