@@ -52,6 +52,12 @@ describe('without any text', () => {
         cacheTo: [],
         cache: 'none',
         builder: undefined,
+        emulation: 'auto',
+        binfmtImage: {
+          repository: { registry: 'docker.io', path: 'tonistiigi/binfmt' },
+          tag: 'qemu-v10.2.3',
+          digest: 'sha256:400a4873b838d1b89194d982c45e5fb3cda4593fbfd7e08a02e76b03b21166f0',
+        },
         push: true,
         tags: [],
         version: undefined,

@@ -26,7 +26,7 @@ import { parsePlainRegistry } from './core/plain-registry.ts';
 import { parsePlatform } from './core/platform.ts';
 import { parseTagPattern } from './core/policy.ts';
 import { quote, toLine } from './core/printable.ts';
-import { parseRegistryHost } from './core/reference.ts';
+import { parsePinnedReference, parseRegistryHost } from './core/reference.ts';
 import { parseLocalDirectory } from './core/remote-source.ts';
 import { parseTagLines } from './core/tag-rules.ts';
 import type { Problem } from './errors.ts';
@@ -156,6 +156,22 @@ export const OPTION_TABLE = {
     group: 'build',
     about: 'The buildx builder. Default: the current one, or one made for this run where that cannot do what is asked.',
   }),
+  emulation: text(
+    choice('auto', 'off'),
+    {
+      group: 'build',
+      about: '`auto` registers QEMU on the machine when the builder cannot run a platform. `off`: that is an error.',
+    },
+    'auto',
+  ),
+  'binfmt-image': text(
+    parsePinnedReference,
+    {
+      group: 'build',
+      about: 'The image that registers QEMU, by digest: it runs as a privileged container. A mirror may stand here.',
+    },
+    'tonistiigi/binfmt:qemu-v10.2.3@sha256:400a4873b838d1b89194d982c45e5fb3cda4593fbfd7e08a02e76b03b21166f0',
+  ),
   push: toggle({ group: 'build', about: 'Push the image and its tags. `false` builds and stops there.' }, true),
   tags: list(parseTagLines, {
     group: 'tags',

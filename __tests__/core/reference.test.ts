@@ -8,6 +8,7 @@ import {
   isDockerHub,
   isLoopback,
   isTag,
+  parsePinnedReference,
   parseReference,
   parseRegistryHost,
   parseRepositoryName,
@@ -102,6 +103,17 @@ describe('a reference', () => {
       expect(problem).toMatch(/^[^\p{Cc}\p{Cs}\p{Bidi_Control}]+$/u);
     },
   );
+
+  it.each([
+    [`ghcr.io/acme/app:1@${DIGEST}`, `no problem: `],
+    [` acme/app@${DIGEST} `, `no problem: `],
+    ['ghcr.io/acme/app:1', '"ghcr.io/acme/app:1" carries no digest, and a tag may move'],
+    ['acme/app', 'carries no digest'],
+    ['acme/app@sha256:12', 'malformed digest'],
+    ['', 'not a repository name'],
+  ])('that must be pinned may be %j: %s', (text, problem) => {
+    expect(problemOf(parsePinnedReference(text))).toContain(problem);
+  });
 
   it('reads the same again from its full spelling', () => {
     const name = fc.stringMatching(/^[a-z0-9]{1,5}(?:(?:\.|_|__|-)[a-z0-9]{1,5}){0,2}$/);

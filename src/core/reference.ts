@@ -78,6 +78,13 @@ export function parseReference(text: string): Parsed<Reference> {
   return repository.ok ? parsed({ repository: repository.value, tag, digest }) : repository;
 }
 
+/** As {@link parseReference}, for what must stay the image that it is: without a digest it is a problem. */
+export function parsePinnedReference(text: string): Parsed<Reference> {
+  const reference = parseReference(text.trim());
+  if (!reference.ok || reference.value.digest !== undefined) return reference;
+  return unparsable(`${quote(text)} carries no digest, and a tag may move: NAME@sha256:… is allowed`);
+}
+
 /**
  * Parses a repository without tag and digest: `acme/app`, `ghcr.io/acme/app`, `localhost:5000/app`. `Acme/app` is refused,
  * though Docker takes it for a host: it is a user's name in almost every case, and `acme/app` is another repository.

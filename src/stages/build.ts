@@ -52,7 +52,8 @@ export const buildStage: Stage<'build', BuildPlan> = {
       ...(event.push ? run.options.images.map((name) => openImage(run, name).checkPushAccess()) : []),
     ]);
     const docker = openDocker(host, logins);
-    const builder = await chooseBuilder(docker, run.options.builder, plan.needs);
+    const { builder: named, emulation, binfmtImage } = run.options;
+    const builder = await chooseBuilder(docker, named, plan.needs, emulation === 'auto' ? binfmtImage : undefined);
     const layoutPath =
       builder.delivery === 'push' ? undefined : host.files.makeTemporaryDirectory('build-once-layout-');
     const outcome = await buildImage(docker, {
