@@ -165,6 +165,7 @@ export const OPTION_TABLE = {
     about: 'The buildx builder. Default: the current one, or one made for this run where that cannot do what is asked.',
   }),
   push: toggle({ group: 'build', about: 'Push the image and its tags. `false` builds and stops there.' }, true),
+  load: toggle({ group: 'build', about: 'Put the image into the local Docker engine, on a hit as well.' }, false),
   tags: list(parseTagLines, {
     group: 'tags',
     about:

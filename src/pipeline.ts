@@ -1,13 +1,16 @@
 import { formatPlatform } from './core/platform.ts';
 import { type Problem, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
+import { findLocalNameProblems } from './local-names.ts';
 import { type OptionName, type Options, parseOptions, type RawOptions } from './options.ts';
 import { openRegistries, type RegistriesSettings } from './registry/open.ts';
 import { type Report, reportOf } from './report/report.ts';
 import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { buildStage } from './stages/build.ts';
+import { engineStage } from './stages/engine.ts';
 import { readEvent } from './stages/event.ts';
 import { findContextProblems, hashStage } from './stages/hash.ts';
+import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
@@ -27,7 +30,15 @@ const COMMANDS = {
   build: {
     required: ['images'],
     builds: true,
-    stages: [runnable(hashStage), runnable(lookupStage), coverTriggers, runnable(buildStage), runnable(tagStage)],
+    stages: [
+      runnable(hashStage),
+      runnable(engineStage),
+      runnable(lookupStage),
+      coverTriggers,
+      runnable(buildStage),
+      runnable(tagStage),
+      runnable(loadStage),
+    ],
   },
   hash: { required: [], builds: false, stages: [runnable(hashStage)] },
 } as const satisfies Record<string, Command>;
@@ -103,7 +114,7 @@ function prepare(raw: RawOptions, command: Command, host: Host, found: readonly 
     ...found,
     ...problems,
     ...findContextProblems(options, host.files),
-    ...(command.builds ? findSecretProblems(host, options) : []),
+    ...(command.builds ? [...findSecretProblems(host, options), ...findLocalNameProblems(options)] : []),
     ...(tags.ok ? [] : tags.problems),
   ];
   if (all.length > 0 || !tags.ok) throw new UsageError(all);
