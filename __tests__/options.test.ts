@@ -52,6 +52,7 @@ describe('without any text', () => {
         cacheTo: [],
         cache: 'none',
         builder: undefined,
+        load: false,
         push: true,
         tags: [],
         version: undefined,

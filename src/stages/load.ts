@@ -69,7 +69,8 @@ export const loadStage: Stage<'load', LoadPlan> = {
     for (const { reference, tag } of plan.names) {
       const prior = before.find(({ names }) => names.has(reference));
       const outcome = prior === undefined ? 'created' : prior.id === loaded.id ? 'unchanged' : 'moved';
-      if (outcome !== 'unchanged' && reference !== source) await tagImage(docker, source, reference);
+      // By id: another run on this machine may move a name at any moment.
+      if (outcome !== 'unchanged' && reference !== source) await tagImage(docker, loaded.id, reference);
       tags.push({ reference, tag, digest, outcome, detail: undefined });
     }
     say(plan, run);
@@ -127,7 +128,8 @@ async function fetchPlatform({ image, platform }: LoadPlan, run: Run): Promise<s
 }
 
 async function loadFrom(layoutPath: string, plan: LoadPlan, docker: Docker, run: Run): Promise<string> {
-  const [name] = plan.names;
+  // The one that stands for this content, whatever other runs do.
+  const name = plan.names.find(({ tag }) => tag === run.results.hash?.tag) ?? plan.names[0];
   const platform = platformOf(plan.image, plan.platform);
   const found = await fetchImage(run.registries.openLayout(layoutPath), { digest: platform.digest });
   if (name === undefined || found?.manifest.kind !== 'manifest') {
