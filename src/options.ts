@@ -85,7 +85,7 @@ export const OPTION_TABLE = {
   images: list(listOf(imageName, { commas: true }), {
     group: 'what',
     about:
-      'Repositories to push to, one a line: `ghcr.io/acme/app`. The name of this GitHub repository is lower-cased; a tag or digest in one is an error.',
+      'Repositories to push to, one a line: `ghcr.io/acme/app`. The name of this GitHub repository is lower-cased; a tag or digest in one is an error. `myapp` alone means the local engine.',
   }),
   context: text(parseLocalDirectory, { group: 'what', about: 'The build context: a directory.' }, '.'),
   file: text(optionalText, { group: 'what', about: 'The Dockerfile. Default: `Dockerfile` in the context.' }),

@@ -144,6 +144,16 @@ describe('with push: false', () => {
     expect(registry.requests.filter(({ path }) => path.includes(image.split('/').slice(1).join('/')))).toEqual([]);
   });
 
+  it('fails when the engine loses the image before it is named, and asks no registry for it', async () => {
+    const once = held('amd64').replace(
+      "args[1] === 'inspect'",
+      "args[1] === 'inspect' && !args.some((arg) => arg.endsWith(':main'))",
+    );
+    const result = await step(`${once} return 1;`, { push: 'false' });
+    expect(result.log).toContain('LOAD_FAILED: the local engine has lost sha256:aaaa');
+    expect(called()).not.toContain('image pull');
+  });
+
   it.each([
     ['another platform', 'arm64', {}, 'incomplete'],
     ['an image without a date', 'amd64', { 'max-age': '30d' }, 'expired'],

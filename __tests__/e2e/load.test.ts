@@ -33,7 +33,11 @@ beforeEach(() => {
   image = `${proxy.host}/t/${randomUUID()}`;
   inputs = { images: image, load: 'true', platforms: 'linux/amd64', 'build-args': `BASE=${toolchain.baseImage}` };
 });
-afterEach(() => job?.remove());
+afterEach(async () => {
+  if (!toolchain.layers.docker) return;
+  await forget(...(inputs['images'] ?? '').split('\n'));
+  job.remove();
+});
 
 /** Never a pull: what runs is what the engine has. */
 const dockerRun = (name: string, ...flags: string[]): Promise<string> =>

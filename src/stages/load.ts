@@ -64,7 +64,11 @@ export const loadStage: Stage<'load', LoadPlan> = {
     const there = before.find((image) => isSame(image, plan));
     const source = there?.id ?? (await bring(plan, docker, run));
     const [loaded] = there === undefined ? await inspectImages(docker, [source]) : [there];
-    if (loaded === undefined) throw new BuildOnceError('LOAD_FAILED', `the local engine does not show ${source}`, 1);
+    if (loaded === undefined) {
+      throw new BuildOnceError('LOAD_FAILED', `the local engine does not show ${source}, which it has just got`, 1, {
+        hint: 'Run again; keep what prunes images away from this machine while it works.',
+      });
+    }
     const tags: LoadResult['tags'][number][] = [];
     for (const { reference, tag } of plan.names) {
       const prior = before.find(({ names }) => names.has(reference));
@@ -104,6 +108,11 @@ function isSame({ id, digests, platform }: EngineImage, plan: LoadPlan): boolean
 /** Makes the engine have the image; answers a name that leads to it there. */
 async function bring(plan: LoadPlan, docker: Docker, run: Run): Promise<string> {
   const { image, platform, layoutPath } = plan;
+  if (run.results.engine?.image === image) {
+    throw new BuildOnceError('LOAD_FAILED', `the local engine has lost ${image.descriptor.digest} meanwhile`, 1, {
+      hint: 'Run again; keep what prunes images away from this machine while it works.',
+    });
+  }
   if (layoutPath !== undefined) return loadFrom(layoutPath, plan, docker, run);
   const { repository, descriptor } = image;
   const reference = formatReference({ repository, tag: undefined, digest: descriptor.digest });

@@ -148,6 +148,6 @@ function loadFailure(what: string, command: string, { status, stderr }: CommandR
     command,
     status,
     stderrTail: reason,
-    hint: 'Look whether the disk is full, here and where the engine keeps its images; the image in the registry is whole.',
+    hint: 'Look whether the disk is full, here and where the engine keeps its images. What was pushed is whole.',
   });
 }
