@@ -1,7 +1,9 @@
 import { formatPlatform } from './core/platform.ts';
 import { type Problem, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
-import { type OptionName, type Options, parseOptions, type RawOptions } from './options.ts';
+import { findLocalNameProblems } from './local-names.ts';
+import type { OptionName } from './option-table.ts';
+import { type Options, parseOptions, type RawOptions } from './options.ts';
 import { describeProxy } from './registry/failure.ts';
 import { openRegistries, type RegistriesSettings } from './registry/open.ts';
 import { readProxies } from './registry/proxies.ts';
@@ -9,8 +11,10 @@ import { readAuthorities } from './registry-authorities.ts';
 import { type Report, reportOf } from './report/report.ts';
 import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { buildStage } from './stages/build.ts';
+import { engineStage } from './stages/engine.ts';
 import { readEvent } from './stages/event.ts';
 import { findContextProblems, hashStage } from './stages/hash.ts';
+import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
@@ -30,7 +34,15 @@ const COMMANDS = {
   build: {
     required: ['images'],
     builds: true,
-    stages: [runnable(hashStage), runnable(lookupStage), coverTriggers, runnable(buildStage), runnable(tagStage)],
+    stages: [
+      runnable(hashStage),
+      runnable(engineStage),
+      runnable(lookupStage),
+      coverTriggers,
+      runnable(buildStage),
+      runnable(tagStage),
+      runnable(loadStage),
+    ],
   },
   hash: { required: [], builds: false, stages: [runnable(hashStage)] },
 } as const satisfies Record<string, Command>;
@@ -112,7 +124,7 @@ function prepare(raw: RawOptions, command: Command, host: Host, found: readonly 
     ...findContextProblems(options, host.files),
     ...readAuthorities(host.files, options.registryCa).problems,
     ...readProxies(host.env).problems,
-    ...(command.builds ? findSecretProblems(host, options) : []),
+    ...(command.builds ? [...findSecretProblems(host, options), ...findLocalNameProblems(options)] : []),
     ...(tags.ok ? [] : tags.problems),
   ];
   if (all.length > 0 || !tags.ok) throw new UsageError(all);

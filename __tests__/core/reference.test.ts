@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import type { Parsed } from '../../src/core/parsed.ts';
 import {
   canonicalRegistry,
+  familiarName,
   formatReference,
   formatRepositoryName,
   isDockerHub,
+  isLocalName,
   isLoopback,
   isTag,
   parsePinnedReference,
@@ -164,6 +166,19 @@ describe('a repository', () => {
     expect(sameRepository({ registry: 'a.io', path: 'x' }, { registry: 'b.io', path: 'x' })).toBe(false);
     expect(sameRepository({ registry: 'a.io', path: 'x' }, { registry: 'a.io', path: 'y' })).toBe(false);
   });
+});
+
+it.each([
+  ['myapp', true, 'myapp'],
+  ['docker.io/library/myapp', true, 'myapp'],
+  ['acme/app', false, 'acme/app'],
+  ['docker.io/acme/app', false, 'acme/app'],
+  ['ghcr.io/library/app', false, 'ghcr.io/library/app'],
+  ['localhost/app', false, 'localhost/app'],
+])('the name %s means the local engine: %s', (text, local, familiar) => {
+  const name = parseRepositoryName(text);
+  expect(name.ok && isLocalName(name.value)).toBe(local);
+  expect(name.ok && familiarName(`${formatRepositoryName(name.value)}:1`)).toBe(`${familiar}:1`);
 });
 
 describe('a registry', () => {

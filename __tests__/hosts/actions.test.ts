@@ -147,6 +147,7 @@ describe('the summary', () => {
     reason: '',
     image: undefined,
     notPushed: undefined,
+    loaded: undefined,
     hash: undefined,
     inputs: [],
     platforms: [],

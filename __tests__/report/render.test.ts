@@ -9,6 +9,7 @@ const report: Report = {
   status: 'built',
   headline: 'Built',
   notPushed: undefined,
+  loaded: undefined,
   reason: 'not-found: the registry has no hash-0123',
   image: `ghcr.io/acme/app@${DIGEST}`,
   hash: 'ab'.repeat(32),

@@ -74,6 +74,7 @@ const build: Results['build'] = {
   labels: { a: 'b' },
   sizesBytes: new Map([[AMD64, 1000]]),
   metadata: { 'containerimage.digest': DIGEST },
+  layoutPath: undefined,
 };
 const tagged: Results['tag'] = {
   image,

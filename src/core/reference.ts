@@ -127,6 +127,19 @@ export function formatReference(reference: Reference): string {
   return `${formatRepositoryName(reference.repository)}${tag}${digest}`;
 }
 
+/**
+ * True for a name without registry and owner: `myapp`. Docker reads it as `docker.io/library/myapp`, where only Docker's
+ * official images are, so that it means an image of the local engine.
+ */
+export function isLocalName({ registry, path }: RepositoryName): boolean {
+  return registry === DOCKER_HUB && path.startsWith('library/');
+}
+
+/** A full spelling as people type it for Docker: `myapp:1`, `acme/app:1`, `ghcr.io/acme/app:1`. */
+export function familiarName(reference: string): string {
+  return reference.replace(/^docker\.io\/(?:library\/)?/, '');
+}
+
 export function sameRepository(a: RepositoryName, b: RepositoryName): boolean {
   return a.registry === b.registry && a.path === b.path;
 }

@@ -1,6 +1,7 @@
 import type { Digest } from '../core/digest.ts';
 import { INPUTS_ANNOTATION } from '../core/labels.ts';
-import { formatRepositoryName } from '../core/reference.ts';
+import { formatPlatform } from '../core/platform.ts';
+import { familiarName, formatRepositoryName } from '../core/reference.ts';
 import { isBuildOnceError } from '../errors.ts';
 import type { Location } from '../host.ts';
 import type { Run, StageName } from '../stage.ts';
@@ -57,6 +58,8 @@ export interface Report {
   readonly image: string | undefined;
   /** Why the image is not in the registry by this run; `undefined` when it is, or when there is none. */
   readonly notPushed: string | undefined;
+  /** What the local engine got: names and the platform; `undefined` when nothing was loaded. */
+  readonly loaded: string | undefined;
   readonly hash: string | undefined;
   /** What was hashed, in words: `1,024 files`, `base image node:22 at sha256:…`. */
   readonly inputs: readonly string[];
@@ -81,6 +84,7 @@ export function reportOf(run: Run, durationMs: number, error?: unknown): Report 
     reason: reasonOf(status, run),
     image: outputs.image,
     notPushed: status === 'built' ? run.journal.find(({ stage }) => stage === 'tag')?.skipped : undefined,
+    loaded: loadedOf(run),
     hash: hash?.hash,
     inputs: hash?.inputs ?? [],
     platforms: platformRows(run),
@@ -149,6 +153,11 @@ function statusOf(run: Run): Report['status'] {
   return results.build === undefined ? 'reused' : 'built';
 }
 
+function loadedOf({ results: { load } }: Run): string | undefined {
+  if (load === undefined) return undefined;
+  return `${load.tags.map(({ reference }) => familiarName(reference)).join(', ')} (${formatPlatform(load.platform)})`;
+}
+
 function platformRows(run: Run): PlatformRow[] {
   const sizes = run.results.build?.sizesBytes;
   return platformDigests(run).map(([platform, digest]) => ({ platform, digest, sizeBytes: sizes?.get(digest) }));
@@ -164,7 +173,7 @@ function subjectsOf({ options, results: { build, tag } }: Run): ProvenanceSubjec
 }
 
 function tagRows({ results }: Run): TagRow[] {
-  return (results.tag?.tags ?? []).map(({ reference, outcome, detail }) => ({
+  return (results.tag?.tags ?? results.load?.tags ?? []).map(({ reference, outcome, detail }) => ({
     reference,
     outcome: detail === undefined ? outcome : `${outcome}: ${detail}`,
   }));

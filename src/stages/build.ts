@@ -24,6 +24,8 @@ export interface BuildResult {
   readonly sizesBytes: ReadonlyMap<Digest, number>;
   /** As buildx wrote it. */
   readonly metadata: unknown;
+  /** The OCI layout that it lies in, until the run's end; `undefined` when the builder pushed it itself. */
+  readonly layoutPath: string | undefined;
 }
 
 interface BuildPlan {
@@ -74,6 +76,7 @@ export const buildStage: Stage<'build', BuildPlan> = {
       labels: readAssignments(plan.settings.labels),
       sizesBytes: await sizesOf(built, image),
       metadata: outcome.metadata,
+      layoutPath,
     };
   },
 };
