@@ -6,6 +6,7 @@ import {
   parseSecretEnv,
   parseSecretFile,
 } from './core/build-options.ts';
+import { parseContext } from './core/git-source.ts';
 import {
   anyText,
   assignment,
@@ -25,7 +26,6 @@ import { parsePlatform } from './core/platform.ts';
 import { parseTagPattern } from './core/policy.ts';
 import { quote, toLine } from './core/printable.ts';
 import { parseReference, parseRegistryHost, type RepositoryName } from './core/reference.ts';
-import { parseLocalDirectory } from './core/remote-source.ts';
 import { parseTagLines } from './core/tag-rules.ts';
 import type { Problem } from './errors.ts';
 
@@ -87,7 +87,7 @@ export const OPTION_TABLE = {
     about:
       'Repositories to push to, one a line: `ghcr.io/acme/app`. The name of this GitHub repository is lower-cased; a tag or digest in one is an error.',
   }),
-  context: text(parseLocalDirectory, { group: 'what', about: 'The build context: a directory.' }, '.'),
+  context: text(parseContext, { group: 'what', about: 'A directory, or `https://…/app.git#ref:directory`.' }, '.'),
   file: text(optionalText, { group: 'what', about: 'The Dockerfile. Default: `Dockerfile` in the context.' }),
   target: text(optionalText, { group: 'what', about: 'The build stage to build. Default: the last one.' }),
   platforms: list(listOf(parsePlatform, { commas: true }), {

@@ -7,6 +7,7 @@ import { type Report, reportOf } from './report/report.ts';
 import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { buildStage } from './stages/build.ts';
 import { readEvent } from './stages/event.ts';
+import { pinGitContexts } from './stages/git-contexts.ts';
 import { findContextProblems, hashStage } from './stages/hash.ts';
 import { lookupStage } from './stages/lookup.ts';
 import { tagStage } from './stages/tag.ts';
@@ -27,9 +28,16 @@ const COMMANDS = {
   build: {
     required: ['images'],
     builds: true,
-    stages: [runnable(hashStage), runnable(lookupStage), coverTriggers, runnable(buildStage), runnable(tagStage)],
+    stages: [
+      pinGitContexts,
+      runnable(hashStage),
+      runnable(lookupStage),
+      coverTriggers,
+      runnable(buildStage),
+      runnable(tagStage),
+    ],
   },
-  hash: { required: [], builds: false, stages: [runnable(hashStage)] },
+  hash: { required: [], builds: false, stages: [pinGitContexts, runnable(hashStage)] },
 } as const satisfies Record<string, Command>;
 
 export type CommandName = keyof typeof COMMANDS;

@@ -17,6 +17,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   demo: 'demo.js',
   exec: 'hosts/exec.js',
   buildx: 'tools/buildx.js',
+  git: 'tools/git.js',
   github: 'tools/github.js',
 };
 
