@@ -26,6 +26,9 @@ export interface GitServer {
   close(): Promise<void>;
 }
 
+/** Without the query, which asks for a conversation, only files are served. */
+const PLAIN = { QUERY_STRING: '', GIT_PROTOCOL: '' };
+
 /** A real git server on loopback: `git http-backend` behind node:http. `plain` serves the files alone (dumb http). */
 export async function startGitServer({ plain = false } = {}): Promise<GitServer> {
   const root = mkdtempSync(join(tmpdir(), 'git-server-'));
@@ -40,7 +43,7 @@ export async function startGitServer({ plain = false } = {}): Promise<GitServer>
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
       return;
     }
-    bridge(request, response, { ...env, GIT_PROJECT_ROOT: root, GIT_HTTP_EXPORT_ALL: '1' });
+    bridge(request, response, { ...env, GIT_PROJECT_ROOT: root, GIT_HTTP_EXPORT_ALL: '1', ...(plain ? PLAIN : {}) });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -60,7 +63,6 @@ export async function startGitServer({ plain = false } = {}): Promise<GitServer>
           stdio: ['ignore', 'pipe', 'pipe'],
         }).trim();
       at(root, ['init', '--quiet', '--bare', `--object-format=${format}`, '--initial-branch=main', bare]);
-      at(bare, ['config', 'http.uploadpack', String(!plain)]);
       at(root, ['init', '--quiet', `--object-format=${format}`, '--initial-branch=main', tree]);
       for (const [key, value] of [
         ['user.name', 'a'],
@@ -106,13 +108,13 @@ function bridge(request: IncomingMessage, response: ServerResponse, env: Readonl
   const url = new URL(request.url ?? '/', 'http://localhost');
   const backend = spawn('git', ['http-backend'], {
     env: {
-      ...env,
       REQUEST_METHOD: request.method ?? 'GET',
       PATH_INFO: url.pathname,
       QUERY_STRING: url.search.slice(1),
       CONTENT_TYPE: request.headers['content-type'] ?? '',
       HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '',
       GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
+      ...env,
     },
     stdio: ['pipe', 'pipe', 'ignore'],
   });
