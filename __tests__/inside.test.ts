@@ -18,7 +18,12 @@ describe('a path inside of a directory', () => {
   });
   afterEach(() => rmSync(outer, { recursive: true }));
 
-  const at = (inside: string): string | undefined => resolveInside(createFiles(root, () => {}), root, inside);
+  const at = (inside: string): string | undefined =>
+    resolveInside(
+      createFiles(root, () => {}),
+      root,
+      inside,
+    );
   const link = (name: string, target: string): void => symlinkSync(target, join(root, name));
 
   it.each(['a/file', './a//file', 'a/b/../file', '../a/file'])('%s leads there', (inside) => {

@@ -130,7 +130,11 @@ describe('the commit behind a ref', () => {
     ['a branch', { ref: 'main' }, listing(['refs/heads/x/main', B], ['refs/heads/main', A])],
     ['a tag', { ref: 'v1' }, listing(['refs/tags/v1', A])],
     ['an annotated tag', { ref: 'v1' }, listing(['refs/tags/v1', B], ['refs/tags/v1^{}', A])],
-    ['the branch before the tag', { ref: 'x' }, listing(['refs/tags/x', B], ['refs/tags/x^{}', B], ['refs/heads/x', A])],
+    [
+      'the branch before the tag',
+      { ref: 'x' },
+      listing(['refs/tags/x', B], ['refs/tags/x^{}', B], ['refs/heads/x', A]),
+    ],
     ['a full name', { ref: 'refs/tags/x' }, listing(['refs/heads/x', B], ['refs/tags/x', A])],
     ['a pull request', { ref: 'pull/7/head' }, listing(['refs/pull/7/head', A])],
     ['the commit that is asked for', { ref: 'main', checksum: 'aaaaaaa' }, listing(['refs/heads/main', A])],

@@ -8,6 +8,8 @@ import { dirname, join } from 'node:path';
 export interface GitRepository {
   /** `http://127.0.0.1:PORT/NAME.git` */
   readonly url: string;
+  /** The work tree. */
+  readonly directory: string;
   /** Runs git in the work tree; answers what it printed, trimmed. */
   git(...args: readonly string[]): string;
   write(files: Readonly<Record<string, string>>): void;
@@ -37,7 +39,7 @@ export async function startGitServer({ plain = false } = {}): Promise<GitServer>
   const env = { PATH: process.env['PATH'] ?? '', HOME: root, GIT_CONFIG_NOSYSTEM: '1' };
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
-    const [, name = ''] = /^\/([^/]+)\.git\//.exec(request.url ?? '') ?? [];
+    const [, name = ''] = /^\/(.+?)\.git\//.exec(request.url ?? '') ?? [];
     const wanted = locked.get(name);
     if (wanted !== undefined && request.headers.authorization !== wanted) {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
@@ -72,6 +74,7 @@ export async function startGitServer({ plain = false } = {}): Promise<GitServer>
       at(tree, ['remote', 'add', 'origin', bare]);
       return {
         url: `${origin}/${name}.git`,
+        directory: tree,
         git: (...args) => at(tree, args),
         write(files) {
           for (const [file, text] of Object.entries(files)) {

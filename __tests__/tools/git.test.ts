@@ -153,7 +153,7 @@ describe('git is not led astray', () => {
       const repository = create();
       repository.addSubmodule('sub', url, repository.git('rev-parse', 'HEAD'));
       repository.commit();
-            await expect(filesAt(repository.url)).rejects.toMatchObject({ code: 'GIT_FAILED' });
+      await expect(filesAt(repository.url)).rejects.toMatchObject({ code: 'GIT_FAILED' });
     }
     expect(fs.readdirSync(directory)).not.toContain('ran');
   });
@@ -211,7 +211,9 @@ describe('an error says what is missing', () => {
   it('for a repository that is not there', async () => {
     await expect(filesAt(`${server.origin}/none.git`)).rejects.toMatchObject({
       code: 'GIT_FAILED',
-      message: expect.stringMatching(/git could not look up the ref in http:.*none\.git: fatal: repository .* not found/),
+      message: expect.stringMatching(
+        /git could not look up the ref in http:.*none\.git: fatal: repository .* not found/,
+      ),
     });
   });
 
