@@ -5,32 +5,49 @@ import { compileIgnorePatterns, type IgnoreMatcher, parseIgnoreFile } from './co
 import { canonicalJson, type Entry, type InputManifest, type NamedInput } from './core/input-manifest.ts';
 import type { Parsed } from './core/parsed.ts';
 import { quote } from './core/printable.ts';
+import { namesCommit } from './core/remote-source.ts';
 import { readCanonical, type Unpinned } from './dockerfile-inputs.ts';
 import type { Host } from './host.ts';
 import type { Options } from './options.ts';
+import type { GitContexts } from './stages/git-contexts.ts';
 
 /** What of the content hash comes from the disk. */
 export type ContextInputs = Pick<InputManifest, 'dockerfile' | 'context' | 'namedContexts' | 'files'>;
 
+/** In a git context: where a submodule's repository is, which differs from builder to builder. No ignore file counts. */
+const GIT_FILES = ['**/.git'];
+
 interface Setting {
   readonly host: Pick<Host, 'files' | 'cwd' | 'env'>;
   readonly options: Pick<Options, 'context' | 'buildContexts' | 'hashFiles' | 'hashIgnore' | 'cacheTo'>;
+  readonly git?: GitContexts;
 }
 
 /** Reads everything on the disk that counts. Errors as of `readContext`. */
-export function readContextInputs({ host, options }: Setting, dockerfile: string): ContextInputs {
+export function readContextInputs({ host, options, git }: Setting, dockerfile: string): ContextInputs {
   const { files } = host;
-  const matcher = readIgnoreFile(files, findIgnoreFile(files, options.context, dockerfile));
+  const main = git?.main;
+  const matcher =
+    main === undefined
+      ? readIgnoreFile(files, findIgnoreFile(files, options.context, dockerfile))
+      : compileOwn(GIT_FILES);
   const uncounted = compileUncounted(options);
   const read = { directory: options.context, matcher };
   const isNarrowed = uncounted.ok && options.hashIgnore.length > 0;
   const context = readContext(files, isNarrowed ? { ...read, uncounted: uncounted.value } : read);
   return {
     dockerfile: readCanonical(files, dockerfile),
-    context,
+    context: main?.keepsGitDirectory === true ? [['.git', `#${main.commit}`], ...context] : context,
     namedContexts: Object.fromEntries(options.buildContexts.map((named) => [named.name, readNamed(host, named.value)])),
     files: readExtraFiles(files, options.hashFiles),
   };
+}
+
+/** Patterns of ours, which are sound. */
+function compileOwn(patterns: readonly string[]): IgnoreMatcher {
+  const matcher = compileIgnorePatterns(patterns);
+  if (matcher.ok) return matcher.value;
+  throw new TypeError(matcher.problem);
 }
 
 /** The patterns of `hash-ignore`. */
@@ -48,6 +65,7 @@ export function isDirectoryContext(value: string): boolean {
 export function findUnpinnedContexts({ buildContexts }: Pick<Options, 'buildContexts'>): readonly Unpinned[] {
   return buildContexts
     .filter(({ value }) => !isDirectoryContext(value) && !/^docker-image:\/\/|@sha256:[a-f0-9]{64}$/.test(value))
+    .filter(({ value }) => !namesCommit(value))
     .map(({ name, value }) => ({
       message: `the named context ${quote(name)} is ${quote(value)}`,
       line: undefined,

@@ -13,6 +13,7 @@ import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { buildStage } from './stages/build.ts';
 import { engineStage } from './stages/engine.ts';
 import { readEvent } from './stages/event.ts';
+import { pinGitContexts } from './stages/git-contexts.ts';
 import { findContextProblems, hashStage } from './stages/hash.ts';
 import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
@@ -35,6 +36,7 @@ const COMMANDS = {
     required: ['images'],
     builds: true,
     stages: [
+      pinGitContexts,
       runnable(hashStage),
       runnable(engineStage),
       runnable(lookupStage),
@@ -44,7 +46,7 @@ const COMMANDS = {
       runnable(loadStage),
     ],
   },
-  hash: { required: [], builds: false, stages: [runnable(hashStage)] },
+  hash: { required: [], builds: false, stages: [pinGitContexts, runnable(hashStage)] },
 } as const satisfies Record<string, Command>;
 
 export type CommandName = keyof typeof COMMANDS;

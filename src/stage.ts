@@ -7,6 +7,7 @@ import type { Registries, RegistryRepository } from './registry/open.ts';
 import type { BuildResult } from './stages/build.ts';
 import type { EngineResult } from './stages/engine.ts';
 import type { RunEvent } from './stages/event.ts';
+import type { GitContexts } from './stages/git-contexts.ts';
 import type { HashResult } from './stages/hash.ts';
 import type { LoadResult } from './stages/load.ts';
 import type { LookupResult } from './stages/lookup.ts';
@@ -48,6 +49,8 @@ export interface Run {
   readonly host: Host;
   readonly registries: Registries;
   readonly startedAt: Date;
+  /** Set before the hash, where a context is a git repository. */
+  readonly git?: GitContexts;
   readonly results: Partial<Results>;
   readonly journal: readonly JournalEntry[];
 }

@@ -1,9 +1,11 @@
 import type { Platform } from '../oci/types.ts';
 import { csvRecord, parseCsvRecord } from './csv.ts';
+import { parseGitSource } from './git-source.ts';
 import { nearest } from './nearest.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 import { formatRepositoryName, type RepositoryName } from './reference.ts';
+import { isGitSource } from './remote-source.ts';
 
 /** A secret whose value the user gave. It reaches buildx by an environment variable, never by argv or a file. */
 export interface BuildSecret {
@@ -34,9 +36,9 @@ export interface NamedContext {
 
 /** What to build and how: the inputs of docker/build-push-action 7 by their names, parsed. */
 export interface BuildSettings {
-  /** Absolute directory. */
+  /** Absolute directory, or a git repository at a commit. */
   readonly context: string;
-  /** Absolute path of the Dockerfile. */
+  /** Absolute path of the Dockerfile; inside of a git repository, relative to the context. */
   readonly file: string;
   readonly target: string | undefined;
   /** At least one. */
@@ -127,6 +129,8 @@ export function parseBuildContext(text: string): Parsed<NamedContext> {
   if (name === '' || value === undefined || value === '' || text.includes('\0')) {
     return unparsable(`${quote(text)} is not a named context: NAME=PATH or NAME=docker-image://REFERENCE is allowed`);
   }
+  const source = isGitSource(value) ? parseGitSource(value) : undefined;
+  if (source !== undefined && !source.ok) return unparsable(`${quote(name)} ${source.problem}`);
   return parsed({ name, value });
 }
 

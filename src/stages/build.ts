@@ -130,7 +130,7 @@ async function sizesOf(repository: Repository, image: FoundImage): Promise<Reado
 }
 
 function labelsOf(
-  { event, tags, startedAt, results }: Run,
+  { event, tags, startedAt, results, git: contexts }: Run,
   repository: RepositoryName,
 ): Readonly<Record<string, string>> {
   const { repository: github, git } = event;
@@ -140,22 +140,24 @@ function labelsOf(
     title: github?.fullName.split('/')[1] ?? repository.path.split('/').at(-1),
     description: github?.description,
     license: github?.license,
-    source: github?.url,
-    revision: git.sha,
+    // Without an event, the repository that the files are from.
+    source: github?.url ?? contexts?.main?.remote,
+    revision: git.sha ?? contexts?.main?.commit,
     version: tags.version,
     created: startedAt.toISOString(),
   });
 }
 
 function settingsOf(run: Run, repository: RepositoryName, labels: Readonly<Record<string, string>>): BuildSettings {
-  const { options, host, event } = run;
+  const { options, host, event, git } = run;
   const own = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
   const mayExport = event.push && event.git.pullRequest === undefined;
   const preset = presetCaches(options.cache, repository, mayExport);
   return {
     ...options,
-    context: path.resolve(host.cwd, options.context),
-    file: path.resolve(host.cwd, resultOf(run, 'hash').dockerfile),
+    context: git?.main?.pinned ?? path.resolve(host.cwd, options.context),
+    file: git?.main?.file ?? path.resolve(host.cwd, resultOf(run, 'hash').dockerfile),
+    secrets: [...options.secrets, ...(git?.secrets ?? [])],
     platforms: run.platforms,
     labels: withOwn(own, options.labels),
     annotations: withOwn(own, options.annotations),

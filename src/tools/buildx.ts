@@ -224,6 +224,8 @@ function buildError(host: Host, settings: BuildSettings, failed: { output: strin
 
 /** buildx prints the bare file name; a Dockerfile outside of the workspace has no place that a runner could show. */
 function dockerfileLocation(host: Host, file: string, line: number): Location | undefined {
+  // One in a git context is no file of this machine.
+  if (!path.isAbsolute(file)) return undefined;
   const relative = path.relative(host.cwd, file);
   if (relative === '' || relative.startsWith('..') || path.isAbsolute(relative)) return undefined;
   return { file: relative.split(path.sep).join('/'), line };

@@ -8,6 +8,11 @@ export function loadEngine(): Promise<typeof import('./engine.ts')> {
   return import(/* webpackIgnore: true */ './engine.ts');
 }
 
+/** The git program: a bundle of its own, loaded when a context is a git repository. */
+export function loadGit(): Promise<typeof import('./git.ts')> {
+  return import(/* webpackIgnore: true */ './git.ts');
+}
+
 /** GitHub's API client: a bundle of its own, loaded when a branch tag is to move. */
 export function loadGitHub(): Promise<typeof import('./github.ts')> {
   return import(/* webpackIgnore: true */ './github.ts');
