@@ -15,6 +15,8 @@ export function createFiles(cwd: string, own: (directory: string) => void): File
   const at = (file: string): string => path.resolve(cwd, file);
   const piece = Buffer.allocUnsafe(PIECE_BYTES);
   return {
+    path,
+    resolve: at,
     read: (file) => orAbsent(() => fs.readFileSync(at(file))),
     readText: (file) => orAbsent(() => fs.readFileSync(at(file), 'utf8')),
     digest(file) {
