@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { COMMAND_NAMES, parseCommandLine } from '../src/command-line.ts';
 import { helpText } from '../src/help.ts';
-import { OPTION_NAMES } from '../src/options.ts';
+import { OPTION_NAMES } from '../src/option-table.ts';
 
 function problemsOf(argv: readonly string[]): string[] {
   return parseCommandLine(argv).problems.map(({ input, message }) => `${input}: ${message}`);

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { isOptionName, OPTION_NAMES, OPTION_TABLE, type ParsedOptions, parseOptions } from '../src/options.ts';
+import { isOptionName, OPTION_NAMES, OPTION_TABLE } from '../src/option-table.ts';
+import { type ParsedOptions, parseOptions } from '../src/options.ts';
 
 const IMAGE = { images: 'ghcr.io/acme/app' };
 
@@ -52,6 +53,13 @@ describe('without any text', () => {
         cacheTo: [],
         cache: 'none',
         builder: undefined,
+        emulation: 'auto',
+        binfmtImage: {
+          repository: { registry: 'docker.io', path: 'tonistiigi/binfmt' },
+          tag: 'qemu-v10.2.3',
+          digest: 'sha256:400a4873b838d1b89194d982c45e5fb3cda4593fbfd7e08a02e76b03b21166f0',
+        },
+        load: false,
         push: true,
         tags: [],
         version: undefined,

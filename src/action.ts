@@ -24,6 +24,7 @@ async function main(): Promise<void> {
   const { report, options, error } = await runCommand('build', raw, host);
   for (const [name, value] of Object.entries(report.outputs)) host.setOutput(name, value);
   if (options.summary) host.appendSummary(renderMarkdown(redacted(report, host.hide)));
+  host.addArtifacts(report.subjects);
   if (error !== undefined) fail(error);
 }
 

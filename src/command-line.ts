@@ -1,7 +1,8 @@
 import { nearest } from './core/nearest.ts';
 import { quote } from './core/printable.ts';
 import type { Problem } from './errors.ts';
-import { isOptionName, OPTION_NAMES, OPTION_TABLE, type RawOptions } from './options.ts';
+import { isOptionName, OPTION_NAMES, OPTION_TABLE } from './option-table.ts';
+import type { RawOptions } from './options.ts';
 
 export const COMMAND_NAMES = ['build', 'hash', 'demo', 'help', 'version'] as const;
 export type CliCommand = (typeof COMMAND_NAMES)[number];

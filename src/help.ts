@@ -1,4 +1,4 @@
-import { OPTION_NAMES, OPTION_TABLE } from './options.ts';
+import { OPTION_NAMES, OPTION_TABLE } from './option-table.ts';
 
 const COMMANDS = `build-once: build each container image once per content
 

@@ -1,7 +1,9 @@
 import { formatPlatform } from './core/platform.ts';
 import { type Problem, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
-import { type OptionName, type Options, parseOptions, type RawOptions } from './options.ts';
+import { findLocalNameProblems } from './local-names.ts';
+import type { OptionName } from './option-table.ts';
+import { type Options, parseOptions, type RawOptions } from './options.ts';
 import { describeProxy } from './registry/failure.ts';
 import { openRegistries, type RegistriesSettings } from './registry/open.ts';
 import { readProxies } from './registry/proxies.ts';
@@ -9,8 +11,10 @@ import { readAuthorities } from './registry-authorities.ts';
 import { type Report, reportOf } from './report/report.ts';
 import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { buildStage } from './stages/build.ts';
+import { engineStage } from './stages/engine.ts';
 import { readEvent } from './stages/event.ts';
 import { findContextProblems, hashStage } from './stages/hash.ts';
+import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
@@ -30,7 +34,15 @@ const COMMANDS = {
   build: {
     required: ['images'],
     builds: true,
-    stages: [runnable(hashStage), runnable(lookupStage), coverTriggers, runnable(buildStage), runnable(tagStage)],
+    stages: [
+      runnable(hashStage),
+      runnable(engineStage),
+      runnable(lookupStage),
+      coverTriggers,
+      runnable(buildStage),
+      runnable(tagStage),
+      runnable(loadStage),
+    ],
   },
   hash: { required: [], builds: false, stages: [runnable(hashStage)] },
 } as const satisfies Record<string, Command>;
@@ -63,9 +75,10 @@ export async function runCommand(
     if (secret !== undefined) host.log.mask(secret);
   }
   const registries = openRegistries(registrySettings(options, host));
+  const stages = isIdle(command, prepared) ? [] : command.stages;
   let run: Run = { ...prepared, host, registries, startedAt, results: {}, journal: [] };
   try {
-    for (const stage of command.stages) run = await stage(run);
+    for (const stage of stages) run = await stage(run);
     return { report: reportOf(run, elapsed(host, startedAt)), options, error: undefined };
   } catch (cause) {
     const error = cause instanceof Error ? cause : new Error('something was thrown that is no error', { cause });
@@ -111,16 +124,22 @@ function prepare(raw: RawOptions, command: Command, host: Host, found: readonly 
     ...findContextProblems(options, host.files),
     ...readAuthorities(host.files, options.registryCa).problems,
     ...readProxies(host.env).problems,
-    ...(command.builds ? findSecretProblems(host, options) : []),
+    ...(command.builds ? [...findSecretProblems(host, options), ...findLocalNameProblems(options)] : []),
     ...(tags.ok ? [] : tags.problems),
   ];
   if (all.length > 0 || !tags.ok) throw new UsageError(all);
   for (const sentence of [...fromEnvironment, ...tags.plan.notices]) host.log.notice(sentence);
-  if (event.untrusted !== undefined && options.push) host.log.notice(`nothing is pushed: ${event.untrusted}`);
+  if (isIdle(command, { event })) host.log.notice(`nothing is built: ${event.deleted}`);
+  else if (event.untrusted !== undefined && options.push) host.log.notice(`nothing is pushed: ${event.untrusted}`);
   if (given.missing.length > 0) host.log.notice(`this run gets no secrets; left out: ${given.missing.join(', ')}`);
   const own = [{ os: 'linux', architecture: host.architecture }];
   const asked = new Map(options.platforms.map((platform) => [formatPlatform(platform), platform]));
   return { options, platforms: asked.size > 0 ? [...asked.values()] : own, event, tags: tags.plan };
+}
+
+/** Nothing was pushed to where the run is: it must not move that branch's tags, nor build on its behalf. */
+function isIdle(command: Command, { event }: Pick<Run, 'event'>): boolean {
+  return command.builds && event.deleted !== undefined;
 }
 
 function elapsed(host: Host, since: Date): number {

@@ -1,21 +1,25 @@
-import { type RepositoryName, sameRepository } from './core/reference.ts';
+import { isLocalName, type RepositoryName, sameRepository } from './core/reference.ts';
 import type { TagCandidate, TagPlan } from './core/tag-candidates.ts';
 import type { Host } from './host.ts';
 import type { Platform } from './oci/types.ts';
 import type { Options } from './options.ts';
 import type { Registries, RegistryRepository } from './registry/open.ts';
 import type { BuildResult } from './stages/build.ts';
+import type { EngineResult } from './stages/engine.ts';
 import type { RunEvent } from './stages/event.ts';
 import type { HashResult } from './stages/hash.ts';
+import type { LoadResult } from './stages/load.ts';
 import type { LookupResult } from './stages/lookup.ts';
 import type { TagResult } from './stages/tag.ts';
 
 /** What each stage leaves for those after it. */
 export interface Results {
   readonly hash: HashResult;
+  readonly engine: EngineResult;
   readonly lookup: LookupResult;
   readonly build: BuildResult;
   readonly tag: TagResult;
+  readonly load: LoadResult;
 }
 
 export type StageName = keyof Results;
@@ -76,6 +80,14 @@ export function openImage({ registries, event }: Run, name: RepositoryName): Reg
 /** The tags that are for this image: all but full references to another one. */
 export function candidatesFor({ tags }: Run, name: RepositoryName): readonly TagCandidate[] {
   return tags.candidates.filter(({ repository }) => repository === undefined || sameRepository(repository, name));
+}
+
+/**
+ * Whether the image is to be in the local engine: as asked, and where a name leads to no registry, since nothing would remain
+ * of the build otherwise.
+ */
+export function isLoaded({ options }: Run): boolean {
+  return options.load || options.images.some(isLocalName);
 }
 
 /** Closes over a stage: plan, then apply inside a log group, then a journal line. */

@@ -2,8 +2,9 @@
  * `npm run build` – src/ → lib/ (tsc) → dist/ (ncc). ncc cannot read TypeScript 7 sources, hence the two steps.
  * `npm run build -- --check` builds elsewhere and fails when dist/ differs by a byte.
  *
- * Each entry is a bundle of its own: what the hit path does not need (`exec`, `buildx`, `github`, `tunnel`, `demo`) is loaded on demand
- * by a dynamic import that ncc leaves alone. dist/ is flat, so such a module stands beside its importer in src/ too.
+ * Each entry is a bundle of its own: what the hit path does not need (`exec`, `buildx`, `engine`, `github`, `tunnel`, `demo`)
+ * is loaded on demand by a dynamic import that ncc leaves alone. dist/ is flat, so such a module stands beside its importer
+ * in src/ too.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,6 +18,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   demo: 'demo.js',
   exec: 'hosts/exec.js',
   buildx: 'tools/buildx.js',
+  engine: 'tools/engine.js',
   github: 'tools/github.js',
   tunnel: 'registry/tunnel.js',
 };

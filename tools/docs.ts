@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { OPTION_NAMES, OPTION_TABLE } from '../src/options.ts';
+import { OPTION_NAMES, OPTION_TABLE } from '../src/option-table.ts';
 import { OUTPUT_TABLE } from '../src/report/outputs.ts';
 
 const root = join(import.meta.dirname, '..');

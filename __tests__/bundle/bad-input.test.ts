@@ -27,6 +27,7 @@ const BAD: readonly (readonly [input: string, value: string, message: RegExp])[]
   ['images', 'ghcr.io/Acme/App', /images: "ghcr\.io\/Acme\/App" is not a repository name: upper-case/],
   ['images', 'ghcr.io/acme/app:1.0', /images: "ghcr\.io\/acme\/app:1\.0" carries a tag/],
   ['images', 'ghcr.io//app', /images: .*is not a repository name/],
+  ['images', 'myapp', /images: "myapp" names no registry: ghcr\.io\/OWNER\/myapp.*push: false with load: true/],
   ['forbid-tags', 'latest', /tags: the tag "latest" is forbidden by "latest" in forbid-tags/],
   ['file', 'Dockerfile.missing', /file: there is no Dockerfile at "Dockerfile\.missing"/],
   ['context', 'missing', /context: "missing": there is no such directory/],

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { architectureOfNode, formatPlatform, normalizePlatform, parsePlatform } from '../../src/core/platform.ts';
+import {
+  architectureOfNode,
+  closestPlatform,
+  formatPlatform,
+  normalizePlatform,
+  parsePlatform,
+} from '../../src/core/platform.ts';
 
 function spelled(text: string): string {
   const platform = parsePlatform(text);
@@ -94,4 +100,20 @@ it.each([
   ['constructor', 'constructor'],
 ])('the architecture %s of Node is %s', (node, image) => {
   expect(architectureOfNode(node)).toBe(image);
+});
+
+it.each([
+  ['linux/amd64', 'linux/arm64,linux/amd64', 'linux/amd64'],
+  ['linux/arm64', 'linux/amd64,linux/arm64/v8', 'linux/arm64'],
+  ['linux/amd64', 'linux/arm64,linux/amd64/v3', 'linux/amd64/v3'],
+  ['linux/amd64', 'linux/arm64,linux/s390x', 'linux/arm64'],
+  ['linux/arm', 'linux/arm/v6,linux/arm/v7', 'linux/arm/v7'],
+])('a machine of %s runs best, of %s: %s', (own, names, best) => {
+  const read = (name: string) => {
+    const platform = parsePlatform(name);
+    if (!platform.ok) throw new Error(platform.problem);
+    return platform.value;
+  };
+  expect(closestPlatform(names.split(',').map(read), read(own))).toEqual(read(best));
+  expect(closestPlatform([], read(own))).toBeUndefined();
 });

@@ -3,11 +3,14 @@ import { describe, expect, it } from 'vitest';
 import type { Parsed } from '../../src/core/parsed.ts';
 import {
   canonicalRegistry,
+  familiarName,
   formatReference,
   formatRepositoryName,
   isDockerHub,
+  isLocalName,
   isLoopback,
   isTag,
+  parsePinnedReference,
   parseReference,
   parseRegistryHost,
   parseRepositoryName,
@@ -103,6 +106,17 @@ describe('a reference', () => {
     },
   );
 
+  it.each([
+    [`ghcr.io/acme/app:1@${DIGEST}`, `no problem: `],
+    [` acme/app@${DIGEST} `, `no problem: `],
+    ['ghcr.io/acme/app:1', '"ghcr.io/acme/app:1" carries no digest, and a tag may move'],
+    ['acme/app', 'carries no digest'],
+    ['acme/app@sha256:12', 'malformed digest'],
+    ['', 'not a repository name'],
+  ])('that must be pinned may be %j: %s', (text, problem) => {
+    expect(problemOf(parsePinnedReference(text))).toContain(problem);
+  });
+
   it('reads the same again from its full spelling', () => {
     const name = fc.stringMatching(/^[a-z0-9]{1,5}(?:(?:\.|_|__|-)[a-z0-9]{1,5}){0,2}$/);
     const host = fc.constantFrom(
@@ -152,6 +166,19 @@ describe('a repository', () => {
     expect(sameRepository({ registry: 'a.io', path: 'x' }, { registry: 'b.io', path: 'x' })).toBe(false);
     expect(sameRepository({ registry: 'a.io', path: 'x' }, { registry: 'a.io', path: 'y' })).toBe(false);
   });
+});
+
+it.each([
+  ['myapp', true, 'myapp'],
+  ['docker.io/library/myapp', true, 'myapp'],
+  ['acme/app', false, 'acme/app'],
+  ['docker.io/acme/app', false, 'acme/app'],
+  ['ghcr.io/library/app', false, 'ghcr.io/library/app'],
+  ['localhost/app', false, 'localhost/app'],
+])('the name %s means the local engine: %s', (text, local, familiar) => {
+  const name = parseRepositoryName(text);
+  expect(name.ok && isLocalName(name.value)).toBe(local);
+  expect(name.ok && familiarName(`${formatRepositoryName(name.value)}:1`)).toBe(`${familiar}:1`);
 });
 
 describe('a registry', () => {

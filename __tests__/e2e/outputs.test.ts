@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { textAt, valueAt } from '../../src/core/json.ts';
+import { OUTPUT_TABLE } from '../../src/report/outputs.ts';
 import { type Job, openJob } from '../support/job.ts';
 
 const toolchain = inject('toolchain');
@@ -29,6 +30,31 @@ describe.skipIf(!toolchain.layers.docker || !toolchain.layers.crane)('the output
     const { outputs: again } = await job.step(inputs);
     expect(again['built']).toBe('false');
     expect(again['labels']?.split('\n')).toContain('team=web');
+  });
+
+  it('come with what it built in GITHUB_ARTIFACTS, for each image; nothing of what it reused', async () => {
+    const mirror = `${inputs['images']}-mirror`;
+    const both = { ...inputs, images: `${inputs['images']}\n${mirror}` };
+    const built = await job.step(both);
+    const digest = built.outputs['digest'] ?? '';
+    const subjects = [inputs['images'] ?? '', mirror].map((name) => ({ name, digest, kind: 'oci' as const }));
+    expect(built, built.log).toMatchObject({ status: 'success', outputs: { built: 'true' }, artifacts: subjects });
+    expect(built.outputs['images-digests']).toBe(subjects.map(({ name }) => `${name}@${digest}`).join('\n'));
+    expect(await job.step(both)).toMatchObject({ status: 'success', outputs: { built: 'false' }, artifacts: [] });
+  });
+
+  it('come with a notice where an earlier step has declared another image of that name', async () => {
+    const artifacts = [{ name: inputs['images'] ?? '', digest: `sha256:${'1'.repeat(64)}`, kind: 'oci' as const }];
+    const result = await job.step(inputs, { artifacts });
+    expect(result).toMatchObject({ status: 'success', outputs: { built: 'true' }, artifacts, problems: [] });
+    expect(result.log).toContain('not in GITHUB_ARTIFACTS: an earlier step of this job declared');
+  });
+
+  it('claim nothing where nothing was pushed', async () => {
+    const result = await job.step({ ...inputs, push: 'false', summary: 'false' });
+    expect(result).toMatchObject({ status: 'success', artifacts: [], summary: '' });
+    expect(result.outputs).toMatchObject({ built: 'true', pushed: 'false', tags: '', 'tag-names': '' });
+    expect(Object.keys(result.outputs).toSorted()).toEqual(Object.keys(OUTPUT_TABLE).toSorted());
   });
 
   it('come with a log that names no error where there is none', async () => {

@@ -3,7 +3,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createActionsHost, pendingUndos } from '../../src/hosts/actions.ts';
-import { parsePairs } from '../support/file-commands.ts';
+import { renderMarkdown } from '../../src/report/render.ts';
+import type { Report } from '../../src/report/report.ts';
+import { parsePairs, readSummary } from '../support/file-commands.ts';
 import { type Ended, source, startScript } from './script.ts';
 
 const HOSTILE = 'x\n::set-output name=a::b\r##[add-mask]c\u001b[31m%0A::error::d\n  ::stop-commands::e';
@@ -139,6 +141,23 @@ describe('outputs', () => {
 
 describe('the summary', () => {
   const LIMIT = 1024 * 1024;
+  const REPORT: Report = {
+    status: 'built',
+    headline: 'Built',
+    reason: '',
+    image: undefined,
+    notPushed: undefined,
+    loaded: undefined,
+    hash: undefined,
+    inputs: [],
+    platforms: [],
+    tags: [],
+    subjects: [],
+    steps: [],
+    durationMs: 0,
+    failure: undefined,
+    outputs: {},
+  };
 
   it('is appended, with secrets replaced', async () => {
     await printed(`log.mask('hunter2'); host.appendSummary('### A hunter2\\n'); host.appendSummary('B\\n');`);
@@ -162,9 +181,71 @@ describe('the summary', () => {
     expect(kept.length).toBeGreaterThan(100_000);
   });
 
+  it('shares the limit with what the step has written before', () => {
+    const host = createHost();
+    host.appendSummary('first\n');
+    host.appendSummary('x\n'.repeat(LIMIT));
+    host.appendSummary('much later\n');
+    const summary = readSummary(fs.readFileSync(path.join(root, 'GITHUB_STEP_SUMMARY')));
+    expect(summary.problem).toBeUndefined();
+    expect(summary.summary).toMatch(/^first\nx\n[^]*x\n\n\n_The rest of this summary was cut[^\n]*\n$/);
+  });
+
+  it('keeps its tables whole when a report of 3 MB is cut', () => {
+    const text = '|<_*>'.repeat(1000);
+    const tags = Array.from({ length: 200 }, () => ({ reference: text, outcome: text }));
+    const inputs = tags.map(({ reference }) => reference);
+    const markdown = renderMarkdown({ ...REPORT, tags, inputs });
+    expect(Buffer.byteLength(markdown)).toBeGreaterThan(2_500_000);
+    createHost().appendSummary(markdown);
+    const { summary, problem } = readSummary(fs.readFileSync(path.join(root, 'GITHUB_STEP_SUMMARY')));
+    expect(problem).toBeUndefined();
+    expect(summary).toContain('The rest of this summary was cut');
+    const rows = summary.split('\n').filter((line) => line.startsWith('|'));
+    expect(rows.every((row) => row.endsWith('|'))).toBe(true);
+  });
+
   it('of one endless line is dropped, with a note', () => {
     createHost().appendSummary('x'.repeat(2 * LIMIT));
     expect(read('GITHUB_STEP_SUMMARY')).toMatch(/^\s*_The rest of this summary was cut/);
+  });
+});
+
+describe('artifacts', () => {
+  const subject = { name: 'ghcr.io/acme/app', digest: `sha256:${'1'.repeat(64)}` };
+  const line = `oci://ghcr.io/acme/app@sha256:${'1'.repeat(64)}\n`;
+
+  beforeEach(() => {
+    for (const name of ['GITHUB_ARTIFACTS', 'GITHUB_ARTIFACTS_LIST']) {
+      env[name] = path.join(root, name);
+      fs.writeFileSync(path.join(root, name), '');
+    }
+  });
+
+  it('are declared to the runner', () => {
+    createHost().addArtifacts([subject]);
+    expect(read('GITHUB_ARTIFACTS')).toBe(line);
+  });
+
+  it('are declared where there is no list of those before', () => {
+    env['GITHUB_ARTIFACTS_LIST'] = '';
+    createHost().addArtifacts([subject]);
+    expect(read('GITHUB_ARTIFACTS')).toBe(line);
+  });
+
+  it('that would fail the step are left out, in a notice', async () => {
+    const earlier = { ...subject, digest: `sha256:${'2'.repeat(64)}`, kind: 'oci' };
+    fs.writeFileSync(path.join(root, 'GITHUB_ARTIFACTS_LIST'), JSON.stringify({ version: 1, subjects: [earlier] }));
+    const output = await printed(`host.addArtifacts([${JSON.stringify(subject)}]);`);
+    expect(output).toMatch(/^::notice::not in GITHUB_ARTIFACTS: an earlier step [^\n]*sha256:2{64}\n$/);
+    expect(read('GITHUB_ARTIFACTS')).toBe('');
+  });
+
+  it.each([undefined, ''])('are nobody’s where GITHUB_ARTIFACTS is %j', (variable) => {
+    if (variable === undefined) delete env['GITHUB_ARTIFACTS'];
+    else env['GITHUB_ARTIFACTS'] = variable;
+    createHost().addArtifacts([subject]);
+    expect(read('GITHUB_ARTIFACTS')).toBe('');
   });
 });
 

@@ -9,6 +9,7 @@ const report: Report = {
   status: 'built',
   headline: 'Built',
   notPushed: undefined,
+  loaded: undefined,
   reason: 'not-found: the registry has no hash-0123',
   image: `ghcr.io/acme/app@${DIGEST}`,
   hash: 'ab'.repeat(32),
@@ -18,6 +19,7 @@ const report: Report = {
     { platform: 'linux/arm64', digest: DIGEST, sizeBytes: undefined },
   ],
   tags: [{ reference: 'ghcr.io/acme/app:1.2.3', outcome: 'created' }],
+  subjects: [],
   steps: [
     { name: 'hash', durationMs: 120, skipped: undefined },
     { name: 'lookup', durationMs: 0, skipped: undefined },

@@ -43,6 +43,7 @@ function imageWith(annotations: Readonly<Record<string, string>>): FoundImage {
 }
 
 const image = imageWith({});
+const otherImage: FoundImage = { ...image, descriptor: { ...image.descriptor, digest: OTHER } };
 const hash: Results['hash'] = {
   hash: HASH,
   tag: `hash-${HASH.slice(0, 32)}`,
@@ -73,6 +74,7 @@ const build: Results['build'] = {
   labels: { a: 'b' },
   sizesBytes: new Map([[AMD64, 1000]]),
   metadata: { 'containerimage.digest': DIGEST },
+  layoutPath: undefined,
 };
 const tagged: Results['tag'] = {
   image,
@@ -153,6 +155,28 @@ describe('the outputs', () => {
     });
   });
 
+  it('of a run that has nothing to build are two', () => {
+    const run = runWith({});
+    const idle = { ...run, event: { ...run.event, deleted: 'the branch x was deleted' } };
+    expect(outputsOf(idle)).toEqual({ built: 'false', pushed: 'false' });
+    expect(reportOf(idle, 0)).toMatchObject({ headline: 'Nothing to build', reason: 'the branch x was deleted' });
+    expect(reportOf(idle, 0, new Error('no')).status).toBe('failed');
+    expect(reportOf({ ...idle, results: { hash } }, 0).status).toBe('hashed');
+  });
+
+  it('are all there, whatever the end, once there is an image', () => {
+    const all = Object.keys(OUTPUT_TABLE).toSorted();
+    const ends: readonly Partial<Results>[] = [
+      { hash, lookup: hit, tag: tagged },
+      { hash, lookup: hit },
+      { hash, lookup: miss, build, tag: tagged },
+      { hash, lookup: miss, build },
+    ];
+    for (const results of ends) expect(Object.keys(outputsOf(runWith(results))).toSorted()).toEqual(all);
+    const { outputs } = reportOf(runWith({ hash, lookup: miss, build }), 0, new Error('no'));
+    expect(outputs).toMatchObject({ digest: DIGEST, built: 'true', pushed: 'false', tags: '' });
+  });
+
   it('are all in the table', () => {
     const known = Object.keys(OUTPUT_TABLE);
     expect(Object.keys(outputsOf(runWith({ hash, lookup: miss, build, tag: tagged }))).sort()).toEqual(known.sort());
@@ -223,6 +247,25 @@ describe('the report', () => {
       durationMs: 1234,
       failure: undefined,
     });
+  });
+
+  it('names the repositories that hold what this run built, for its provenance', () => {
+    const published = { hash, lookup: miss, build, tag: tagged };
+    const names = ['ghcr.io/acme/app', 'docker.io/acme/app'];
+    expect(reportOf(runWith(published), 0).subjects).toEqual(names.map((name) => ({ name, digest: DIGEST })));
+    const inOne = { ...tagged, tags: tagged.tags.slice(1) };
+    expect(reportOf(runWith({ ...published, tag: inOne }), 0).subjects).toEqual([
+      { name: 'docker.io/acme/app', digest: DIGEST },
+    ]);
+  });
+
+  it.each<[string, Partial<Results>, Error | undefined]>([
+    ['was reused', { hash, lookup: hit, tag: tagged }, undefined],
+    ['was not pushed', { hash, lookup: miss, build }, undefined],
+    ['another run built', { hash, lookup: miss, build: { ...build, image: otherImage }, tag: tagged }, undefined],
+    ['a failed run left behind', { hash, lookup: miss, build, tag: tagged }, new Error('no')],
+  ])('claims no provenance of an image that %s', (_, results, error) => {
+    expect(reportOf(runWith(results), 0, error).subjects).toEqual([]);
   });
 
   it('of a failure keeps what had happened', () => {

@@ -73,6 +73,10 @@ const pushOfTag: Started = {
   },
 };
 
+const afterPull = (pulls: readonly object[]): object => ({
+  workflow_run: { event: 'pull_request', head_branch: 'topic', head_repository: own, pull_requests: pulls },
+});
+
 describe('a run that may push', () => {
   it.each<[string, Started, object]>([
     [
@@ -128,6 +132,16 @@ describe('a run that may push', () => {
       'a release',
       { name: 'release', ref: 'refs/tags/v1.2.3', payload: { release: { tag_name: 'v1.2.3' } } },
       { tag: 'v1.2.3' },
+    ],
+    [
+      'a run after a pull request, which is on the default branch',
+      { name: 'workflow_run', payload: afterPull([{ number: 7 }]) },
+      { pullRequest: 7 },
+    ],
+    [
+      'a run after a pull request that is closed by now',
+      { name: 'workflow_run', payload: afterPull([]) },
+      { pullRequest: undefined, ref: 'refs/heads/topic', branch: 'topic', isDefaultBranch: false },
     ],
     [
       'an issue, which is no pull request',
@@ -194,6 +208,11 @@ describe('a run that must not push, whatever was asked', () => {
       { ...PULL, actor: 'dependabot[bot]', payload: { pull_request: head(own) } },
       "Dependabot's runs",
     ],
+    [
+      'a comment on a pull request',
+      { name: 'issue_comment', payload: { issue: { number: 7, pull_request: { url: 'x' } } } },
+      'a comment on a pull request',
+    ],
     ['Dependabot’s push', { name: 'push', actor: 'dependabot[bot]' }, "Dependabot's runs"],
     [
       'Dependabot’s review comment',
@@ -212,6 +231,26 @@ describe('a run that must not push, whatever was asked', () => {
     });
     expect(event.untrusted?.length).toBeLessThan(200);
     expect(event.untrusted).not.toMatch(/\p{Cc}/u);
+  });
+});
+
+describe('a ref that was deleted', () => {
+  it.each<[object, string, string | undefined]>([
+    [{ ref: 'topic', ref_type: 'branch' }, 'delete', 'the branch topic was deleted'],
+    [{ ref: 'v1', ref_type: 'tag' }, 'delete', 'the tag v1 was deleted'],
+    [{ ref: 'refs/heads/a/b', deleted: true }, 'push', 'the branch a/b was deleted'],
+    [{ ref: 'refs/tags/v1', deleted: true }, 'push', 'the tag v1 was deleted'],
+    [{ ref: 'refs/heads/main', deleted: false }, 'push', undefined],
+    [{ ref: 'refs/heads/main' }, 'push', undefined],
+    [{ ref: 'topic', deleted: true }, 'workflow_dispatch', undefined],
+  ])('%j of a %s: %j', (payload, name, said) => {
+    expect(read({ name, payload }).deleted).toBe(said);
+  });
+
+  it('is named in a printable line', () => {
+    const { deleted } = read({ name: 'delete', payload: { ref: `\u001b[31m\n::x${'y'.repeat(1_000_000)}` } });
+    expect(deleted).toMatch(/^the branch ::xy+… was deleted$/);
+    expect(deleted?.length).toBeLessThan(200);
   });
 });
 

@@ -1,3 +1,7 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+
 /**
  * The files that a step writes to instead of printing commands, with the rules of actions/runner v2.336
  * (src/Runner.Worker/FileCommandManager.cs): an error in one of them fails the step.
@@ -8,6 +12,7 @@ export class FileCommandError extends Error {}
 
 const SUMMARY_LIMIT_BYTES = 1024 * 1024;
 const ARTIFACTS_LIMIT = 500;
+const ARTIFACTS_LIMIT_BYTES = 1024 * 1024;
 
 /** `NAME=value` lines and `NAME<<DELIMITER` blocks of GITHUB_OUTPUT, GITHUB_STATE and GITHUB_ENV; a later name wins. */
 export function parsePairs(content: string): Record<string, string> {
@@ -54,37 +59,54 @@ export function readSummary(content: Buffer): { readonly summary: string; readon
 
 /** An image or a file that a step says it made. */
 export interface ArtifactSubject {
+  /** For a file: its name without the folder. */
   readonly name: string;
-  /** `sha256:` and 64 hexadecimal digits; empty for a file, whose bytes the runner hashes. */
+  /** The algorithm, a colon and hexadecimal digits; of a file, the runner computes it. */
   readonly digest: string;
   readonly kind: 'oci' | 'file';
 }
 
-/** GITHUB_ARTIFACTS: what earlier steps of the job said, and this step's lines. One name has one digest in a job. */
-export function parseArtifacts(content: string, earlier: readonly ArtifactSubject[]): ArtifactSubject[] {
-  if (Buffer.byteLength(content) > SUMMARY_LIMIT_BYTES)
+const HEX_LENGTHS: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };
+
+/**
+ * GITHUB_ARTIFACTS: what earlier steps of the job said, and this step's lines. One name has one digest in a job, whatever its
+ * kind. Rules: CreateArtifactsFileCommand.cs of actions/runner, pull request 4527.
+ */
+export function parseArtifacts(
+  content: string,
+  earlier: readonly ArtifactSubject[],
+  workspace: string,
+): ArtifactSubject[] {
+  if (Buffer.byteLength(content) > ARTIFACTS_LIMIT_BYTES)
     throw new FileCommandError('$GITHUB_ARTIFACTS is larger than 1 MiB');
-  const subjects = [...earlier];
-  for (const line of content.split('\n').map((text) => text.trim())) {
-    if (line === '' || line.startsWith('#')) continue;
-    const subject = parseSubject(line);
-    const same = subjects.find(({ name, kind }) => name === subject.name && kind === subject.kind);
-    if (same === undefined) subjects.push(subject);
-    else if (same.digest !== subject.digest) {
-      throw new FileCommandError(`$GITHUB_ARTIFACTS names ${subject.name} twice: ${same.digest} and ${subject.digest}`);
-    }
+  const subjects = new Map(earlier.map((subject) => [subject.name, subject]));
+  for (const [index, line] of content.split('\n').entries()) {
+    const text = line.trim();
+    if (text === '' || text.startsWith('#')) continue;
+    const problem = (words: string) => new FileCommandError(`Invalid artifact on line ${index + 1}: ${words}`);
+    const subject = parseSubject(text, workspace, problem);
+    const same = subjects.get(subject.name);
+    if (same === undefined && subjects.size >= ARTIFACTS_LIMIT)
+      throw problem(`more than ${ARTIFACTS_LIMIT} artifacts in one job`);
+    if (same !== undefined && same.digest !== subject.digest)
+      throw problem(`${subject.name} is named twice: ${same.digest} and ${subject.digest}`);
+    subjects.set(subject.name, same ?? subject);
   }
-  if (subjects.length > ARTIFACTS_LIMIT)
-    throw new FileCommandError(`more than ${ARTIFACTS_LIMIT} artifacts in one job`);
-  return subjects;
+  return [...subjects.values()];
 }
 
-function parseSubject(line: string): ArtifactSubject {
-  if (line.includes('=')) throw new FileCommandError(`Invalid artifact '${line}': '=' is not allowed`);
-  if (!line.startsWith('oci://')) return { name: line, digest: '', kind: 'file' };
-  const [, name, digest] = /^oci:\/\/([^@\s]+)@(sha256:[0-9a-f]{64})$/.exec(line) ?? [];
-  if (name === undefined || digest === undefined) {
-    throw new FileCommandError(`Invalid artifact '${line}': oci://NAME@sha256:DIGEST is allowed`);
-  }
-  return { name, digest, kind: 'oci' };
+function parseSubject(line: string, workspace: string, problem: (words: string) => Error): ArtifactSubject {
+  if (line.includes('=')) throw problem("'=' is not allowed");
+  const [, scheme = '', rest = line] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/i.exec(line) ?? [];
+  const [, name, algorithm = '', hex = ''] = /^(.+)@(sha(?:256|384|512)):([0-9a-f]+)$/i.exec(rest) ?? [];
+  const isWhole = hex.length === HEX_LENGTHS[algorithm.toLowerCase()];
+  const isOci = scheme.toLowerCase() === 'oci';
+  if (name !== undefined && isWhole && (isOci || scheme === ''))
+    return { name, digest: `${algorithm}:${hex}`.toLowerCase(), kind: 'oci' };
+  if (isOci) throw problem('oci://NAME@sha256:DIGEST is allowed');
+  if (scheme !== '' && scheme.toLowerCase() !== 'file') throw problem('unsupported URI scheme');
+  const path = resolve(workspace, rest);
+  if (!(statSync(path, { throwIfNoEntry: false })?.isFile() ?? false)) throw problem(`there is no file ${rest}`);
+  const digest = `sha256:${createHash('sha256').update(readFileSync(path)).digest('hex')}`;
+  return { name: basename(path), digest, kind: 'file' };
 }

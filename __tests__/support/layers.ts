@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, run, succeeds, TOOLCHAIN_SCRIPTS } from './programs.ts';
@@ -7,9 +7,9 @@ import { findProgram, run, succeeds, TOOLCHAIN_SCRIPTS } from './programs.ts';
  * The kinds of tests that need more than this checkout:
  * `docker` an engine with buildx, both platforms and a base image in the registry; `registry` Debian's docker-registry,
  * plain and with a login; `tls` the same over TLS; `buildkit` a docker-container builder that runs real BuildKit;
- * `crane`, `act`, `actionlint` the program.
+ * `emulation` a kernel in which QEMU for riscv64 can be registered; `crane`, `act`, `actionlint` the program.
  */
-export type LayerName = 'docker' | 'registry' | 'tls' | 'buildkit' | 'crane' | 'act' | 'actionlint';
+export type LayerName = 'docker' | 'registry' | 'tls' | 'buildkit' | 'emulation' | 'crane' | 'act' | 'actionlint';
 
 /** Why a layer cannot run here, and the command that would change that. */
 interface MissingLayer {
@@ -32,6 +32,10 @@ export interface Machine {
 
 const BOOTSTRAP = 'tools/toolchain/bootstrap.sh';
 const BUILD = `${BOOTSTRAP} && tools/toolchain/go/build.sh`;
+const BINFMT = '/proc/sys/fs/binfmt_misc';
+const TEST_ENTRY = 'build-once-test-riscv64';
+/** How the kernel shows what an entry of it matches: the head of an ELF file. */
+const RISCV64 = '\nmagic 7f454c460201010000000000000000000200f3';
 const BUILDER_IMAGE = 'moby/buildkit:buildx-stable-1';
 
 /** The folder that tools/toolchain/env.sh takes as well. */
@@ -62,6 +66,8 @@ export async function inspectMachine(env: Readonly<Record<string, string | undef
   const builder =
     missing.docker === undefined ? missingBuilder(found.engine, prefix) : { ...missing.docker, command: BUILD };
   if (builder !== undefined) missing.buildkit = builder;
+  const emulation = missing.docker ?? missingEmulation(prefix);
+  if (emulation !== undefined) missing.emulation = emulation;
   for (const [name, command] of [
     ['crane', BOOTSTRAP],
     ['act', BUILD],
@@ -102,6 +108,21 @@ function missingBuilder(engine: EngineKind, prefix: string): MissingLayer | unde
   }
   const built = ['buildkitd', 'buildctl', 'buildkit-runc'].every((name) => existsSync(join(prefix, 'usr/bin', name)));
   return built ? undefined : { why: 'BuildKit is not built', command: BUILD };
+}
+
+/** The tests register it themselves, under a name of their own that a killed run may have left. */
+function missingEmulation(prefix: string): MissingLayer | undefined {
+  if (!['usr/bin/qemu-riscv64', 'busybox-riscv64/busybox'].every((name) => existsSync(join(prefix, name)))) {
+    return { why: 'no QEMU for riscv64 is unpacked', command: BOOTSTRAP };
+  }
+  if (!existsSync(BINFMT)) return { why: 'the kernel has no binfmt_misc', command: 'modprobe binfmt_misc' };
+  const other = readdirSync(BINFMT).find(
+    (name) =>
+      !['register', 'status', TEST_ENTRY].includes(name) && readFileSync(join(BINFMT, name), 'utf8').includes(RISCV64),
+  );
+  return other === undefined
+    ? undefined
+    : { why: 'riscv64 is emulated here already', command: `echo -1 >${join(BINFMT, other)}` };
 }
 
 /** `KEY=VALUE` lines, as the toolchain's scripts write them. */

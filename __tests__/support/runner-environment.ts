@@ -41,8 +41,7 @@ export function runnerEnvironment(places: Places, event: RunnerEvent = {}): Reco
   const refName = ref.replace(/^refs\/(?:heads|tags|pull)\//, '');
   const eventPath = join(places.directory, 'event.json');
   const payload = {
-    ref,
-    after: sha,
+    ...(name === 'push' ? { ref, after: sha } : {}),
     repository: repositoryPayload(repository),
     sender: { login: actor },
     ...event.payload,

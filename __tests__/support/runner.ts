@@ -179,7 +179,7 @@ async function runPart(
     const log = new StepLog([token]);
     for (const warning of warnings) log.read(`::warning::${warning}`);
     const ended = await runProcess(script, { ...env, ...files, GITHUB_ARTIFACTS_LIST: list }, options, log);
-    return judge(ended, log, directory, options.artifacts ?? []);
+    return judge(ended, log, directory, options);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -282,7 +282,12 @@ async function interrupt(
 }
 
 /** What the runner makes of a process that has ended: its exit code, its commands and the files that it wrote. */
-function judge(ended: Ended, log: StepLog, directory: string, earlier: readonly ArtifactSubject[]): StepResult {
+function judge(
+  ended: Ended,
+  log: StepLog,
+  directory: string,
+  { artifacts: earlier = [], workspace }: ActionRun,
+): StepResult {
   const bytes = (name: string): Buffer =>
     existsSync(join(directory, name)) ? readFileSync(join(directory, name)) : Buffer.alloc(0);
   const problems = [...log.problems];
@@ -301,7 +306,7 @@ function judge(ended: Ended, log: StepLog, directory: string, earlier: readonly 
   const outputs = { ...log.outputs, ...read(FILES.output, parsePairs, {}) };
   const state = { ...log.state, ...read(FILES.state, parsePairs, {}) };
   const path = read(FILES.path, parsePathLines, []);
-  const artifacts = read(FILES.artifacts, (content) => parseArtifacts(content, earlier), [...earlier]);
+  const artifacts = read(FILES.artifacts, (content) => parseArtifacts(content, earlier, workspace), [...earlier]);
   const { summary, problem } = readSummary(bytes(FILES.summary));
   if (problem !== undefined) log.read(`::error::${problem}`);
   for (const text of problems) log.read(`::error::${text.replaceAll('%', '%25').replaceAll('\n', '%0A')}`);

@@ -105,6 +105,33 @@ describe.runIf(isDebian)('bootstrap.sh', () => {
     expect(existsSync(join(prefix, 'usr/bin/crane'))).toBe(true);
   });
 
+  it('adds to a folder of an older recipe what that lacks, and leaves what is there', async () => {
+    const prefix = join(folder, 'prefix');
+    const env = environment();
+    await bootstrap(env, prefix);
+    const stamp = readFileSync(join(prefix, '.stamp'), 'utf8');
+    writeFileSync(
+      join(prefix, '.stamp'),
+      stamp.replace(/^recipe .*/, 'recipe 1').replace(/\nbusybox-static:riscv64 .*/, ''),
+    );
+    writeFileSync(join(prefix, 'usr/bin/trivy'), 'built from Go');
+    const inodes = (): number[] =>
+      ['usr/sbin/dockerd', 'usr/bin/qemu-aarch64', 'busybox-amd64/busybox'].map(
+        (name) => statSync(join(prefix, name)).ino,
+      );
+    const before = inodes();
+    rmSync(join(prefix, 'usr/bin/qemu-riscv64'));
+    rmSync(join(folder, 'calls'));
+    expect(await bootstrap(env, prefix)).toMatchObject({ status: 0 });
+    expect(readFileSync(join(prefix, '.stamp'), 'utf8')).toBe(stamp);
+    expect(existsSync(join(prefix, 'usr/bin/qemu-riscv64'))).toBe(true);
+    expect(readFileSync(join(prefix, 'usr/bin/trivy'), 'utf8')).toBe('built from Go');
+    expect(inodes()).toEqual(before);
+    const calls = readFileSync(join(folder, 'calls'), 'utf8');
+    expect(calls).toContain('download qemu-user');
+    expect(calls).not.toMatch(/download (?:docker|crane|containerd)/);
+  });
+
   it('falls back to an older suite when a program does not start, and fails when none does', async () => {
     const env = environment();
     const broken = `#!/bin/sh\nexit 1\n`;

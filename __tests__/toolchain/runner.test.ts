@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -93,6 +93,9 @@ describe('file commands', () => {
       'oci://ghcr.io/acme/app\\n',
       'oci://NAME@sha256:DIGEST is allowed',
     ],
+    ['a digest that is too short', 'GITHUB_ARTIFACTS', 'OCI://a@sha256:1234', 'DIGEST is allowed'],
+    ['an artifact elsewhere', 'GITHUB_ARTIFACTS', '\\n# x\\nhttps://a/b', 'line 3: unsupported URI scheme'],
+    ['an artifact that is no file', 'GITHUB_ARTIFACTS', 'file://.', 'there is no file .'],
   ])('fails the step on %s', async (_, file, text, problem) => {
     const result = await scripted(`write('${file}', '${text}')`);
     expect(result).toMatchObject({ status: 'failure', exitCode: 0, outputs: {} });
@@ -125,7 +128,30 @@ describe('file commands', () => {
     expect(first.artifacts).toEqual([{ name: 'ghcr.io/acme/app', digest: one, kind: 'oci' }]);
     expect(await scripted(script, { artifacts: first.artifacts })).toMatchObject({ status: 'success' });
     const other = [{ name: 'ghcr.io/acme/app', digest: two, kind: 'oci' }] as const;
-    expect(await scripted(script, { artifacts: other })).toMatchObject({ status: 'failure' });
+    expect(await scripted(script, { artifacts: other })).toMatchObject({ status: 'failure', artifacts: other });
+  });
+
+  it('hashes files, which share their names with images', async () => {
+    writeFileSync(join(workspace, 'app'), '');
+    const script = `write('GITHUB_ARTIFACTS', 'app\\n')`;
+    const digest = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+    expect((await scripted(script)).artifacts).toEqual([{ name: 'app', digest, kind: 'file' }]);
+    const artifacts = [{ name: 'app', digest: `sha256:${'1'.repeat(64)}`, kind: 'oci' }] as const;
+    expect(await scripted(script, { artifacts })).toMatchObject({ status: 'failure' });
+  });
+
+  it('takes 500 artifacts in a job, and no more', async () => {
+    const artifacts = Array.from(
+      { length: 499 },
+      (_, index) => ({ name: `a${index}`, digest: 'sha256:1', kind: 'oci' }) as const,
+    );
+    const line = (name: string) => `oci://${name}@sha256:${'1'.repeat(64)}\\n`;
+    expect(await scripted(`write('GITHUB_ARTIFACTS', '${line('x')}')`, { artifacts })).toMatchObject({
+      status: 'success',
+    });
+    expect(await scripted(`write('GITHUB_ARTIFACTS', '${line('x')}${line('y')}')`, { artifacts })).toMatchObject({
+      status: 'failure',
+    });
   });
 
   it('tells the step what earlier steps made', async () => {

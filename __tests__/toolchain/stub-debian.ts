@@ -11,8 +11,8 @@ export function makeStubDebian(folder: string): string {
   const files = [
     'usr/sbin/dockerd usr/sbin/docker-proxy usr/sbin/runc usr/bin/docker usr/libexec/docker/cli-plugins/docker-buildx',
     'usr/bin/containerd usr/bin/containerd-shim-runc-v2 usr/bin/docker-registry usr/bin/crane usr/bin/cosign',
-    'usr/bin/qemu-aarch64 usr/bin/tini-static usr/bin/busybox usr/include/seccomp.h usr/include/seccomp-syscalls.h',
-    'usr/lib/x86_64-linux-gnu/libseccomp.a',
+    'usr/bin/qemu-aarch64 usr/bin/qemu-riscv64 usr/bin/tini-static usr/bin/busybox',
+    'usr/include/seccomp.h usr/include/seccomp-syscalls.h usr/lib/x86_64-linux-gnu/libseccomp.a',
   ].join(' ');
   for (const file of files.split(' ')) script(join(packages, file), 'exit 0');
   script(

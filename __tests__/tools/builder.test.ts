@@ -128,6 +128,30 @@ describe('a builder', () => {
     ]);
   });
 
+  it.each([
+    ['linux/amd64', 'linux/amd64/v1', true],
+    ['linux/amd64', 'linux/amd64/v2', false],
+    ['linux/amd64/v3', 'linux/amd64/v2', true],
+    ['linux/amd64/v3', 'linux/amd64', true],
+    ['linux/arm64', 'linux/arm64/v8', true],
+    ['linux/arm64', 'linux/arm64/v9', false],
+    ['linux/arm64/v9', 'linux/arm64', true],
+    ['linux/arm', 'linux/arm/v7', true],
+    ['linux/arm/v7', 'linux/arm/v5', true],
+    ['linux/arm/v6', 'linux/arm/v7', false],
+    ['linux/arm64', 'linux/arm/v7', false],
+    ['linux/amd64', 'freebsd/amd64', false],
+    ['linux/riscv64', 'linux/riscv64', true],
+  ])('that lists %s runs %s: %s', (listed, wanted, runs) => {
+    const platforms = readInspectExtras(`Platforms: ${listed}\n`).platforms;
+    const [asked] = readInspectExtras(`Platforms: ${wanted}\n`).platforms;
+    const missing = findMissingPlatforms(builder({ platforms }), {
+      ...needs,
+      runs: asked === undefined ? [] : [asked],
+    });
+    expect(missing).toEqual(runs ? [] : [asked]);
+  });
+
   it('that only copies files for a platform need not run it', () => {
     expect(findMissingPlatforms(builder({ platforms: [amd64] }), { ...needs, runs: [amd64] })).toEqual([]);
   });

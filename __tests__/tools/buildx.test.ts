@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Context } from '@docker/actions-toolkit/lib/context.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { parseDigest } from '../../src/core/digest.ts';
 import type { Machine } from '../../src/hosts/machine.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import type { BuilderNeeds } from '../../src/tools/builder.ts';
@@ -139,6 +140,52 @@ describe('the builder', () => {
     await expect(chooseBuilder(docker, undefined, { ...needs, runs: [amd64, riscv] })).rejects.toMatchObject({
       code: 'PLATFORM_MISSING',
       message: 'the builder "default" cannot run linux/riscv64; it runs linux/amd64, linux/arm64',
+      hint: expect.stringContaining('Set emulation to auto'),
+    });
+  });
+
+  describe('that lacks a platform', () => {
+    const riscv = { ...needs, runs: [amd64, { os: 'linux', architecture: 'riscv64' }] };
+    const emulator = {
+      repository: { registry: 'ghcr.io', path: 'acme/binfmt' },
+      tag: undefined,
+      digest: parseDigest(digest),
+    };
+    const install = `run --rm --privileged --network=none ghcr.io/acme/binfmt@${digest} --install=riscv64`;
+
+    it('gets it by emulation, on its own engine', async () => {
+      const docker = dockerThat(
+        `if (args[0] === 'buildx') out('${INSPECT('mine', 'docker-container', true)}'); else err('installing: riscv64 OK');`,
+      );
+      expect(await chooseBuilder(docker, 'mine', riscv, emulator)).toMatchObject({ name: 'mine', delivery: 'push' });
+      expect(argvs()).toEqual(['buildx inspect --bootstrap -- mine', `--host=unix:///x ${install}`]);
+    });
+
+    it('is asked again when somebody registered it before', async () => {
+      const docker = dockerThat(
+        `if (args[0] === 'buildx') out('${INSPECT('default', 'docker', true)}'.replace('arm64', args.includes('--') ? 'riscv64' : 'arm64'));
+        else err('installing: riscv64 qemu-riscv64 already registered');`,
+      );
+      await chooseBuilder(docker, undefined, riscv, emulator);
+      expect(argvs().at(-1)).toBe('buildx inspect --bootstrap -- default');
+    });
+
+    it('is an error when emulation cannot add it', async () => {
+      const docker = dockerThat(`out('${INSPECT('far', 'remote', true)}')`);
+      await expect(chooseBuilder(docker, 'far', riscv, emulator)).rejects.toMatchObject({
+        code: 'PLATFORM_MISSING',
+        hint: expect.stringContaining('cannot be registered from here'),
+      });
+      expect(argvs()).toHaveLength(1);
+    });
+
+    it.each([
+      ['it has all that is run', needs],
+      ['the build only copies files', { ...riscv, runs: [] }],
+    ])('sets nothing up when %s', async (_, wanted) => {
+      const docker = dockerThat(`out('${INSPECT('default', 'docker', true)}')`);
+      await chooseBuilder(docker, undefined, wanted, emulator);
+      expect(argvs()).toEqual(['buildx inspect --bootstrap']);
     });
   });
 

@@ -54,6 +54,15 @@ export function formatPlatform(platform: Platform): string {
   return variant === undefined ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`;
 }
 
+/** Of these platforms the one that a machine runs best: its own, else one of its architecture, else the first. */
+export function closestPlatform(platforms: readonly Platform[], own: Platform): Platform | undefined {
+  return (
+    platforms.find((platform) => formatPlatform(platform) === formatPlatform(own)) ??
+    platforms.find(({ os, architecture }) => os === own.os && architecture === own.architecture) ??
+    platforms[0]
+  );
+}
+
 /** Node's `process.arch` in the words of the image specification. */
 export function architectureOfNode(arch: string): string {
   return arch === 'x64' ? 'amd64' : arch === 'ia32' ? '386' : arch;

@@ -78,6 +78,13 @@ export function parseReference(text: string): Parsed<Reference> {
   return repository.ok ? parsed({ repository: repository.value, tag, digest }) : repository;
 }
 
+/** As {@link parseReference}, for what must stay the image that it is: without a digest it is a problem. */
+export function parsePinnedReference(text: string): Parsed<Reference> {
+  const reference = parseReference(text.trim());
+  if (!reference.ok || reference.value.digest !== undefined) return reference;
+  return unparsable(`${quote(text)} carries no digest, and a tag may move: NAME@sha256:… is allowed`);
+}
+
 /**
  * Parses a repository without tag and digest: `acme/app`, `ghcr.io/acme/app`, `localhost:5000/app`. `Acme/app` is refused,
  * though Docker takes it for a host: it is a user's name in almost every case, and `acme/app` is another repository.
@@ -118,6 +125,19 @@ export function formatReference(reference: Reference): string {
   const tag = reference.tag === undefined ? '' : `:${reference.tag}`;
   const digest = reference.digest === undefined ? '' : `@${reference.digest}`;
   return `${formatRepositoryName(reference.repository)}${tag}${digest}`;
+}
+
+/**
+ * True for a name without registry and owner: `myapp`. Docker reads it as `docker.io/library/myapp`, where only Docker's
+ * official images are, so that it means an image of the local engine.
+ */
+export function isLocalName({ registry, path }: RepositoryName): boolean {
+  return registry === DOCKER_HUB && path.startsWith('library/');
+}
+
+/** A full spelling as people type it for Docker: `myapp:1`, `acme/app:1`, `ghcr.io/acme/app:1`. */
+export function familiarName(reference: string): string {
+  return reference.replace(/^docker\.io\/(?:library\/)?/, '');
 }
 
 export function sameRepository(a: RepositoryName, b: RepositoryName): boolean {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseJson, textAt, valueAt } from '../core/json.ts';
 import type { Location, Log, Undo } from '../host.ts';
+import { type ArtifactSubject, artifactLines } from './artifacts.ts';
 import { createMachine, type Machine } from './machine.ts';
 import { Masker } from './masker.ts';
 import { formatCommand, formatFileCommand, toPlainLines } from './workflow-commands.ts';
@@ -22,6 +23,8 @@ export interface ActionsHost extends Machine {
   setOutput(name: string, value: string): void;
   /** Adds Markdown to the job summary, cut below the runner's limit with a note. */
   appendSummary(markdown: string): void;
+  /** Declares images that this step made, for a later step that attests them; says in a notice what it may not declare. */
+  addArtifacts(subjects: readonly ArtifactSubject[]): void;
 }
 
 export interface ActionsSettings {
@@ -40,11 +43,24 @@ export function createActionsHost({ env, cwd, signal }: ActionsSettings): Action
     appendTo(variable, formatFileCommand(name, value, `build-once-${randomBytes(16).toString('hex')}`));
   const remember = (pending: readonly Undo[]): void =>
     setFileCommand('GITHUB_STATE', UNDO_STATE, JSON.stringify(pending));
+  const machine = createMachine({ env, cwd, signal, log: runnerLog(masker), masker, remember });
   return {
-    ...createMachine({ env, cwd, signal, log: runnerLog(masker), masker, remember }),
+    ...machine,
     setOutput: (name, value) => setFileCommand('GITHUB_OUTPUT', name, value),
-    appendSummary: (markdown) => appendTo('GITHUB_STEP_SUMMARY', cutToLimit(masker.hide(markdown))),
+    appendSummary: (markdown) =>
+      appendTo('GITHUB_STEP_SUMMARY', cutToLimit(masker.hide(markdown), sizeOf(env['GITHUB_STEP_SUMMARY']))),
+    addArtifacts(subjects) {
+      if (subjects.length === 0 || (env['GITHUB_ARTIFACTS'] ?? '') === '') return;
+      const list = env['GITHUB_ARTIFACTS_LIST'] || undefined;
+      const { text, left } = artifactLines(subjects, list === undefined ? undefined : machine.files.readText(list));
+      for (const why of left) machine.log.notice(`not in GITHUB_ARTIFACTS: ${why}`);
+      if (text !== '') appendTo('GITHUB_ARTIFACTS', text);
+    },
   };
+}
+
+function sizeOf(file: string | undefined): number {
+  return (file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.size) ?? 0;
 }
 
 /**
@@ -101,9 +117,11 @@ function runnerLog(masker: Masker): Log {
   };
 }
 
-function cutToLimit(markdown: string): string {
+/** `takenBytes`: what the step has written to its summary before. */
+function cutToLimit(markdown: string, takenBytes: number): string {
   const bytes = Buffer.from(markdown);
-  if (bytes.length < SUMMARY_LIMIT_BYTES) return markdown;
-  const kept = bytes.subarray(0, SUMMARY_LIMIT_BYTES - CUT_NOTE.length - 8).toString('utf8');
-  return kept.slice(0, kept.lastIndexOf('\n') + 1) + CUT_NOTE;
+  const leftBytes = SUMMARY_LIMIT_BYTES - takenBytes - 1;
+  if (bytes.length <= leftBytes) return markdown;
+  const kept = bytes.subarray(0, Math.max(0, leftBytes - CUT_NOTE.length - 8)).toString('utf8');
+  return leftBytes < CUT_NOTE.length ? '' : kept.slice(0, kept.lastIndexOf('\n') + 1) + CUT_NOTE;
 }

@@ -45,7 +45,9 @@ export function openRegistries(settings: RegistriesSettings): Registries {
     open(name, access = 'pull') {
       const session =
         sessions.get(name.registry) ??
-        new Session(originOf(name.registry, insecure), transport, (scope) => keychain.credentials(name.registry, scope));
+        new Session(originOf(name.registry, insecure), transport, (scope) =>
+          keychain.credentials(name.registry, scope),
+        );
       sessions.set(name.registry, session);
       const key = `${name.registry}/${name.path}`;
       const cache = caches.get(key) ?? new ManifestCache();

@@ -8,8 +8,8 @@ import type { Run } from '../stage.ts';
 /** Every output of the action, and what it holds; `action.yml` and the README's table are made from these. */
 export const OUTPUT_TABLE = {
   digest: 'Digest of the image: the index over all platforms.',
-  image: '`repository@digest` of the first of `images`.',
-  imageid: "The image's id as `docker images` shows it: the digest of the index.",
+  image: '`repository@digest` of the first of `images`; `repository:hash-…` when only the local engine has it.',
+  imageid: "The image's id as `docker images` shows it: the digest of the index, where the engine says no other.",
   hash: 'The full content hash, 64 hexadecimal digits.',
   built: '`true` when a build ran, `false` when the image was reused.',
   reason: '`hit`, or why not: `not-found`, `forced`, `expired`, `incomplete`, `mismatch`.',
@@ -32,6 +32,7 @@ export type Outputs = Partial<Readonly<Record<OutputName, string>>>;
 export function outputsOf(run: Run): Outputs {
   const { hash, lookup, build, tag } = run.results;
   const image = tag?.image ?? build?.image ?? lookup?.image;
+  if (wasIdle(run)) return { built: 'false', pushed: 'false' };
   return {
     ...(hash === undefined ? {} : { hash: hash.hash }),
     ...(lookup === undefined ? {} : { reason: lookup.reason, built: String(build !== undefined) }),
@@ -39,6 +40,11 @@ export function outputsOf(run: Run): Outputs {
     ...(image === undefined ? {} : imageOutputs(run, image)),
     ...(image === undefined ? {} : { pushed: String(tag !== undefined) }),
   };
+}
+
+/** Nothing was to be done: a branch or tag was deleted. */
+export function wasIdle({ event, results }: Run): boolean {
+  return event.deleted !== undefined && results.hash === undefined;
 }
 
 function imageOutputs(
@@ -49,16 +55,18 @@ function imageOutputs(
   },
 ): Outputs {
   const { digest } = image.descriptor;
-  const { tag, build } = run.results;
+  const { tag, build, load, engine } = run.results;
   const names = run.options.images.map((repository) => formatReference({ repository, tag: undefined, digest }));
-  const onImage = (tag?.tags ?? []).filter((row) => row.digest === digest);
+  const onImage = (tag?.tags ?? load?.tags ?? []).filter((row) => row.digest === digest);
+  const isLocal = load !== undefined && tag === undefined && (build ?? engine?.image) !== undefined;
+  const local = isLocal ? onImage.find((row) => row.tag === run.results.hash?.tag)?.reference : undefined;
   const tags = onImage.map(({ reference }) => reference);
   const annotations = image.manifest.annotations;
   const labels = build?.labels ?? labelsOfHit(run.options.labels, annotations);
   return {
     digest,
-    image: names[0] ?? digest,
-    imageid: digest,
+    image: local ?? names[0] ?? digest,
+    imageid: load?.id ?? digest,
     tags: tags.join('\n'),
     'tag-names': [...new Set(onImage.map((row) => row.tag))].join('\n'),
     labels: assignments(labels),

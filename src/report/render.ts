@@ -12,6 +12,7 @@ export function renderMarkdown(report: Report): string {
   const rows: [string, string][] = [];
   if (report.image !== undefined) rows.push(['Image', code(report.image)]);
   if (report.notPushed !== undefined) rows.push(['Not pushed', plain(report.notPushed)]);
+  if (report.loaded !== undefined) rows.push(['Loaded into the local engine', code(report.loaded)]);
   if (report.reason !== '') rows.push(['Why', plain(report.reason)]);
   if (report.hash !== undefined) rows.push(['Content', code(report.hash)]);
   if (report.inputs.length > 0)
@@ -41,6 +42,7 @@ export function renderText(report: Report): string {
   };
   if (report.image !== undefined) add('image', report.image);
   if (report.notPushed !== undefined) add('unpushed', report.notPushed);
+  if (report.loaded !== undefined) add('loaded', report.loaded);
   if (report.reason !== '') add('why', report.reason);
   if (report.hash !== undefined) add('content', report.hash);
   for (const { platform, digest, sizeBytes } of report.platforms)

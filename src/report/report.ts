@@ -1,13 +1,16 @@
 import type { Digest } from '../core/digest.ts';
 import { INPUTS_ANNOTATION } from '../core/labels.ts';
+import { formatPlatform } from '../core/platform.ts';
+import { familiarName, formatRepositoryName } from '../core/reference.ts';
 import { isBuildOnceError } from '../errors.ts';
 import type { Location } from '../host.ts';
 import type { Run, StageName } from '../stage.ts';
 import { isBuildError } from '../tools/build-log.ts';
-import { type Outputs, outputsOf, platformDigests } from './outputs.ts';
+import { type Outputs, outputsOf, platformDigests, wasIdle } from './outputs.ts';
 
 /** How far a chain of causes is followed; it may be a circle. */
 const MAX_CAUSES = 5;
+const HEADLINES = { built: 'Built', hashed: 'Hashed', idle: 'Nothing to build', failed: 'Failed' } as const;
 
 /** One platform's image inside the index. */
 export interface PlatformRow {
@@ -15,6 +18,12 @@ export interface PlatformRow {
   readonly digest: Digest;
   /** Config and layers as they travel, compressed; `undefined` on a hit, where it would cost requests. */
   readonly sizeBytes: number | undefined;
+}
+
+/** An image by the name of its repository, without a tag. */
+export interface ProvenanceSubject {
+  readonly name: string;
+  readonly digest: Digest;
 }
 
 /** What became of one tag. */
@@ -40,7 +49,7 @@ export interface Failure {
 
 /** A finished run as data: what the summary, the terminal and `--json` say. */
 export interface Report {
-  readonly status: 'reused' | 'built' | 'hashed' | 'failed';
+  readonly status: 'reused' | 'built' | 'hashed' | 'idle' | 'failed';
   /** What happened, in a few words. */
   readonly headline: string;
   /** Why: one sentence. */
@@ -49,11 +58,15 @@ export interface Report {
   readonly image: string | undefined;
   /** Why the image is not in the registry by this run; `undefined` when it is, or when there is none. */
   readonly notPushed: string | undefined;
+  /** What the local engine got: names and the platform; `undefined` when nothing was loaded. */
+  readonly loaded: string | undefined;
   readonly hash: string | undefined;
   /** What was hashed, in words: `1,024 files`, `base image node:22 at sha256:…`. */
   readonly inputs: readonly string[];
   readonly platforms: readonly PlatformRow[];
   readonly tags: readonly TagRow[];
+  /** What this run has built and pushed, for an attestation of its provenance: none of a reused image, nor of another run's. */
+  readonly subjects: readonly ProvenanceSubject[];
   readonly steps: readonly Step[];
   readonly durationMs: number;
   readonly failure: Failure | undefined;
@@ -62,19 +75,21 @@ export interface Report {
 
 /** Says what happened in a run, whatever its end. Pure. */
 export function reportOf(run: Run, durationMs: number, error?: unknown): Report {
-  const { lookup, hash } = run.results;
+  const { hash } = run.results;
   const outputs = outputsOf(run);
   const status = error === undefined ? statusOf(run) : 'failed';
   return {
     status,
     headline: headlineOf(status, run),
-    reason: lookup === undefined ? '' : `${lookup.reason}: ${lookup.detail}`,
+    reason: reasonOf(status, run),
     image: outputs.image,
     notPushed: status === 'built' ? run.journal.find(({ stage }) => stage === 'tag')?.skipped : undefined,
+    loaded: loadedOf(run),
     hash: hash?.hash,
     inputs: hash?.inputs ?? [],
     platforms: platformRows(run),
     tags: tagRows(run),
+    subjects: error === undefined ? subjectsOf(run) : [],
     steps: run.journal.map(({ stage, durationMs: tookMs, skipped }) => ({ name: stage, durationMs: tookMs, skipped })),
     durationMs,
     failure: error === undefined ? undefined : failureOf(error),
@@ -119,16 +134,28 @@ function thrownText(thrown: unknown): string {
 }
 
 function headlineOf(status: Report['status'], { results }: Run): string {
-  if (status !== 'reused') return { built: 'Built', hashed: 'Hashed', failed: 'Failed' }[status];
+  if (status !== 'reused') return HEADLINES[status];
   const isSame = results.lookup?.image?.manifest.annotations[INPUTS_ANNOTATION] === results.hash?.hash;
   return isSame
     ? 'Reused: nothing that the build reads has changed'
     : 'Reused: this commit has released this version already';
 }
 
-function statusOf({ results }: Run): Report['status'] {
+function reasonOf(status: Report['status'], { event, results: { lookup } }: Run): string {
+  if (status === 'idle') return event.deleted ?? '';
+  return lookup === undefined ? '' : `${lookup.reason}: ${lookup.detail}`;
+}
+
+function statusOf(run: Run): Report['status'] {
+  const { results } = run;
+  if (wasIdle(run)) return 'idle';
   if (results.lookup === undefined) return 'hashed';
   return results.build === undefined ? 'reused' : 'built';
+}
+
+function loadedOf({ results: { load } }: Run): string | undefined {
+  if (load === undefined) return undefined;
+  return `${load.tags.map(({ reference }) => familiarName(reference)).join(', ')} (${formatPlatform(load.platform)})`;
 }
 
 function platformRows(run: Run): PlatformRow[] {
@@ -136,8 +163,17 @@ function platformRows(run: Run): PlatformRow[] {
   return platformDigests(run).map(([platform, digest]) => ({ platform, digest, sizeBytes: sizes?.get(digest) }));
 }
 
+function subjectsOf({ options, results: { build, tag } }: Run): ProvenanceSubject[] {
+  const digest = tag?.image.descriptor.digest;
+  if (digest === undefined || digest !== build?.image.descriptor.digest) return [];
+  const isIn = (name: string): boolean =>
+    tag?.tags.some((row) => row.digest === digest && row.reference.startsWith(`${name}:`)) === true;
+  const names = new Set(options.images.map(formatRepositoryName));
+  return [...names].filter(isIn).map((name) => ({ name, digest }));
+}
+
 function tagRows({ results }: Run): TagRow[] {
-  return (results.tag?.tags ?? []).map(({ reference, outcome, detail }) => ({
+  return (results.tag?.tags ?? results.load?.tags ?? []).map(({ reference, outcome, detail }) => ({
     reference,
     outcome: detail === undefined ? outcome : `${outcome}: ${detail}`,
   }));

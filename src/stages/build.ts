@@ -24,6 +24,8 @@ export interface BuildResult {
   readonly sizesBytes: ReadonlyMap<Digest, number>;
   /** As buildx wrote it. */
   readonly metadata: unknown;
+  /** The OCI layout that it lies in, until the run's end; `undefined` when the builder pushed it itself. */
+  readonly layoutPath: string | undefined;
 }
 
 interface BuildPlan {
@@ -52,7 +54,8 @@ export const buildStage: Stage<'build', BuildPlan> = {
       ...(event.push ? run.options.images.map((name) => openImage(run, name).checkPushAccess()) : []),
     ]);
     const docker = openDocker(host, logins);
-    const builder = await chooseBuilder(docker, run.options.builder, plan.needs);
+    const { builder: named, emulation, binfmtImage } = run.options;
+    const builder = await chooseBuilder(docker, named, plan.needs, emulation === 'auto' ? binfmtImage : undefined);
     const layoutPath =
       builder.delivery === 'push' ? undefined : host.files.makeTemporaryDirectory('build-once-layout-');
     const outcome = await buildImage(docker, {
@@ -73,6 +76,7 @@ export const buildStage: Stage<'build', BuildPlan> = {
       labels: readAssignments(plan.settings.labels),
       sizesBytes: await sizesOf(built, image),
       metadata: outcome.metadata,
+      layoutPath,
     };
   },
 };

@@ -28,6 +28,8 @@ export interface RunEvent {
   readonly push: boolean;
   /** Why the run must not push whatever was asked, or `undefined`. */
   readonly untrusted: string | undefined;
+  /** That a branch or tag was deleted, in words: the run is on the default branch then, and nothing was pushed there. */
+  readonly deleted?: string | undefined;
 }
 
 type Env = Host['env'];
@@ -63,6 +65,7 @@ export function readEvent(host: Host, options: Pick<Options, 'push'>): RunEvent 
     runUrl: runUrl(env),
     push: options.push && untrusted === undefined,
     untrusted,
+    deleted: deletedRef(env, payload),
   };
 }
 
@@ -80,7 +83,7 @@ function readPayload(host: Host): unknown {
 
 function gitEvent(host: Host, payload: unknown): GitEvent {
   const { env } = host;
-  const ref = given(env['GITHUB_REF']);
+  const ref = refOf(env, payload);
   const defaultBranch = textAt(payload, 'repository', 'default_branch');
   const branch = ref?.startsWith('refs/heads/') ? ref.slice('refs/heads/'.length) : undefined;
   const commitDate = textAt(payload, 'head_commit', 'timestamp');
@@ -94,9 +97,38 @@ function gitEvent(host: Host, payload: unknown): GitEvent {
     defaultBranch,
     isDefaultBranch: branch !== undefined && branch === defaultBranch,
     baseRef: given(env['GITHUB_BASE_REF']) ?? textAt(payload, 'base_ref')?.replace(/^refs\/heads\//, ''),
-    pullRequest: numberAt(payload, 'pull_request', 'number'),
+    pullRequest: pullRequestOf(payload),
     commitDate: commitDate === undefined ? undefined : parseDate(commitDate),
   };
+}
+
+/** Runs after a comment or a workflow are on the default branch, also where they are about a pull request: see `refOf`. */
+function pullRequestOf(payload: unknown): number | undefined {
+  if (isThere(payload, 'issue', 'pull_request')) return numberAt(payload, 'issue', 'number');
+  if (isAfterPullRequest(payload)) return numberAt(payload, 'workflow_run', 'pull_requests', '0', 'number');
+  return numberAt(payload, 'pull_request', 'number');
+}
+
+/** After the workflow of a pull request that is closed by now, the event has its branch only; the default branch it is not. */
+function refOf(env: Env, payload: unknown): string | undefined {
+  if (!isAfterPullRequest(payload) || pullRequestOf(payload) !== undefined) return given(env['GITHUB_REF']);
+  const branch = textAt(payload, 'workflow_run', 'head_branch');
+  return branch === undefined ? undefined : `refs/heads/${branch}`;
+}
+
+function isAfterPullRequest(payload: unknown): boolean {
+  return textAt(payload, 'workflow_run', 'event')?.startsWith('pull_request') === true;
+}
+
+function deletedRef(env: Env, payload: unknown): string | undefined {
+  const eventName = given(env['GITHUB_EVENT_NAME']);
+  const ref = textAt(payload, 'ref');
+  if (eventName === 'delete') {
+    return `the ${textAt(payload, 'ref_type') === 'tag' ? 'tag' : 'branch'} ${toLine(ref ?? '')} was deleted`;
+  }
+  if (eventName !== 'push' || booleanAt(payload, 'deleted') !== true) return undefined;
+  const kind = ref?.startsWith('refs/tags/') ? 'tag' : 'branch';
+  return `the ${kind} ${toLine(ref?.replace(/^refs\/(?:heads|tags)\//, '') ?? '')} was deleted`;
 }
 
 function repositoryOf(env: Env, payload: unknown): GitHubRepository | undefined {
@@ -126,18 +158,26 @@ function whyUntrusted(env: Env, payload: unknown): string | undefined {
   const eventName = given(env['GITHUB_EVENT_NAME']) ?? '';
   if (own === undefined) return undefined;
   for (const { events, part, head } of HEADS) {
-    const isThere = (valueAt(payload, part) ?? null) !== null;
-    if (!isThere && events.test(eventName)) return 'the event does not say where the code comes from';
+    const isNamed = isThere(payload, part);
+    if (!isNamed && events.test(eventName)) return 'the event does not say where the code comes from';
     const repository = textAt(payload, part, ...head);
-    if (isThere && repository === undefined) return 'the code comes from a fork that was deleted';
+    if (isNamed && repository === undefined) return 'the code comes from a fork that was deleted';
     if (repository !== undefined && repository.toLowerCase() !== own.toLowerCase()) {
       return `the code comes from ${toLine(repository)}, a fork`;
     }
+  }
+  if (isThere(payload, 'issue', 'pull_request')) {
+    return 'a comment on a pull request does not say where the code comes from';
   }
   if (env['GITHUB_ACTOR'] === 'dependabot[bot]' && READ_ONLY_FOR_DEPENDABOT.has(eventName)) {
     return "Dependabot's runs have a token that may only read";
   }
   return undefined;
+}
+
+/** Webhooks give null for what they do not have. */
+function isThere(payload: unknown, ...path: readonly string[]): boolean {
+  return (valueAt(payload, ...path) ?? null) !== null;
 }
 
 function given(text: string | undefined): string | undefined {

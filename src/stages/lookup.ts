@@ -1,11 +1,11 @@
 import type { Digest } from '../core/digest.ts';
 import { INPUTS_ANNOTATION } from '../core/labels.ts';
-import { formatReference, type RepositoryName } from '../core/reference.ts';
+import { formatReference, isLocalName, type RepositoryName } from '../core/reference.ts';
 import { findUnfit, type MissReason, type Unfit, type Wanted } from '../core/reuse.ts';
 import { isRegistryError } from '../errors.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import { refuseOtherRelease } from '../release.ts';
-import { candidatesFor, openImage, type Run, resultOf, type Stage } from '../stage.ts';
+import { candidatesFor, openImage, type Results, type Run, resultOf, type Stage } from '../stage.ts';
 
 /** Whether the registry has an image to reuse, and if not, why. */
 export interface LookupResult {
@@ -27,6 +27,8 @@ interface LookupPlan {
   readonly force: boolean;
   readonly push: boolean;
   readonly revision: string | undefined;
+  /** What the local engine has, where it was asked. */
+  readonly engine: Results['engine'] | undefined;
 }
 
 /** What was seen at one reference. */
@@ -44,7 +46,9 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
     const hash = resultOf(run, 'hash');
     return {
       hashTag: hash.tag,
-      images: run.options.images.map((name) => ({ name, immutableTags: push ? immutableTags(run, name) : [] })),
+      images: run.options.images
+        .filter((name) => !isLocalName(name))
+        .map((name) => ({ name, immutableTags: push ? immutableTags(run, name) : [] })),
       wanted: {
         hash: hash.hash,
         platforms: run.platforms,
@@ -54,9 +58,15 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
       force: run.options.force,
       push,
       revision: git.sha,
+      engine: run.results.engine,
     };
   },
   async apply(plan, run) {
+    if (plan.engine?.image !== undefined) {
+      const { image, detail } = plan.engine;
+      run.host.log.info(`hit: ${detail}`);
+      return { reason: 'hit', detail, image, existing: new Map(), hashTags: new Map() };
+    }
     const at = (name: RepositoryName, tag: string): Promise<Seen> => look(name, tag, plan, run);
     const [behindHash, released] = await Promise.all([
       Promise.all(plan.images.map(({ name }) => at(name, plan.hashTag))),
@@ -133,6 +143,6 @@ function decide(
     return { reason: 'hit', detail: `${fit.reference} has this content`, image: fit.image };
   }
   const worst = behindHash.find(({ unfit }) => unfit?.reason !== 'not-found') ?? behindHash[0];
-  const unfit = worst?.unfit ?? { reason: 'not-found', detail: 'no image was asked for' };
+  const unfit = worst?.unfit ?? plan.engine?.unfit ?? { reason: 'not-found', detail: 'no image was asked for' };
   return { reason: unfit.reason, detail: unfit.detail, image: undefined };
 }

@@ -74,8 +74,9 @@ export const tagStage: Stage<'tag', TagTask> = {
   async apply(task, run) {
     let image = task.built ? await adopt(task, run, task.image) : task.image;
     let { known } = task;
+    const mayPush = askOnce(task, run);
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const setting = { ...task, image, known };
+      const setting = { ...task, image, known, mayPush };
       const deciding = await tagDeciding(setting, run);
       let settled = deciding.some(isWritten) ? await adopt({ ...task, outdated: new Set() }, run, image) : image;
       if (isSame(settled, image)) {
@@ -123,8 +124,23 @@ function announce(image: FoundImage, ours: FoundImage, run: Run): FoundImage {
   return image;
 }
 
-type Setting = Pick<TagTask, 'image' | 'hashTag' | 'known' | 'release'>;
+type Setting = Pick<TagTask, 'image' | 'hashTag' | 'known' | 'release'> & {
+  /** Rejects where one of the repositories refuses writes; to be called before each. */
+  readonly mayPush: () => Promise<unknown>;
+};
 type Candidate = Pick<TagCandidate, 'tag' | 'kind' | 'line'>;
+
+/** The refusal of one repository must come before a write to another. The build has asked already, where there was one. */
+function askOnce({ built }: TagTask, run: Run): () => Promise<unknown> {
+  const { images } = run.options;
+  let asked: Promise<unknown> | undefined;
+  return () => {
+    asked ??= Promise.all(
+      built || images.length < 2 ? [] : images.map((name) => openImage(run, name).checkPushAccess()),
+    );
+    return asked;
+  };
+}
 
 function isSame(a: FoundImage, b: FoundImage): boolean {
   return a.descriptor.digest === b.descriptor.digest;
@@ -218,7 +234,8 @@ class Tagger {
 
   /** The image may be in another of the repositories only: then its bytes are copied, never built again. */
   async #bringImage(): Promise<void> {
-    const { image } = this.#setting;
+    const { image, mayPush } = this.#setting;
+    await mayPush();
     if (this.#copied || sameRepository(image.repository, this.#repository.name)) return;
     await copyImage(openImage(this.#run, image.repository), this.#repository, image.descriptor);
     this.#copied = true;

@@ -1,5 +1,5 @@
 import { csvField } from '../core/csv.ts';
-import { formatPlatform, parsePlatform } from '../core/platform.ts';
+import { normalizePlatform, parsePlatform } from '../core/platform.ts';
 import { isLoopback } from '../core/reference.ts';
 import type { Platform } from '../oci/types.ts';
 
@@ -60,6 +60,12 @@ export interface Builder {
   readonly created: boolean;
 }
 
+/** What a platform without a variant is. */
+const OLDEST_VARIANTS: ReadonlyMap<string, number> = new Map([
+  ['amd64', 1],
+  ['arm64', 8],
+]);
+
 /** How the builder can deliver the image, or `undefined` when it has no way. */
 export function deliveryOf(builder: BuilderDescription, needs: BuilderNeeds): Delivery | undefined {
   if (builder.driver === 'docker') return hasContainerdStore(builder) ? 'layout' : undefined;
@@ -84,8 +90,18 @@ export function findLacks(builder: BuilderDescription, needs: BuilderNeeds): rea
 
 /** The platforms that the builder cannot run. Emulation may add them; a fresh builder on the same machine does not. */
 export function findMissingPlatforms(builder: BuilderDescription, needs: BuilderNeeds): readonly Platform[] {
-  const known = new Set(builder.platforms.map(formatPlatform));
-  return needs.runs.filter((platform) => !known.has(formatPlatform(platform)));
+  return needs.runs.filter((wanted) => !builder.platforms.some((platform) => runsProgramsOf(platform, wanted)));
+}
+
+/** A newer variant runs the programs of older ones (containerd/platforms v1.0, `Only`); no number is the oldest that counts. */
+function runsProgramsOf(platform: Platform, wanted: Platform): boolean {
+  const family = ({ os, architecture }: Platform): string => `${os}/${architecture}`;
+  const generation = ({ variant, architecture }: Platform): number =>
+    Number(variant?.replace('v', '') ?? OLDEST_VARIANTS.get(architecture) ?? 0);
+  return (
+    family(platform) === family(wanted) &&
+    generation(normalizePlatform(platform)) >= generation(normalizePlatform(wanted))
+  );
 }
 
 /** A registry that a builder gets to without being told how. */

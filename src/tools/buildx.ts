@@ -8,9 +8,10 @@ import { parseDigest } from '../core/digest.ts';
 import { numberAt, textAt } from '../core/json.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { quote } from '../core/printable.ts';
+import type { Reference } from '../core/reference.ts';
 import { BuildOnceError, UsageError } from '../errors.ts';
 import type { Host, Location } from '../host.ts';
-import type { Descriptor } from '../oci/types.ts';
+import type { Descriptor, Platform } from '../oci/types.ts';
 import { BuildError, isHarmless, parseBuildFailure } from './build-log.ts';
 import { findSecretProblems, secretTexts } from './build-secrets.ts';
 import {
@@ -26,6 +27,7 @@ import {
 } from './builder.ts';
 import { type BuildOrigin, buildArguments, type Destination, secretVariables } from './buildx-arguments.ts';
 import { checkBuildx, type Docker, errorOf, runDocker, unreachableEngine } from './docker.ts';
+import { emulate, planEmulation } from './emulation.ts';
 import { type Pin, sourcePolicy } from './source-policy.ts';
 
 /** One image to build, for all its platforms at once. */
@@ -48,14 +50,23 @@ export interface BuildOutcome {
   readonly metadata: unknown;
 }
 
+const EMULATION_OFF =
+  'Set emulation to auto, set it up in an earlier step (docker/setup-qemu-action), or use a builder that has these platforms.';
+
 const POLICY_VARIABLE = 'EXPERIMENTAL_BUILDKIT_SOURCE_POLICY';
 
 /**
  * The builder to use: the one that is named (`builder`, else BUILDX_BUILDER), else the current one, started when it sleeps.
  * One that cannot do what is asked is an error when it was named; otherwise a docker-container builder is made for the run.
- * BuildOnceError `DOCKER_MISSING`, `BUILDER_NOT_FOUND`, `BUILDER_UNFIT`, `PLATFORM_MISSING`.
+ * Platforms that it cannot run are emulated, where there is an `emulator`: the image that registers QEMU.
+ * BuildOnceError `DOCKER_MISSING`, `BUILDER_NOT_FOUND`, `BUILDER_UNFIT`, `PLATFORM_MISSING`, `EMULATION_FAILED`.
  */
-export async function chooseBuilder(docker: Docker, name: string | undefined, needs: BuilderNeeds): Promise<Builder> {
+export async function chooseBuilder(
+  docker: Docker,
+  name: string | undefined,
+  needs: BuilderNeeds,
+  emulator?: Reference,
+): Promise<Builder> {
   // The toolkit made it when it was loaded, and nothing of ours uses it.
   await docker.host.cleanup({ kind: 'remove', path: Context.tmpDir() })();
   const named = name ?? (docker.host.env['BUILDX_BUILDER'] || undefined);
@@ -75,7 +86,7 @@ export async function chooseBuilder(docker: Docker, name: string | undefined, ne
   if (lacks.length > 0)
     docker.host.log.info(`making a builder for this run: with ${quote(found.name)}, ${lacks.join('; ')}`);
   const builder = lacks.length > 0 ? await createBuilder(docker, needs) : found;
-  refuseMissingPlatforms(builder, needs);
+  await provideMissingPlatforms(docker, builder, needs, emulator);
   const delivery = deliveryOf(builder, needs) ?? 'layout';
   return { name: builder.name, driver: builder.driver, delivery, created: builder !== found };
 }
@@ -156,18 +167,30 @@ function writeConfig({ host }: Docker, needs: BuilderNeeds): string | undefined 
   return file;
 }
 
-/** Emulation is to be set up before this is asked. */
-function refuseMissingPlatforms(builder: BuilderDescription, needs: BuilderNeeds): void {
-  const missing = findMissingPlatforms(builder, needs).map(formatPlatform);
-  if (missing.length === 0) return;
+async function provideMissingPlatforms(
+  docker: Docker,
+  builder: BuilderDescription,
+  needs: BuilderNeeds,
+  image: Reference | undefined,
+): Promise<void> {
+  const platforms = findMissingPlatforms(builder, needs);
+  if (platforms.length === 0) return;
+  if (image === undefined) throw platformMissing(builder, platforms, EMULATION_OFF);
+  const plan = planEmulation(builder, platforms);
+  if (plan.kind === 'impossible') throw platformMissing(builder, platforms, plan.hint);
+  const isListed = async (): Promise<boolean> =>
+    findMissingPlatforms(await inspectBuilder(docker, builder.name), needs).length === 0;
+  await emulate(docker, { plan, platforms, image, isListed });
+}
+
+function platformMissing(builder: BuilderDescription, missing: readonly Platform[], hint: string): BuildOnceError {
+  const wanted = missing.map(formatPlatform).join(', ');
   const has = builder.platforms.map(formatPlatform).join(', ');
-  throw new BuildOnceError(
+  return new BuildOnceError(
     'PLATFORM_MISSING',
-    `the builder ${quote(builder.name)} cannot run ${missing.join(', ')}; it runs ${has === '' ? 'nothing known' : has}`,
+    `the builder ${quote(builder.name)} cannot run ${wanted}; it runs ${has === '' ? 'nothing known' : has}`,
     1,
-    {
-      hint: 'Set up emulation in an earlier step (docker/setup-qemu-action), or use a builder that has these platforms.',
-    },
+    { hint },
   );
 }
 

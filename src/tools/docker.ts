@@ -77,7 +77,7 @@ export function errorOf(stderr: string): string {
 }
 
 /** The last line that says something; docker's errors end with it. */
-function lastLine(text: string): string {
+export function lastLine(text: string): string {
   const line = text
     .split('\n')
     .map((candidate) => candidate.trim())

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # bootstrap.sh [PREFIX]: puts a private container toolchain under PREFIX: dockerd, containerd, runc, docker, buildx, a
-# registry, crane, cosign, arm64 emulation and static busyboxes, unpacked from Debian packages. Alters no system package;
+# registry, crane, cosign, emulators of arm64 and riscv64, and static busyboxes, unpacked from Debian packages. Alters no system package;
 # takes the mirror that the system's apt already uses. About 25–55 s once, then nothing.
 # Exit codes: 0 ready, 1 failed, 3 not possible on this machine (the message says what to install).
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOOLCHAIN_PREFIX=${1:-${TOOLCHAIN_PREFIX:-}}
 . "$HERE/env.sh"
-RECIPE=1 # raise it when the list of packages or the layout changes: older prefixes are filled again
+RECIPE=2 # raise it when the list of packages or the layout changes: older prefixes get what they lack
 PREFIX=$TOOLCHAIN_PREFIX
 check_path "$PREFIX" "the toolchain's folder"
 
@@ -54,20 +54,28 @@ use_suite() {
   [ ! -f "$dir/ready" ] || return 0
   mkdir -p "$dir"/lists/partial "$dir"/cache/archives/partial "$dir"/debs
   : >"$dir/status"
-  echo "deb [arch=amd64,arm64 $SIGNED_BY] $MIRROR $1 main" >"$dir/sources.list"
+  echo "deb [arch=amd64,arm64,riscv64 $SIGNED_BY] $MIRROR $1 main" >"$dir/sources.list"
   cat >"$dir/apt.conf" <<CONF
 Dir::Etc::SourceList "$dir/sources.list"; Dir::Etc::SourceParts "/dev/null";
 Dir::State::Lists "$dir/lists"; Dir::State::status "$dir/status"; Dir::Cache "$dir/cache";
-APT::Architecture "amd64"; APT::Architectures { "amd64"; "arm64"; };
+APT::Architecture "amd64"; APT::Architectures { "amd64"; "arm64"; "riscv64"; };
 APT::Sandbox::User "root"; Acquire::Languages "none"; Acquire::Retries "3";
 CONF
   apt-get -qq update && touch "$dir/ready"
+}
+
+# kept PACKAGE FILES: true when an older recipe has put them there; what may be running is not replaced.
+kept() {
+  local file
+  for file in $2; do [ -f "$PREFIX/$file" ] || return 1; done
+  grep "^$1 " "$PREFIX/.stamp" 2>/dev/null >>"$STAGE/resolved"
 }
 
 # get PACKAGE FILES PROBE SUITE...: unpacks FILES of PACKAGE from the first suite whose program starts on this machine.
 get() {
   local package=$1 files=$2 probe=$3 suite deb file
   shift 3
+  ! kept "$package" "$files" || return 0
   for suite in "$@"; do
     use_suite "$suite" || continue
     rm -f "$STAGE/$suite/debs"/*.deb
@@ -95,16 +103,18 @@ get runc usr/sbin/runc "usr/sbin/runc --version" "$HOST" sid trixie
 get docker-registry usr/bin/docker-registry "usr/bin/docker-registry --version" sid trixie "$HOST"
 get crane usr/bin/crane "usr/bin/crane version || usr/bin/crane --help" sid
 get cosign usr/bin/cosign "usr/bin/cosign version" sid trixie
-get qemu-user usr/bin/qemu-aarch64 "usr/bin/qemu-aarch64 --version" sid trixie
+get qemu-user "usr/bin/qemu-aarch64 usr/bin/qemu-riscv64" "usr/bin/qemu-aarch64 --version && usr/bin/qemu-riscv64 --version" sid trixie
 get tini-static usr/bin/tini-static "mv usr/bin/tini-static usr/bin/docker-init && usr/bin/docker-init --version" sid trixie
 SECCOMP=usr/lib/x86_64-linux-gnu/libseccomp.a # with its headers, for the runc that go/build.sh links statically
 get libseccomp-dev "usr/include/seccomp.h usr/include/seccomp-syscalls.h $SECCOMP" "test -s $SECCOMP" "$HOST"
-for arch in amd64 arm64; do
+for arch in amd64 arm64 riscv64; do
   get "busybox-static:$arch" usr/bin/busybox "mkdir -p busybox-$arch && mv usr/bin/busybox busybox-$arch/busybox" sid trixie
 done
 
 (cd "$ROOT" && find . -type d) | while read -r dir; do mkdir -p "$PREFIX/$dir"; done
-(cd "$ROOT" && find . -type f) | while read -r file; do mv -f "$ROOT/$file" "$PREFIX/$file"; done
+(cd "$ROOT" && find . -type f) | while read -r file; do
+  cmp -s "$ROOT/$file" "$PREFIX/$file" || mv -f "$ROOT/$file" "$PREFIX/$file"
+done
 { echo "recipe $RECIPE"; cat "$STAGE/resolved"; } >"$STAGE/stamp"
 mv -f "$STAGE/stamp" "$PREFIX/.stamp"
 

@@ -4,6 +4,7 @@
 #   engine    dockerd with the containerd image store, a bridge of its own and arm64 emulation; needs root
 #   registry  a plain registry           auth  one with a login (tester, secret)           tls  the same over TLS
 # Writes RUN/env (KEY=VALUE lines: PATH, DOCKER_HOST, DOCKER_CONFIG, REGISTRY, AUTH_REGISTRY, TLS_REGISTRY, TLS_CERTIFICATE).
+# CONTAINERD_STORE=false gives an engine with Docker's older image store.
 # PORT_REGISTRY, PORT_AUTH and PORT_TLS choose ports; else free ones are taken. With OWNER_PID set, the
 # run is taken down as soon as that process is gone, however it ended. Several runs live side by side. down.sh RUN ends it.
 # Exit codes: 0 up, 1 failed (what had been started is stopped again), 3 not possible here.
@@ -94,7 +95,7 @@ start_engine() {
   ln -sfn "$TOOLCHAIN_PREFIX/usr/libexec/docker/cli-plugins/docker-buildx" "$RUN/docker-config/cli-plugins/docker-buildx"
   [ -f "$RUN/docker-config/config.json" ] || echo '{}' >"$RUN/docker-config/config.json"
   cat >"$RUN/daemon.json" <<JSON
-{ "features": {"containerd-snapshotter": true}, "insecure-registries": ["127.0.0.0/8"], "hosts": ["unix://$RUN/docker.sock"],
+{ "features": {"containerd-snapshotter": ${CONTAINERD_STORE:-true}}, "insecure-registries": ["127.0.0.0/8"], "hosts": ["unix://$RUN/docker.sock"],
   "data-root": "$RUN/docker-data", "exec-root": "$RUN/docker-exec", "pidfile": "$RUN/dockerd.pid", "group": "root",
   "bridge": "$(cat "$RUN/bridge")", "iptables": false, "ip6tables": false, "ip-forward": false, "ip-masq": false }
 JSON
