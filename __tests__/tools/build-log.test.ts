@@ -137,6 +137,7 @@ describe('what usually helps', () => {
     ['dial tcp: lookup x.invalid: no such host', 'could not reach'],
     ['dial tcp 127.0.0.1:5000: connect: connection refused', 'network=host'],
     ['process "/bin/sh -c x" did not complete successfully: exit code: 137', 'memory'],
+    ['no match for platform in manifest: not found', 'Windows images cannot be used'],
   ])('against %j is said', (reason, hint) => {
     expect(parseBuildFailure(`ERROR: failed to solve: ${reason}`).hint).toContain(hint);
   });
