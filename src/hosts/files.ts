@@ -2,6 +2,8 @@ import { createHash, hash as digestOfBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { quote } from '../core/printable.ts';
+import { BuildOnceError } from '../errors.ts';
 import type { FileEntry, Files } from '../host.ts';
 
 const PIECE_BYTES = 1 << 20;
@@ -10,8 +12,11 @@ const OWNER_ONLY = 0o600;
 /** Errors that mean: there cannot be such a file. */
 const ABSENT: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ERR_INVALID_ARG_VALUE']);
 
-/** The real file system; see `Files`. `own` is told of every temporary directory, to remove it at the end. */
-export function createFiles(cwd: string, own: (directory: string) => void): Files {
+/**
+ * The real file system; see `Files`. `own` is told of every temporary directory, to remove it at the end; they are made in
+ * `temporary`. BuildOnceError `UNWRITABLE_FILE` for what cannot be written.
+ */
+export function createFiles(cwd: string, own: (directory: string) => void, temporary = os.tmpdir()): Files {
   const at = (file: string): string => path.resolve(cwd, file);
   const piece = Buffer.allocUnsafe(PIECE_BYTES);
   return {
@@ -45,23 +50,38 @@ export function createFiles(cwd: string, own: (directory: string) => void): File
       return stats === undefined ? undefined : kindOf(stats);
     },
     readLink: (file) => fs.readlinkSync(at(file)),
-    write(file, content) {
-      fs.mkdirSync(path.dirname(at(file)), { recursive: true });
-      const descriptor = fs.openSync(at(file), 'w', OWNER_ONLY);
-      try {
-        // The mode above is for a new file; one that is there keeps its own.
-        fs.fchmodSync(descriptor, OWNER_ONLY);
-        fs.writeFileSync(descriptor, content);
-      } finally {
-        fs.closeSync(descriptor);
-      }
-    },
+    write: (file, content) => writing(at(file), () => writePrivate(at(file), content)),
     makeTemporaryDirectory(prefix) {
-      const directory = fs.mkdtempSync(path.join(os.tmpdir(), prefix));
+      const directory = writing(temporary, () => fs.mkdtempSync(path.join(at(temporary), prefix)));
       own(directory);
       return directory;
     },
   };
+}
+
+function writePrivate(file: string, content: string | Uint8Array): void {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  const descriptor = fs.openSync(file, 'w', OWNER_ONLY);
+  try {
+    // The mode above is for a new file; one that is there keeps its own.
+    fs.fchmodSync(descriptor, OWNER_ONLY);
+    fs.writeFileSync(descriptor, content);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** Full disks, read-only ones, and folders of another user are nothing unusual on a machine of one's own. */
+function writing<T>(place: string, write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    throw new BuildOnceError('UNWRITABLE_FILE', `${quote(place)} cannot be written: ${why}`, 1, {
+      hint: 'Free some space there, make it writable, or set TMPDIR (RUNNER_TEMP on a runner) to another folder.',
+      cause,
+    });
+  }
 }
 
 /** Windows has no such bit: there every file counts as executable, as BuildKit's client sends it. */
