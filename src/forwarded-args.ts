@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { parseJson, textAt, valueAt } from './core/json.ts';
 import type { Files, Host } from './host.ts';
 import { hasWindowsRules } from './recorded-bits.ts';
@@ -30,7 +29,7 @@ export function forwardedArgs({ env, cwd, files }: Pick<Host, 'env' | 'cwd' | 'f
   const clock = env['SOURCE_DATE_EPOCH'] ?? '';
   if (clock !== '') args.set('SOURCE_DATE_EPOCH', clock);
   const proxies = valueAt(
-    parseJson(readConfig(files, path.resolve(cwd, dockerConfigFolder(env), 'config.json'))),
+    parseJson(readConfig(files, files.path.resolve(cwd, dockerConfigFolder(env), 'config.json'))),
     'proxies',
   );
   const engine = hasWindowsRules(files) ? DEFAULT_ENGINE_OF_WINDOWS : DEFAULT_ENGINE;

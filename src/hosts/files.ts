@@ -2,9 +2,8 @@ import { createHash, hash as digestOfBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { quote } from '../core/printable.ts';
-import { BuildOnceError } from '../errors.ts';
 import type { FileEntry, Files } from '../host.ts';
+import { writing } from '../unwritable-file.ts';
 
 const PIECE_BYTES = 1 << 20;
 const OWNER_MAY_EXECUTE = 0o100;
@@ -68,19 +67,6 @@ function writePrivate(file: string, content: string | Uint8Array): void {
     fs.writeFileSync(descriptor, content);
   } finally {
     fs.closeSync(descriptor);
-  }
-}
-
-/** Full disks, read-only ones, and folders of another user are nothing unusual on a machine of one's own. */
-function writing<T>(place: string, write: () => T): T {
-  try {
-    return write();
-  } catch (cause) {
-    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    throw new BuildOnceError('UNWRITABLE_FILE', `${quote(place)} cannot be written: ${why}`, 1, {
-      hint: 'Free some space there, make it writable, or set TMPDIR (RUNNER_TEMP on a runner) to another folder.',
-      cause,
-    });
   }
 }
 
