@@ -25,22 +25,17 @@ export async function readBaseTriggers(
   const repository = registries.open(parsed.value.repository);
   const image = await readImage(repository, digest);
   if (image === undefined) return undefined;
-  const listed = image.manifest.kind === 'manifest' ? [] : image.manifest.manifests.map(({ platform }) => platform);
-  const refuse = (found: readonly (Platform | undefined)[]): void => {
-    const systems = requiredBy === undefined ? [] : foreignSystems(found, platforms);
-    if (systems.length > 0) throw foreignBase(`${requiredBy} names ${reference}`, systems);
-  };
-  refuse(listed);
   const children = image.manifest.kind === 'manifest' ? [image.descriptor] : childrenFor(image.manifest, platforms);
   const configs = await Promise.all(children.map((child) => configOf(repository, child)));
   const known = configs.flatMap((one) => (one === undefined ? [] : [one]));
-  refuse(known.map(({ platform }) => platform));
+  const systems = requiredBy === undefined ? [] : foreignSystems(known, platforms);
+  if (systems.length > 0) throw foreignBase(`${requiredBy} names ${reference}`, systems);
   return known.length === configs.length ? [...new Set(known.flatMap(({ onBuild }) => onBuild))] : undefined;
 }
 
-/** The systems that an image is for, when none of them is wanted. Attestations stand there as of an unknown one. */
-function foreignSystems(found: readonly (Platform | undefined)[], wanted: readonly Platform[]): readonly string[] {
-  const systems = new Set(found.flatMap((platform) => platform?.os ?? []).filter((os) => os !== 'unknown'));
+/** The systems that an image is for, when none of them is wanted. Attestations are for an unknown one. */
+function foreignSystems(found: readonly ImageConfig[], wanted: readonly Platform[]): readonly string[] {
+  const systems = new Set(found.map(({ platform }) => platform.os).filter((os) => os !== 'unknown'));
   return wanted.some(({ os }) => systems.has(os)) ? [] : [...systems];
 }
 
