@@ -7,12 +7,12 @@ import { parseJson, textAt } from '../../src/core/json.ts';
 import { openRegistries } from '../../src/registry/open.ts';
 import { type RegistryOptions, type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
 import { all } from '../registry/sample-image.ts';
+import { hasOpenssl, type KeyPair, makeAuthority } from '../support/certificates.ts';
 import { findProgram, mustRun, run } from '../support/programs.ts';
 import { makeDockerConfig } from '../support/toolchain.ts';
 
 const toolchain = inject('toolchain');
 const hasCosign = findProgram('cosign', toolchain.env['PATH'] ?? '') !== undefined;
-const hasOpenssl = findProgram('openssl', process.env['PATH'] ?? '') !== undefined;
 const users = [
   { name: 'tester', password: 'se:cret' },
   { name: 'reader', password: 'r', rights: { '*': ['pull'] } },
@@ -25,6 +25,7 @@ const KINDS = [
 ] as const;
 
 let directory: string;
+let keyPair: KeyPair | undefined;
 let registry: RunningRegistry;
 /** A DOCKER_CONFIG of each test's own, so that its logins are its own. */
 let env: Record<string, string>;
@@ -35,25 +36,15 @@ beforeAll(async () => {
   writeFileSync(path.join(directory, 'context/Dockerfile'), 'FROM scratch\nCOPY file /\n');
   await mustRun(['tar', '-cf', 'layer.tar', '-C', 'context', 'file'], { cwd: directory });
   if (!hasOpenssl) return;
-  const make = [
-    'openssl',
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-  ] as const;
-  const names = ['-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  await mustRun([...make, ...names, '-keyout', 'key.pem', '-out', 'cert.pem'], { cwd: directory });
+  const authority = makeAuthority();
+  keyPair = authority.issue('127.0.0.1');
+  writeFileSync(path.join(directory, 'authority.pem'), authority.cert);
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-function optionsOf({ kind, tls }: (typeof KINDS)[number]): RegistryOptions {
-  if (!tls) return { auth: { kind, users } };
-  const pem = (name: string): string => readFileSync(path.join(directory, name), 'utf8');
-  return { auth: { kind, users }, tls: { key: pem('key.pem'), cert: pem('cert.pem') } };
+function optionsOf(variant: (typeof KINDS)[number]): RegistryOptions {
+  const auth = { kind: variant.kind, users };
+  return variant.tls && keyPair !== undefined ? { auth, tls: keyPair } : { auth };
 }
 
 const tool = (...argv: readonly [string, ...string[]]): Promise<string> => mustRun(argv, { env, cwd: directory });
@@ -69,57 +60,59 @@ describe.each(KINDS.filter(({ tls }) => hasOpenssl || !tls))(
     const { kind, tls } = variant;
     beforeEach(async () => {
       registry = await startRegistry(optionsOf(variant));
-      const trust: Record<string, string> = tls ? { SSL_CERT_FILE: path.join(directory, 'cert.pem') } : {};
+      const trust: Record<string, string> = tls ? { SSL_CERT_FILE: path.join(directory, 'authority.pem') } : {};
       const config = makeDockerConfig(toolchain, directory);
       env = { ...toolchain.env, ...trust, DOCKER_CONFIG: config, HOME: directory, COSIGN_PASSWORD: 'secret' };
     });
     afterEach(() => registry.close());
 
     // Without a certificate in its own folders the engine trusts a registry of this machine, but no token service.
-    describe.skipIf(!toolchain.layers.docker || (tls && kind === 'bearer'))('and docker', () => {
-      it('login, push, pull, and not with a wrong password', async () => {
-        const remote = reference(`acme/${randomUUID()}:1`);
-        expect((await login(['docker', 'login'], 'tester', 'wrong')).status).not.toBe(0);
-        await tool('docker', 'buildx', 'build', '--load', '--tag', remote, 'context');
-        expect((await run(['docker', 'push', remote], { env })).status).not.toBe(0);
-        expect(await login(['docker', 'login'])).toMatchObject({ status: 0 });
-        await tool('docker', 'push', remote);
-        await tool('docker', 'rmi', remote);
-        registry.expireTokens();
-        await tool('docker', 'pull', remote);
-        await tool('docker', 'rmi', remote);
-        expect(await registry.integrity()).toEqual([]);
-      });
+    const engineTrusts = !(tls && kind === 'bearer');
+    if (engineTrusts)
+      describe.skipIf(!toolchain.layers.docker)('and docker', () => {
+        it('login, push, pull, and not with a wrong password', async () => {
+          const remote = reference(`acme/${randomUUID()}:1`);
+          expect((await login(['docker', 'login'], 'tester', 'wrong')).status).not.toBe(0);
+          await tool('docker', 'buildx', 'build', '--load', '--tag', remote, 'context');
+          expect((await run(['docker', 'push', remote], { env })).status).not.toBe(0);
+          expect(await login(['docker', 'login'])).toMatchObject({ status: 0 });
+          await tool('docker', 'push', remote);
+          await tool('docker', 'rmi', remote);
+          registry.expireTokens();
+          await tool('docker', 'pull', remote);
+          await tool('docker', 'rmi', remote);
+          expect(await registry.integrity()).toEqual([]);
+        });
 
-      it('build and push from buildx', async () => {
-        expect(await login(['docker', 'login'])).toMatchObject({ status: 0 });
-        const platforms = 'linux/amd64,linux/arm64';
-        const image = reference(`acme/${randomUUID()}:1`);
-        await tool('docker', 'buildx', 'build', '--push', '--platform', platforms, '--tag', image, 'context');
-        // It speaks plain http to this machine.
-        if (!tls) await tool('docker', 'buildx', 'imagetools', 'inspect', image);
-        expect(await registry.integrity()).toEqual([]);
-      });
+        it('build and push from buildx', async () => {
+          expect(await login(['docker', 'login'])).toMatchObject({ status: 0 });
+          const platforms = 'linux/amd64,linux/arm64';
+          const image = reference(`acme/${randomUUID()}:1`);
+          await tool('docker', 'buildx', 'build', '--push', '--platform', platforms, '--tag', image, 'context');
+          // It speaks plain http to this machine.
+          if (!tls) await tool('docker', 'buildx', 'imagetools', 'inspect', image);
+          expect(await registry.integrity()).toEqual([]);
+        });
 
-      it('leave a login that opens the registry for our client', async () => {
-        expect(await login(['docker', 'login'])).toMatchObject({ status: 0 });
-        const config = parseJson(readFileSync(path.join(env['DOCKER_CONFIG'] ?? '', 'config.json'), 'utf8'));
-        const identityToken = textAt(config, 'auths', registry.host, 'identitytoken');
-        expect(identityToken === undefined).toBe(kind === 'basic');
-        // Our client speaks plain http to this machine.
-        if (tls) return;
-        const image = reference('acme/app:1');
-        await tool('docker', 'buildx', 'build', '--push', '--tag', image, 'context');
-        const registries = openRegistries({ env });
-        try {
-          const repository = registries.open({ registry: registry.host, path: 'acme/app' }, 'push');
-          await repository.checkPushAccess();
-          expect(await all(repository.tags())).toEqual(['1']);
-        } finally {
-          registries.close();
-        }
+        it('leave a login that opens the registry for our client', async () => {
+          expect(await login(['docker', 'login'])).toMatchObject({ status: 0 });
+          const config = parseJson(readFileSync(path.join(env['DOCKER_CONFIG'] ?? '', 'config.json'), 'utf8'));
+          const identityToken = textAt(config, 'auths', registry.host, 'identitytoken');
+          expect(identityToken === undefined).toBe(kind === 'basic');
+          // Our client speaks plain http to this machine.
+          if (tls) return;
+          const image = reference('acme/app:1');
+          await tool('docker', 'buildx', 'build', '--push', '--tag', image, 'context');
+          const registries = openRegistries({ env });
+          try {
+            const repository = registries.open({ registry: registry.host, path: 'acme/app' }, 'push');
+            await repository.checkPushAccess();
+            expect(await all(repository.tags())).toEqual(['1']);
+          } finally {
+            registries.close();
+          }
+        });
       });
-    });
 
     describe.skipIf(!toolchain.layers.crane)('and crane', () => {
       it('log in, push, copy by mount, list and read, and not with a wrong password or right', async () => {

@@ -94,6 +94,7 @@ describe('the layers', () => {
       'buildkit',
       'crane',
       'docker',
+      'emulation',
       'registry',
       'tls',
     ]);
