@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { findIgnoreFile, readContext, readExtraFiles, readIgnoreFile } from './context.ts';
 import { parseCsvRecord } from './core/csv.ts';
 import { compileIgnorePatterns, type IgnoreMatcher, parseIgnoreFile } from './core/dockerignore.ts';
@@ -77,15 +76,16 @@ export function findUnpinnedContexts({ buildContexts }: Pick<Options, 'buildCont
  * git's index, which buildx refreshes when it asks git for the commit.
  */
 export function findChanges(setting: Setting, dockerfile: string, then: ContextInputs): readonly string[] {
-  const { host, options } = setting;
+  const { host } = setting;
+  const { path } = host.files;
   const now = readContextInputs(setting, dockerfile);
-  const before = byPath(then, options);
-  const after = byPath(now, options);
+  const before = byPath(then, setting);
+  const after = byPath(now, setting);
   const differing = [...new Set([...before.keys(), ...after.keys()])].filter((at) => before.get(at) !== after.get(at));
   const written = writtenDirectories(setting);
   const changed = differing.filter((at) => {
     const absolute = path.resolve(host.cwd, at);
-    const isWritten = written.some((directory) => contains(directory, absolute));
+    const isWritten = written.some((directory) => contains(directory, absolute, path.sep));
     return !isWritten && !/(?:^|[\\/])\.git[\\/]index(?:\.lock)?$/.test(absolute);
   });
   const sameDockerfile = canonicalJson(now.dockerfile) === canonicalJson(then.dockerfile);
@@ -98,7 +98,8 @@ function readNamed({ files }: Setting['host'], value: string): NamedInput {
   return { entries: readContext(files, { directory: value, matcher }) };
 }
 
-function byPath(inputs: ContextInputs, options: Setting['options']): ReadonlyMap<string, string> {
+function byPath(inputs: ContextInputs, { host, options }: Setting): ReadonlyMap<string, string> {
+  const { path } = host.files;
   const within = (directory: string, entries: readonly Entry[]): readonly Entry[] =>
     entries.map(([at, leaf]) => [path.join(directory, at), leaf]);
   const named = options.buildContexts.flatMap(({ name, value }) => {
@@ -110,15 +111,18 @@ function byPath(inputs: ContextInputs, options: Setting['options']): ReadonlyMap
 
 /** Where a build may write inside of the context. */
 function writtenDirectories({ host, options }: Setting): readonly string[] {
+  const { path } = host.files;
   const caches = options.cacheTo.flatMap((entry) => {
     const fields = parseCsvRecord(entry);
     return (fields.ok ? fields.value : []).flatMap((field) => /^dest=(.+)$/is.exec(field)?.[1] ?? []);
   });
   const context = path.resolve(host.cwd, options.context);
-  const directories = [...caches, host.env['TMPDIR'] ?? ''].filter((directory) => directory !== '');
-  return directories.map((at) => path.resolve(host.cwd, at)).filter((at) => !contains(at, context));
+  const directories = [...caches, host.env['TMPDIR'] ?? '', host.env['RUNNER_TEMP'] ?? ''].filter(
+    (directory) => directory !== '',
+  );
+  return directories.map((at) => path.resolve(host.cwd, at)).filter((at) => !contains(at, context, path.sep));
 }
 
-function contains(directory: string, file: string): boolean {
-  return file === directory || file.startsWith(`${directory}${path.sep}`);
+function contains(directory: string, file: string, separator: string): boolean {
+  return file === directory || file.startsWith(`${directory}${separator}`);
 }

@@ -7,6 +7,7 @@ import tls from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { HttpRequest, TransportSettings } from '../../src/registry/transport.ts';
 import { parseAuthorities } from '../../src/registry/trust.ts';
+import { source, startScript } from '../hosts/script.ts';
 import { hasOpenssl, makeAuthority } from '../support/certificates.ts';
 import { failureOf, openTransport } from './open-transport.ts';
 import { serve } from './scripted-server.ts';
@@ -112,6 +113,23 @@ describe.skipIf(!hasOpenssl)('a certificate', () => {
     });
     await expect(ask(host, { env: { HOME: directory } })).rejects.toThrow(expected);
   });
+});
+
+test.skipIf(process.getuid?.() !== 0)('in a certs.d of another user is nothing, and no error', async () => {
+  const folder = path.join(home({ '.config/docker/certs.d/registry.test/ca.crt': 'not a certificate' }));
+  const ask = (uid: number) =>
+    startScript(
+      `import { openTrust } from '${source('registry/trust.ts')}';
+       process.setuid(${uid});
+       try {
+         const context = openTrust({ env: { HOME: ${JSON.stringify(folder)} } }).contextFor(new URL('https://registry.test'));
+         console.log(context === undefined ? 'defaults' : 'own');
+       } catch (error) {
+         console.log(error.code);
+       }`,
+    ).ended;
+  expect(await ask(0)).toMatchObject({ stdout: 'own\n' });
+  expect(await ask(65_534)).toMatchObject({ stdout: 'defaults\n', stderr: '' });
 });
 
 describe('a file of authorities', () => {

@@ -139,6 +139,7 @@ describe('what usually helps', () => {
     ['failed to load cache key: unknown scheme git: not found', 'the builder has no git'],
     ["fatal: could not read Username for 'https://x': terminal prompts disabled", 'GIT_AUTH_TOKEN'],
     ['process "/bin/sh -c x" did not complete successfully: exit code: 137', 'memory'],
+    ['no match for platform in manifest: not found', 'Windows images cannot be used'],
   ])('against %j is said', (reason, hint) => {
     expect(parseBuildFailure(`ERROR: failed to solve: ${reason}`).hint).toContain(hint);
   });

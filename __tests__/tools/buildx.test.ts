@@ -83,6 +83,21 @@ describe('the builder', () => {
     expect(argvs()).toEqual(['buildx inspect --bootstrap']);
   });
 
+  it.each<[string, string]>([
+    ['names platforms of Windows only', `out('${INSPECT('default', 'docker', true)}'.replace(/linux/g, 'windows'))`],
+    ['does not answer buildx', `out('Name: default\\nDriver: docker\\n\\nNodes:\\nName: d\\nError: no grpc here\\n')`],
+    ['buildx cannot inspect', `err('ERROR: no builder'); return 1`],
+  ])('on an engine of Windows containers is refused before the build: it %s', async (_, inspected) => {
+    const docker = dockerThat(`
+      if (args[0] === 'version') { out('{"Os":"windows","Arch":"amd64"}'); return 0; }
+      if (args[1] === 'inspect') { ${inspected} }`);
+    await expect(chooseBuilder(docker, undefined, needs)).rejects.toMatchObject({
+      code: 'ENGINE_UNSUPPORTED',
+      message: expect.stringContaining('the Docker engine runs windows containers, not Linux ones'),
+    });
+    expect(argvs().join()).not.toContain('create');
+  });
+
   it('is named by BUILDX_BUILDER, too', async () => {
     const docker = dockerThat(`out('${INSPECT('env', 'remote', true)}')`, { BUILDX_BUILDER: 'env' });
     await chooseBuilder(docker, undefined, needs);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { devNull, homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseJson, textAt, valueAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
@@ -18,9 +18,24 @@ export interface DockerConfigFile {
   credentialsOf(registry: string): Credentials | undefined;
 }
 
-/** The folder of Docker's configuration: `DOCKER_CONFIG`, else `.docker` in the home folder. */
-export function dockerConfigFolder(env: Readonly<Record<string, string | undefined>>): string {
-  return env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker');
+/**
+ * The folder of Docker's configuration: `DOCKER_CONFIG`, else `.docker` in the home folder, which is HOME, on Windows
+ * USERPROFILE, else what the system knows. A user whom it does not know has none: a folder that is nowhere.
+ */
+export function dockerConfigFolder(
+  env: Readonly<Record<string, string | undefined>>,
+  platform: NodeJS.Platform = process.platform,
+): string {
+  const named = platform === 'win32' ? env['USERPROFILE'] : env['HOME'];
+  return env['DOCKER_CONFIG'] || join(named || knownHome(), '.docker');
+}
+
+function knownHome(): string {
+  try {
+    return homedir();
+  } catch {
+    return devNull;
+  }
 }
 
 /**

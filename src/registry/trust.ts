@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
+import { textAt } from '../core/json.ts';
 import { type Parsed, parsed, unparsable } from '../core/parsed.ts';
 import { quote, toLine } from '../core/printable.ts';
 import { BuildOnceError } from '../errors.ts';
@@ -58,6 +59,8 @@ export function parseAuthorities(text: string): Parsed<string> {
   return parsed(text);
 }
 
+const ABSENT: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);
+
 interface FolderContent {
   readonly folder: string;
   readonly ca: readonly string[];
@@ -96,7 +99,8 @@ function listFolder(folder: string): readonly string[] {
   try {
     return fs.readdirSync(folder).sort();
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return [];
+    // A folder of another user's may not even say whether it has one for this host; most have none.
+    if (ABSENT.has(textAt(cause, 'code'))) return [];
     throw invalid(folder, 'it cannot be read', cause);
   }
 }

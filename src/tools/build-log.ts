@@ -46,6 +46,10 @@ const HINTS: readonly (readonly [symptom: RegExp, hint: string])[] = [
     /could not read Username|terminal prompts disabled/,
     'The builder may not read a git repository: give the secret GIT_AUTH_TOKEN, a token that may.',
   ],
+  [
+    /no match for platform in manifest/i,
+    'An image that the Dockerfile names has no such platform: name another one, or drop the platform. Windows images cannot be used.',
+  ],
   [/no space left on device/i, 'The builder has no disk space left: free some, for example with docker buildx prune.'],
   [
     /\b401\b|\b403\b|unauthorized|authentication required|pull access denied|insufficient_scope|\bdenied\b/i,

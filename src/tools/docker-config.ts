@@ -106,7 +106,8 @@ function readConfig(files: Files, directory: string | undefined): Json {
 function ownDirectory(host: Host): string | undefined {
   const configured = given(host.env['DOCKER_CONFIG']);
   if (configured !== undefined) return path.resolve(host.cwd, configured);
-  const home = given(host.env['HOME']) ?? given(host.env['USERPROFILE']);
+  const { HOME, USERPROFILE } = host.env;
+  const home = host.files.path.sep === '/' ? given(HOME) : given(USERPROFILE);
   return home === undefined ? undefined : path.join(home, '.docker');
 }
 

@@ -1,6 +1,17 @@
-/** buildx and the toolkit behind it: a bundle of its own, loaded when a build is needed. */
-export function loadBuildx(): Promise<typeof import('./buildx.ts')> {
-  return import(/* webpackIgnore: true */ './buildx.ts');
+import { textAt } from '../core/json.ts';
+import { unwritable } from '../unwritable-file.ts';
+
+/**
+ * buildx and the toolkit behind it: a bundle of its own, loaded when a build is needed. The toolkit makes a temporary folder
+ * as soon as it is loaded: BuildOnceError `UNWRITABLE_FILE` when it cannot.
+ */
+export async function loadBuildx(): Promise<typeof import('./buildx.ts')> {
+  try {
+    return await import(/* webpackIgnore: true */ './buildx.ts');
+  } catch (cause) {
+    if (textAt(cause, 'syscall') !== 'mkdtemp') throw cause;
+    throw unwritable((textAt(cause, 'path') ?? '').replace(/[\\/][^\\/]*$/, ''), cause);
+  }
 }
 
 /** The local engine: a bundle of its own, loaded when an image is to be in it. */
