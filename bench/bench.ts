@@ -9,7 +9,7 @@ import { inspectMachine } from '../__tests__/support/layers.ts';
 import { startToolchain } from '../__tests__/support/toolchain.ts';
 import { currentLoad, describeMachine } from './machine.ts';
 import { interleave } from './measure.ts';
-import { FACTS, ROWS } from './rows.ts';
+import { FACTS, ROWS, type Row } from './rows.ts';
 import { openScenes } from './scenes.ts';
 import { factLine, renderBench, rowLine } from './table.ts';
 
@@ -27,16 +27,18 @@ if (rows.length + facts.length === 0) {
 const interrupt = new AbortController();
 process.once('SIGINT', () => interrupt.abort(new Error('interrupted')));
 const found = await inspectMachine(process.env);
-const isPossible = (missing: typeof found.missing) => (row: (typeof ROWS)[number]) =>
-  row.needs.every((layer) => missing[layer] === undefined);
-const needsDocker = rows.some((row) => row.needs.length > 0 && isPossible(found.missing)(row));
+const isPossible =
+  (missing: typeof found.missing) =>
+  ({ needs }: Pick<Row, 'needs'>) =>
+    needs.every((layer) => missing[layer] === undefined);
+const needsDocker = [...facts, ...rows].some((one) => one.needs.length > 0 && isPossible(found.missing)(one));
 const running = needsDocker ? await startToolchain(found) : undefined;
 const missing = running?.missing ?? found.missing;
 const scenes = openScenes(running?.toolchain);
 try {
   const loadBefore = currentLoad();
   const lines: string[] = [];
-  for (const fact of facts) {
+  for (const fact of facts.filter(isPossible(missing))) {
     say(fact.name);
     lines.push(factLine(fact, await fact.count(scenes)));
   }
@@ -59,7 +61,7 @@ try {
 }
 
 function skippedLines(): string[] {
-  return rows.flatMap(({ name, needs }) => {
+  return [...facts, ...rows].flatMap(({ name, needs }) => {
     const why = needs.map((layer) => missing[layer]).find((layer) => layer !== undefined);
     return why === undefined ? [] : [`\`${name}\` was left out: ${why.why}; set up: \`${why.command}\``];
   });

@@ -33,10 +33,10 @@ export interface Measured {
   readonly notes: { readonly ours: readonly string[]; readonly theirs: readonly string[] };
 }
 
-/** The two sides of a row; `round` is 0 in the warm-up. */
+/** The two sides of a row; `round` is 0 in the warm-up. What they do before they answer is not timed. */
 export interface Contest {
-  readonly ours: (round: number) => Work;
-  readonly theirs: (round: number) => Work;
+  readonly ours: (round: number) => Work | Promise<Work>;
+  readonly theirs: (round: number) => Work | Promise<Work>;
 }
 
 /** Ours, theirs, ours, theirs …: after one pair that only warms up, `rounds` pairs that count. */
@@ -45,8 +45,8 @@ export async function interleave(contest: Contest, rounds: number, signal: Abort
   const notes = { ours: new Set<string>(), theirs: new Set<string>() };
   for (let round = 0; round <= rounds; round++) {
     signal.throwIfAborted();
-    const ours = await time(contest.ours(round));
-    const theirs = await time(contest.theirs(round));
+    const ours = await time(await contest.ours(round));
+    const theirs = await time(await contest.theirs(round));
     if (round === 0) continue;
     pairs.push({ oursMs: ours.tookMs, theirsMs: theirs.tookMs });
     notes.ours.add(ours.note);

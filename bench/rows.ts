@@ -4,6 +4,7 @@ import type { LayerName } from '../__tests__/support/layers.ts';
 import { CHECKOUT } from '../__tests__/support/programs.ts';
 import { peakBytes } from './hit.ts';
 import { type Contest, setUp } from './measure.ts';
+import type { Pusher } from './push.ts';
 import type { Scenes } from './scenes.ts';
 import type { Comparison } from './statistics.ts';
 
@@ -28,6 +29,7 @@ export interface Fact {
   readonly what: string;
   readonly unit: 'MB' | 'requests';
   readonly target: number | undefined;
+  readonly needs: readonly LayerName[];
   readonly count: (scenes: Scenes) => Promise<number>;
 }
 
@@ -85,6 +87,12 @@ const MISSES = (['docker', 'docker-container'] as const).flatMap((driver) =>
   ),
 );
 
+const PUSHERS: readonly (readonly [pusher: Pusher, what: string, needs: readonly LayerName[]])[] = [
+  ['ours', '`copyImage`', ['registry', 'crane']],
+  ['crane', '`crane push` of the layout', ['registry', 'crane']],
+  ['docker', '`docker push` (client and engine)', ['docker', 'crane']],
+];
+
 /** The rows, in the order in which they are measured and shown. Targets: DESIGN §8. */
 export const ROWS: readonly Row[] = [
   short('start', 'empty', 'over', 60),
@@ -140,6 +148,22 @@ export const ROWS: readonly Row[] = [
     async (scenes) => (await scenes.docker('large')).fresh(),
   ),
   ...MISSES,
+  ...PUSHERS.flatMap(([rival, what, needs]): Row[] =>
+    rival === 'ours'
+      ? []
+      : [
+          {
+            name: `push-${rival}`,
+            ours: 'our push of 500 MB, from an OCI layout',
+            theirs: what,
+            comparison: 'faster',
+            target: 1,
+            needs,
+            pairs: 1,
+            open: async (scenes) => (await scenes.push()).contest(rival),
+          },
+        ],
+  ),
 ];
 
 export const FACTS: readonly Fact[] = [
@@ -148,6 +172,7 @@ export const FACTS: readonly Fact[] = [
     what: '`dist/`',
     unit: 'MB',
     target: 6,
+    needs: [],
     count: () => Promise.resolve(sizeOf(join(CHECKOUT, 'dist')) / 1e6),
   },
   {
@@ -155,6 +180,7 @@ export const FACTS: readonly Fact[] = [
     what: 'requests of a hit, one base and one tag',
     unit: 'requests',
     target: 3,
+    needs: [],
     async count(scenes) {
       const scene = await scenes.hit();
       await scene.countRequests();
@@ -167,6 +193,7 @@ export const FACTS: readonly Fact[] = [
     what: 'peak memory of a hit',
     unit: 'MB',
     target: undefined,
+    needs: [],
     count: async (scenes) => (await peakBytes((await scenes.hit()).cli)) / 1e6,
   },
   {
@@ -174,8 +201,19 @@ export const FACTS: readonly Fact[] = [
     what: 'peak memory of `node -e 0`',
     unit: 'MB',
     target: undefined,
+    needs: [],
     count: async (scenes) => (await peakBytes((await scenes.hit()).empty)) / 1e6,
   },
+  ...PUSHERS.map(
+    ([pusher, what, needs]): Fact => ({
+      name: `push-memory-${pusher}`,
+      what: `peak memory of a push of 500 MB, ${what}`,
+      unit: 'MB',
+      target: pusher === 'ours' ? 100 : undefined,
+      needs,
+      count: async (scenes) => (await (await scenes.push()).peakBytes(pusher)) / 1e6,
+    }),
+  ),
 ];
 
 function sizeOf(directory: string): number {

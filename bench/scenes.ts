@@ -1,12 +1,14 @@
 import type { Toolchain } from '../__tests__/support/toolchain.ts';
 import { type DockerScene, openDockerScene } from './docker.ts';
 import { type HitScene, openHitScene } from './hit.ts';
+import { openPushScene, type PushScene } from './push.ts';
 import type { SampleSize } from './sample.ts';
 
 /** What rows are measured on: each scene is set up when a row first asks for it, and once. */
 export interface Scenes {
   hit(): Promise<HitScene>;
   docker(size: SampleSize): Promise<DockerScene>;
+  push(): Promise<PushScene>;
   /** Takes down what was set up, the newest first. */
   close(): Promise<void>;
 }
@@ -19,6 +21,7 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
     return scene;
   };
   let hit: Promise<HitScene> | undefined;
+  let push: Promise<PushScene> | undefined;
   const docker = new Map<SampleSize, Promise<DockerScene>>();
   return {
     hit() {
@@ -30,6 +33,11 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
       const scene = docker.get(size) ?? remember(openDockerScene(toolchain, size));
       docker.set(size, scene);
       return scene;
+    },
+    push() {
+      if (toolchain === undefined) throw new TypeError('this row needs the toolchain');
+      push ??= remember(openPushScene(toolchain));
+      return push;
     },
     async close() {
       for (const scene of opened.reverse()) await scene.close();

@@ -205,27 +205,44 @@ describe('deleting', () => {
     [200, true],
     [404, false],
   ])('answers %i as %j', async (status, deleted) => {
-    const server = await serve((_, response) => response.writeHead(status).end());
+    const server = await serve(({ method }, response) =>
+      method === 'GET' ? response.writeHead(404).end() : response.writeHead(status).end(),
+    );
     expect(await openRepository(server.host).delete(MANIFEST.digest)).toBe(deleted);
     expect(await openRepository(server.host).deleteTag('1')).toBe(deleted);
     expect(server.lines()).toEqual([
+      `GET /v2/acme/app/manifests/${MANIFEST.digest}`,
       `DELETE /v2/acme/app/manifests/${MANIFEST.digest}`,
       'DELETE /v2/acme/app/manifests/1',
     ]);
   });
 
   test('where the registry cannot is UNSUPPORTED', async () => {
-    const server = await serve((_, response) => response.writeHead(405).end());
+    const server = await serve(({ method }, response) => response.writeHead(method === 'GET' ? 404 : 405).end());
     await expect(openRepository(server.host).delete(MANIFEST.digest)).rejects.toMatchObject({
       code: 'UNSUPPORTED',
       status: 405,
     });
-    const old = await serve((_, response) => response.writeHead(400).end('{"errors":[{"code":"DIGEST_INVALID"}]}'));
+    const old = await serve(({ method }, response) =>
+      method === 'GET'
+        ? response.writeHead(404).end()
+        : response.writeHead(400).end('{"errors":[{"code":"DIGEST_INVALID"}]}'),
+    );
     await expect(openRepository(old.host).deleteTag('1')).rejects.toMatchObject({ code: 'UNSUPPORTED', status: 400 });
     await expect(openRepository(old.host).delete(MANIFEST.digest)).rejects.toMatchObject({
       code: 'DIGEST_INVALID',
       status: 400,
     });
+  });
+
+  test.each([
+    ['that is damaged', 200, MANIFEST_BYTES.subarray(0, 50)],
+    ['that is a page for people', 200, '<html>'],
+  ])('takes away a manifest %s too', async (_, status, body) => {
+    const server = await serve(({ method }, response) =>
+      method === 'GET' ? response.writeHead(status, AS_MANIFEST).end(body) : response.writeHead(202).end(),
+    );
+    expect(await openRepository(server.host).delete(MANIFEST.digest)).toBe(true);
   });
 
   test('and pushing again works: nothing is remembered of what is gone', async () => {

@@ -47,7 +47,7 @@ export class MemoryRepository implements Repository {
     if (this.held.has(content.digest)) return;
     const pieces: Uint8Array[] = [];
     if (body instanceof Uint8Array) pieces.push(body);
-    else for await (const piece of body()) pieces.push(piece);
+    else for await (const piece of body()) pieces.push(Buffer.from(piece));
     const bytes = Buffer.concat(pieces);
     if (digestOf(bytes, content.digest) !== content.digest) throw new RegistryError('DIGEST_INVALID', content.digest);
     const { mediaType, digest, sizeBytes } = content;

@@ -2,9 +2,11 @@ import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { formatDescriptor } from '../../src/oci/format.ts';
 import { type Descriptor, MEDIA_TYPES } from '../../src/oci/types.ts';
+import { systemClock } from '../../src/registry/retry.ts';
+import { type Passing, serveFaulty } from './faulty-registry.ts';
 import { openRepository } from './open-repository.ts';
-import { all, pieceOf, sampleImage, sampleIndex } from './sample-image.ts';
-import { serve } from './scripted-server.ts';
+import { all, pieceOf, pushImage, sampleImage, sampleIndex } from './sample-image.ts';
+import { fakeClock, serve } from './scripted-server.ts';
 
 const { descriptor: MANIFEST } = sampleImage().manifest;
 
@@ -105,11 +107,87 @@ describe('referrers', () => {
       expect(members()).toEqual([foreign, entry]);
     });
 
+    test('survive at once from several writers on a registry that answers late', async () => {
+      // Without the API: the index behind the tag is all there is. Writes take effect late, and by a different delay.
+      const server = await serveFaulty(
+        ({ kind }) => (kind === 'GET referrer' ? { answer: (response) => response.writeHead(404).end() } : undefined),
+        ({ index }) => (index * 7) % 30,
+      );
+      const repository = openRepository(server.host, { clock: systemClock });
+      const subject = await pushImage(repository, sampleImage());
+      const writers = Array.from({ length: 4 }, (_, writer) =>
+        sampleImage([], { subject, annotations: { writer: String(writer) } }),
+      );
+      await Promise.all(writers.map((image) => pushImage(openRepository(server.host, { clock: systemClock }), image)));
+      const listed = await all(repository.referrers(subject));
+      const written = new Set(listed.map(({ annotations }) => annotations?.['writer']));
+      expect(written).toEqual(new Set(['0', '1', '2', '3']));
+    });
+
+    test('are not entered any more once the run is interrupted', async () => {
+      const controller = new AbortController();
+      const { server } = await serveTag(false, () => undefined);
+      const sleep = (durationMs: number, signal?: AbortSignal): Promise<void> => {
+        controller.abort();
+        return systemClock.sleep(durationMs, signal);
+      };
+      const repository = openRepository(server.host, { signal: controller.signal, clock: { ...fakeClock(), sleep } });
+      await expect(repository.push(pushed.descriptor, pushed.bytes)).rejects.toMatchObject({ code: 'ABORTED' });
+    });
+
     test('and never stay are an error', async () => {
       const { server } = await serveTag(false, () => undefined);
       await expect(openRepository(server.host).push(pushed.descriptor, pushed.bytes)).rejects.toMatchObject({
         code: 'UNEXPECTED_ANSWER',
       });
+    });
+  });
+
+  describe('that are deleted', () => {
+    const without = (request: Passing) =>
+      request.kind === 'GET referrer'
+        ? { answer: (response: ServerResponse) => response.writeHead(404).end() }
+        : undefined;
+    const noteOf = ({ annotations }: Descriptor): string | undefined => annotations?.['note'];
+
+    test('leave the index behind the fallback tag, and the others stay in it', async () => {
+      const server = await serveFaulty(without);
+      const repository = openRepository(server.host);
+      const subject = await pushImage(repository, sampleImage());
+      const [a, b] = [
+        await pushImage(repository, sampleImage([], { subject, annotations: { note: 'a' } })),
+        await pushImage(repository, sampleImage([], { subject, annotations: { note: 'b' } })),
+      ];
+      expect((await all(repository.referrers(subject))).map(noteOf)).toEqual(['a', 'b']);
+      // A new run, which has read none of it.
+      expect(await openRepository(server.host).delete(a.digest)).toBe(true);
+      expect((await all(repository.referrers(subject))).map(noteOf)).toEqual(['b']);
+      expect(await repository.resolve({ tag: subject.digest.replace(':', '-') })).toBeDefined();
+      expect(await openRepository(server.host).delete(b.digest)).toBe(true);
+      expect(await all(repository.referrers(subject))).toEqual([]);
+      expect(await repository.resolve({ tag: subject.digest.replace(':', '-') })).toBeUndefined();
+      expect(await repository.resolve({ digest: subject.digest })).toBeDefined();
+    });
+
+    test('cost one look at the fallback tag where the registry has the API', async () => {
+      const server = await serveFaulty(() => undefined);
+      const repository = openRepository(server.host);
+      const subject = await pushImage(repository, sampleImage());
+      const referrer = await pushImage(repository, sampleImage([], { subject }));
+      const before = server.seen.length;
+      expect(await repository.delete(referrer.digest)).toBe(true);
+      expect(server.seen.slice(before).map(({ kind }) => kind)).toEqual(['DELETE manifest', 'GET manifest']);
+    });
+
+    test('and are refused to be, stay in the index', async () => {
+      const server = await serveFaulty((request) =>
+        request.method === 'DELETE' ? { answer: (response) => response.writeHead(405).end() } : without(request),
+      );
+      const repository = openRepository(server.host);
+      const subject = await pushImage(repository, sampleImage());
+      const referrer = await pushImage(repository, sampleImage([], { subject }));
+      await expect(repository.delete(referrer.digest)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+      expect((await all(repository.referrers(subject))).map(({ digest }) => digest)).toEqual([referrer.digest]);
     });
   });
 });

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/registry/retry.ts';
 import { openRepository } from './open-repository.ts';
 import { inPieces, randomLayer } from './sample-image.ts';
 import { type Seen, serve } from './scripted-server.ts';
@@ -111,6 +112,74 @@ describe('pushing a blob', () => {
     const explicit = { registry: home.host, username: 'kim', password: 'secret' };
     await openRepository(home.host, { explicit }).push(blob.descriptor, blob.bytes);
     expect(storage.seen.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+  });
+
+  test('follows a redirect to another server without credentials, and sends the body there whole', async () => {
+    const storage = await serve((_, response) => response.writeHead(201).end());
+    const home = await serve(({ method, headers }, response) => {
+      if (headers.authorization === undefined) response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+      else if (method === 'HEAD') response.writeHead(404).end();
+      else if (method === 'POST') response.writeHead(202, { location: '/up/1' }).end();
+      else response.writeHead(307, { location: `http://${storage.host}/put?signature=x` }).end();
+    });
+    const explicit = { registry: home.host, username: 'kim', password: 'secret' };
+    await openRepository(home.host, { explicit }).push(blob.descriptor, () => inPieces(blob.bytes, 1000));
+    expect(storage.seen.map(({ headers }) => [headers.authorization, headers['content-length']])).toEqual([
+      [undefined, '100000'],
+    ]);
+  });
+
+  describe('whose token expires on the way', () => {
+    /** Takes back every token when an upload has begun, `times` times; without its upload when `forgets`. */
+    async function serveExpiring(times: number, forgets: boolean) {
+      let begun = 0;
+      let lost = 0;
+      const server = await serveTokens({
+        answer: ({ method, path }, response) => {
+          if (method === 'HEAD') return response.writeHead(404).end();
+          if (method === 'PUT') return response.writeHead(forgets && path.startsWith(`/up/${lost}?`) ? 404 : 201).end();
+          begun += 1;
+          if (begun <= times) {
+            lost = begun;
+            server.revoke();
+          }
+          return response.writeHead(202, { location: `/up/${begun}` }).end();
+        },
+      });
+      return server;
+    }
+
+    test('goes on with a new one', async () => {
+      const server = await serveExpiring(1, false);
+      await openRepository(server.host).push(blob.descriptor, () => inPieces(blob.bytes, 1000));
+      const puts = server.seen.filter(({ method }) => method === 'PUT');
+      expect(puts.map(({ path, body }) => [path.split('?')[0], body.length > 0])).toEqual([
+        ['/up/1', true],
+        ['/up/1', true],
+      ]);
+      expect(new Set(puts.map(({ headers }) => headers.authorization)).size).toBe(2);
+    });
+
+    test('starts again with a new one where the upload is lost with it', async () => {
+      const server = await serveExpiring(2, true);
+      await openRepository(server.host).push(blob.descriptor, () => inPieces(blob.bytes, 1000));
+      const puts = server.seen.filter(({ method }) => method === 'PUT').map(({ path }) => path.split('?')[0]);
+      expect(puts).toEqual(['/up/1', '/up/1', '/up/2', '/up/2', '/up/3']);
+    });
+  });
+
+  test('waits no longer than the run', async () => {
+    const controller = new AbortController();
+    const { script } = uploads(
+      () => '/up/1',
+      (_seen, response) => {
+        setImmediate(() => controller.abort());
+        return response.writeHead(503, { 'retry-after': '60' }).end();
+      },
+    );
+    const server = await serve(script);
+    const repository = openRepository(server.host, { signal: controller.signal, clock: systemClock });
+    await expect(repository.push(blob.descriptor, blob.bytes)).rejects.toMatchObject({ code: 'ABORTED' });
   });
 
   test('mounts what another repository of the registry has', async () => {

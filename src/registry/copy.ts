@@ -1,6 +1,6 @@
 import type { Digest } from '../core/digest.ts';
 import { formatRepositoryName } from '../core/reference.ts';
-import { RegistryError } from '../errors.ts';
+import { isRegistryError, RegistryError } from '../errors.ts';
 import { isNonDistributable, partsOf } from '../oci/links.ts';
 import { parseManifest } from '../oci/parse.ts';
 import { type Descriptor, isManifestMediaType } from '../oci/types.ts';
@@ -25,6 +25,8 @@ export interface CopyResult {
 const MAX_DEPTH = 8;
 const MAX_MANIFESTS = 10_000;
 const PARALLEL_BLOBS = 4;
+/** How registries refuse a manifest whose blobs they do not have. */
+const LOST_BLOB = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN']);
 
 /**
  * Makes an image, with everything that its manifests name, exist in another repository under the same digests; tags are
@@ -34,10 +36,12 @@ const PARALLEL_BLOBS = 4;
  */
 export async function copyImage(from: Repository, to: Repository, root: Descriptor): Promise<CopyResult> {
   const image = await readTree(from, root);
-  const blobs = await inParallel(image.blobs, PARALLEL_BLOBS, (blob) => copyBlob(from, to, blob));
+  const copyBlobs = (): Promise<Copied[]> =>
+    inParallel(image.blobs, PARALLEL_BLOBS, (blob) => copyBlob(from, to, blob));
+  const blobs = await copyBlobs();
   const manifests: Copied[] = [];
   // One after the other: a parent must not overtake its children.
-  for (const manifest of image.manifests) manifests.push(await copyManifest(to, manifest));
+  for (const manifest of image.manifests) manifests.push(await copyManifest(to, manifest, copyBlobs));
   return { manifests: count(manifests), blobs: count(blobs) };
 }
 
@@ -122,9 +126,21 @@ async function copyBlob(from: Repository, to: Repository, { descriptor, parent }
   return { sizeBytes: descriptor.sizeBytes, travelled: progress.travelled };
 }
 
-async function copyManifest(to: Repository, { descriptor, bytes }: FetchedManifest): Promise<Copied> {
+/** Registries lose blobs that they had taken: `copyBlobs` then brings again what is missing, once. */
+async function copyManifest(
+  to: Repository,
+  { descriptor, bytes }: FetchedManifest,
+  copyBlobs: () => Promise<unknown>,
+): Promise<Copied> {
   const travelled = (await to.resolve({ digest: descriptor.digest })) === undefined;
-  if (travelled) await to.push(descriptor, bytes);
+  if (!travelled) return { sizeBytes: bytes.length, travelled };
+  try {
+    await to.push(descriptor, bytes);
+  } catch (error) {
+    if (!isRegistryError(error) || !LOST_BLOB.has(error.code)) throw error;
+    await copyBlobs();
+    await to.push(descriptor, bytes);
+  }
   return { sizeBytes: bytes.length, travelled };
 }
 

@@ -1,16 +1,17 @@
 import { type Digest, digestOf } from '../core/digest.ts';
 import { quote } from '../core/printable.ts';
 import { isTag, type RepositoryName } from '../core/reference.ts';
-import { RegistryError } from '../errors.ts';
-import { MAX_MANIFEST_BYTES, parseTagList } from '../oci/parse.ts';
+import { isRegistryError, RegistryError } from '../errors.ts';
+import { MAX_MANIFEST_BYTES, parseManifest, parseTagList } from '../oci/parse.ts';
 import { type Descriptor, isManifestMediaType, MEDIA_TYPES } from '../oci/types.ts';
 import { contentInMemory, openBlob } from './download.ts';
 import type { Endpoint } from './endpoint.ts';
 import { publicUrl, requestFailure } from './failure.ts';
+import { settleRefusedTag } from './immutable-tag.ts';
 import { checkManifest, checkStored, headDescriptor, mediaTypeOf } from './manifest-answer.ts';
 import type { ManifestCache } from './manifest-cache.ts';
 import { pagesFrom } from './pages.ts';
-import { fallbackTag, membersOf, referrerOf, writeFallbackTag } from './referrers.ts';
+import { enterReferrer, fallbackTag, membersOf, referrerOf, removeReferrer } from './referrers.ts';
 import type { Body, Content, PushAccess, Repository, TagDeletion, Target } from './repository.ts';
 import type { Answer, HttpRequest } from './transport.ts';
 import { pushBlob, startUpload } from './upload.ts';
@@ -25,6 +26,8 @@ const TAGS_PER_PAGE = 1000;
 const MAX_LISTING_BYTES = 32 * 1024 * 1024;
 /** How registries without the referrers API answer. */
 const NO_REFERRERS_API = [400, 404, 405, 406, 501];
+/** What reading a manifest that cannot be used ends with. */
+const DAMAGED = new Set(['DIGEST_INVALID', 'MANIFEST_INVALID', 'SIZE_INVALID', 'TOO_LARGE', 'UNEXPECTED_ANSWER']);
 
 /** A repository of any registry that speaks distribution-spec v1.1.1. Open it with `openRegistries`. */
 export class Distribution implements Repository, PushAccess, TagDeletion {
@@ -74,7 +77,7 @@ export class Distribution implements Repository, PushAccess, TagDeletion {
     this.#manifests.keep(content.digest, bytes);
     const referrer = referrerOf(content, bytes);
     if (referrer === undefined || (await this.#listsReferrers(answer, referrer.subject))) return;
-    await writeFallbackTag(this, referrer, this.#endpoint.session.rules.clock);
+    await enterReferrer(this, referrer, this.#endpoint.session.rules);
   }
 
   async tag(manifest: Descriptor, tag: string): Promise<void> {
@@ -85,7 +88,11 @@ export class Distribution implements Repository, PushAccess, TagDeletion {
         `${this.name.registry}/${this.name.path} has no ${manifest.digest} to tag`,
       );
     }
-    await this.#putManifest(manifest, checkedTag(tag), bytes);
+    try {
+      await this.#putManifest(manifest, checkedTag(tag), bytes);
+    } catch (error) {
+      await settleRefusedTag(this, { manifest, tag }, error);
+    }
   }
 
   async *tags(): AsyncIterable<string> {
@@ -108,8 +115,11 @@ export class Distribution implements Repository, PushAccess, TagDeletion {
   }
 
   async delete(digest: Digest): Promise<boolean> {
+    const subject = await this.#subjectOf(digest);
     this.#manifests.forget(digest);
-    return this.#deleteManifest(digest, [405, 501]);
+    const deleted = await this.#deleteManifest(digest, [405, 501]);
+    if (subject !== undefined) await removeReferrer(this, { subject, digest }, this.#endpoint.session.rules);
+    return deleted;
   }
 
   async deleteTag(tag: string): Promise<boolean> {
@@ -124,7 +134,19 @@ export class Distribution implements Repository, PushAccess, TagDeletion {
     await this.#endpoint.session.attempt(request, this.#endpoint.access(request)).catch(() => undefined);
   }
 
-  async #bytesOf({ digest }: Descriptor): Promise<Uint8Array | undefined> {
+  /** What this manifest points at; `undefined` also when it is damaged, which is no reason to keep it. */
+  async #subjectOf(digest: Digest): Promise<Digest | undefined> {
+    try {
+      const bytes = this.#manifests.find(digest) ?? (await this.#bytesOf({ digest }));
+      const manifest = bytes === undefined ? undefined : parseManifest(bytes);
+      return manifest?.ok ? manifest.value.subject?.digest : undefined;
+    } catch (error) {
+      if (isRegistryError(error) && DAMAGED.has(error.code)) return undefined;
+      throw error;
+    }
+  }
+
+  async #bytesOf({ digest }: Pick<Descriptor, 'digest'>): Promise<Uint8Array | undefined> {
     const content = await this.fetch({ digest });
     return content?.bytes(MAX_MANIFEST_BYTES);
   }
@@ -206,7 +228,7 @@ async function bytesOf(body: Body): Promise<Uint8Array> {
     sizeBytes += chunk.length;
     if (sizeBytes > MAX_MANIFEST_BYTES)
       throw new RegistryError('TOO_LARGE', `a manifest has ${MAX_MANIFEST_BYTES} bytes at most`);
-    chunks.push(chunk);
+    chunks.push(Buffer.from(chunk));
   }
   return Buffer.concat(chunks);
 }

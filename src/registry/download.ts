@@ -36,11 +36,14 @@ export async function openBlob(endpoint: Endpoint, descriptor: Descriptor): Prom
 async function* resumed(endpoint: Endpoint, request: HttpRequest, first: Answer): AsyncGenerator<Uint8Array> {
   let answer = first;
   let passedBytes = 0;
+  let skippedBytes = 0;
   for (let resumptions = 0; ; resumptions += 1) {
     try {
       for await (const chunk of answer.stream ?? []) {
-        passedBytes += chunk.length;
-        yield chunk;
+        const fresh = chunk.subarray(skippedBytes);
+        skippedBytes -= chunk.length - fresh.length;
+        passedBytes += fresh.length;
+        if (fresh.length > 0) yield fresh;
       }
       return;
     } catch (error) {
@@ -48,10 +51,15 @@ async function* resumed(endpoint: Endpoint, request: HttpRequest, first: Answer)
       const { error: failure, passing } = connectionFailure(request, error.cause);
       if (!passing || resumptions === MAX_RESUMPTIONS) throw failure;
       answer = await endpoint.send({ ...request, headers: { range: `bytes=${passedBytes}-` } });
-      // Registries that know no ranges start again from the beginning.
-      if (!answer.header('content-range')?.startsWith(`bytes ${passedBytes}-`)) throw failure;
+      skippedBytes = startsAgain(answer) ? passedBytes : 0;
+      if (skippedBytes === 0 && !answer.header('content-range')?.startsWith(`bytes ${passedBytes}-`)) throw failure;
     }
   }
+}
+
+/** Registries that know no ranges give the whole content once more. */
+function startsAgain(answer: Answer): boolean {
+  return answer.status === 200 && answer.header('content-range') === undefined;
 }
 
 function tooLarge({ digest, sizeBytes }: Descriptor, limitBytes: number): RegistryError {

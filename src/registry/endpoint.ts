@@ -1,6 +1,7 @@
 import { type RepositoryName } from '../core/reference.ts';
 import type { RegistryError } from '../errors.ts';
 import { accessHint, answerFailure, type FailedAnswer } from './failure.ts';
+import { refusePage } from './manifest-answer.ts';
 import { repositoryScope } from './scope.ts';
 import type { Access, Session } from './session.ts';
 import type { Answer, HttpRequest } from './transport.ts';
@@ -35,8 +36,11 @@ export class Endpoint {
   }
 
   /** The answer after the repetitions that may help. */
-  send(request: HttpRequest, mountFrom?: RepositoryName): Promise<Answer> {
-    return this.session.send(request, this.access(request, mountFrom));
+  async send(request: HttpRequest, mountFrom?: RepositoryName): Promise<Answer> {
+    const answer = await this.session.send(request, this.access(request, mountFrom));
+    // What a read brings is looked at; of a write the status alone would be believed.
+    if (request.method !== 'GET' && request.method !== 'HEAD') refusePage(answer);
+    return answer;
   }
 
   /** The error for an answer that is not the one hoped for; a refusal says what to do. */

@@ -67,7 +67,7 @@ class LayoutFolder implements Layout {
   async fetch(target: Target | Descriptor): Promise<Content | undefined> {
     const descriptor = 'mediaType' in target ? target : await this.resolve(target);
     if (descriptor === undefined || (await this.#content.sizeOf(descriptor.digest)) === undefined) return undefined;
-    return verifiedContent(descriptor, this.#place(descriptor.digest), () => this.#content.read(descriptor.digest));
+    return verifiedContent(descriptor, this.#place(descriptor.digest), () => this.#content.stream(descriptor.digest));
   }
 
   async push(content: Descriptor, body: Body): Promise<void> {
@@ -124,7 +124,10 @@ class LayoutFolder implements Layout {
   }
 
   async #pushManifest(content: Descriptor, body: Body): Promise<void> {
-    const bytes = body instanceof Uint8Array ? body : await collect(body());
+    const bytes =
+      body instanceof Uint8Array
+        ? body
+        : await verifiedContent(content, this.#place(content.digest), body).bytes(MAX_MANIFEST_BYTES);
     const manifest = parseManifest(bytes, content.mediaType);
     if (!manifest.ok) {
       throw new RegistryError('MANIFEST_INVALID', `${this.#place(content.digest)} is no manifest: ${manifest.problem}`);

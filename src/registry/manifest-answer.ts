@@ -5,6 +5,8 @@ import { type Descriptor, isManifestMediaType } from '../oci/types.ts';
 import { requestFailure } from './failure.ts';
 import type { Answer } from './transport.ts';
 
+const NO_REGISTRY = 'Check that the host is a registry, and that no login page or proxy answers in its place.';
+
 /** `Docker-Content-Digest`; `undefined` where the registry sends none, or nothing of use. */
 function announcedDigest(answer: Answer): Digest | undefined {
   return parseDigest(answer.header('docker-content-digest')?.trim() ?? '');
@@ -28,10 +30,15 @@ export function mediaTypeOf(answer: Answer): string {
   const manifest = parseManifest(answer.body);
   if (manifest.ok) return manifest.value.mediaType;
   const problem = `the answer is ${quote(served)} where a manifest should be: ${manifest.problem}`;
-  throw requestFailure('UNEXPECTED_ANSWER', answer, problem, {
-    status: answer.status,
-    hint: 'Check that the host is a registry, and that no login page or proxy answers in its place.',
-  });
+  throw requestFailure('UNEXPECTED_ANSWER', answer, problem, { status: answer.status, hint: NO_REGISTRY });
+}
+
+/** RegistryError UNEXPECTED_ANSWER for a page for people that claims success, as login pages and proxies give. */
+export function refusePage(answer: Answer): void {
+  const type = contentType(answer);
+  if (answer.status < 200 || answer.status > 299 || type !== 'text/html') return;
+  const problem = `the answer ${answer.status} is a page for people (${type})`;
+  throw requestFailure('UNEXPECTED_ANSWER', answer, problem, { status: answer.status, hint: NO_REGISTRY });
 }
 
 /** The digest of a manifest that came, checked against what was asked and against what the registry says that it sent. */

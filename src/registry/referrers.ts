@@ -5,11 +5,13 @@ import { formatDescriptor } from '../oci/format.ts';
 import { MAX_MANIFEST_BYTES, parseManifest } from '../oci/parse.ts';
 import { type Descriptor, MEDIA_TYPES } from '../oci/types.ts';
 import type { Repository } from './repository.ts';
-import type { Clock } from './retry.ts';
+import type { RetryRules } from './retry.ts';
 
-/** How often an entry is written again because another writer has overwritten it. */
-const MAX_ROUNDS = 10;
-const MAX_PAUSE_MS = 300;
+/** How often a list is looked at or written because other writers write there too. */
+const MAX_ROUNDS = 20;
+/** How long at least until a list that was written is looked at once more, and how much longer at most in later rounds. */
+const MIN_SETTLE_MS = 100;
+const MAX_STRETCH = 4;
 
 /** A manifest that points at another one, as a list of referrers shows it. */
 export interface Referrer {
@@ -53,36 +55,91 @@ export function referrerOf(manifest: Descriptor, bytes: Uint8Array): Referrer | 
 }
 
 /**
- * Puts a referrer into the index under the fallback tag. Registries know no conditional writes, so it reads again what it
- * wrote, until its entry is there.
+ * Puts a referrer into the index under the fallback tag. Registries know no conditional writes: another writer may have read
+ * the index before this write and write it after. So it looks again once such a writer must be done too, and enters it again
+ * until it stays. RegistryError UNEXPECTED_ANSWER when it never does.
  */
-export async function writeFallbackTag(
-  repository: Repository,
-  { subject, descriptor }: Referrer,
-  clock: Clock,
-): Promise<void> {
-  const tag = fallbackTag(subject.digest);
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const members = await readFallbackTag(repository, tag);
-    if (members.some((member) => valueAt(member, 'digest') === descriptor.digest)) return;
-    if (round > 0) await clock.sleep(clock.random() * MAX_PAUSE_MS);
-    const manifests = [...members, formatDescriptor(descriptor)];
-    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
-    const index = { mediaType: MEDIA_TYPES.ociIndex, digest: digestOf(bytes), sizeBytes: bytes.length };
-    await repository.push(index, bytes);
-    await repository.tag(index, tag);
-  }
-  if ((await readFallbackTag(repository, tag)).some((member) => valueAt(member, 'digest') === descriptor.digest))
-    return;
-  throw new RegistryError('UNEXPECTED_ANSWER', `${descriptor.digest} does not stay in the index of referrers ${tag}`);
+export async function enterReferrer(repository: Repository, referrer: Referrer, rules: RetryRules): Promise<void> {
+  const { digest } = referrer.descriptor;
+  await rewrite(repository, referrer.subject.digest, rules, {
+    isDone: (members) => members.some((member) => valueAt(member, 'digest') === digest),
+    change: (members) => [...members, formatDescriptor(referrer.descriptor)],
+    failure: `${digest} does not stay in`,
+  });
 }
 
-/** The members as they stand there, so that fields that we do not know survive. */
-async function readFallbackTag(repository: Repository, tag: string): Promise<readonly unknown[]> {
+/**
+ * Takes a referrer out of the index under the fallback tag, where there is one that lists it; an index that would be left
+ * empty is deleted. RegistryError UNEXPECTED_ANSWER when it always comes back.
+ */
+export async function removeReferrer(
+  repository: Repository,
+  { subject, digest }: { readonly subject: Digest; readonly digest: Digest },
+  rules: RetryRules,
+): Promise<void> {
+  await rewrite(repository, subject, rules, {
+    isDone: (members) => members.every((member) => valueAt(member, 'digest') !== digest),
+    change: (members) => members.filter((member) => valueAt(member, 'digest') !== digest),
+    failure: `${digest} does not go from`,
+  });
+}
+
+interface Rewriting {
+  readonly isDone: (members: readonly unknown[]) => boolean;
+  readonly change: (members: readonly unknown[]) => readonly unknown[];
+  /** What to say before the name of the tag when it was in vain. */
+  readonly failure: string;
+}
+
+async function rewrite(
+  repository: Repository,
+  subject: Digest,
+  { clock, signal }: RetryRules,
+  { isDone, change, failure }: Rewriting,
+): Promise<void> {
+  const tag = fallbackTag(subject);
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const startedAtMs = clock.now();
+    const { digest, members } = await readFallbackTag(repository, tag);
+    if (isDone(members)) return;
+    await replaceIndex(repository, tag, change(members), digest);
+    // A writer that overlapped with this one takes about as long, and is done after this. By chance, so that both do not
+    // meet again.
+    const settleMs = Math.max(MIN_SETTLE_MS, 2 * (clock.now() - startedAtMs));
+    await clock.sleep(settleMs * (1 + clock.random() * Math.min(round, MAX_STRETCH)), signal);
+  }
+  throw new RegistryError('UNEXPECTED_ANSWER', `${failure} the index of referrers ${tag}`, {
+    hint: 'Run this job again; if it happens again, the registry loses writes, or many jobs write there at once.',
+  });
+}
+
+async function replaceIndex(
+  repository: Repository,
+  tag: string,
+  manifests: readonly unknown[],
+  previous: Digest | undefined,
+): Promise<void> {
+  if (manifests.length === 0) {
+    if (previous !== undefined) await repository.delete(previous);
+    return;
+  }
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
+  const index = { mediaType: MEDIA_TYPES.ociIndex, digest: digestOf(bytes), sizeBytes: bytes.length };
+  await repository.push(index, bytes);
+  await repository.tag(index, tag);
+}
+
+interface FallbackIndex {
+  readonly digest: Digest | undefined;
+  /** As they stand there, so that fields that we do not know survive. */
+  readonly members: readonly unknown[];
+}
+
+async function readFallbackTag(repository: Repository, tag: string): Promise<FallbackIndex> {
   const content = await repository.fetch({ tag });
-  const bytes = await content?.bytes(MAX_MANIFEST_BYTES);
-  if (bytes === undefined) return [];
+  if (content === undefined) return { digest: undefined, members: [] };
+  const bytes = await content.bytes(MAX_MANIFEST_BYTES);
   membersOf(bytes, tag);
   const members = valueAt(JSON.parse(Buffer.from(bytes).toString('utf8')), 'manifests');
-  return Array.isArray(members) ? members : [];
+  return { digest: content.descriptor.digest, members: Array.isArray(members) ? members : [] };
 }

@@ -11,11 +11,14 @@ export interface Content {
   readonly descriptor: Descriptor;
   /** The whole content in memory; RegistryError `TOO_LARGE` above `limitBytes` (4 MiB when absent). Call once. */
   bytes(limitBytes?: number): Promise<Uint8Array>;
-  /** The content in pieces, for blobs of any size. Call once, instead of `bytes`. */
+  /**
+   * The content in pieces, for blobs of any size. Call once, instead of `bytes`. A piece is good until the next one is asked
+   * for: who keeps it copies it.
+   */
   stream(): AsyncIterable<Uint8Array>;
 }
 
-/** What a push reads: bytes, or a function that starts a fresh stream, so that a cut upload can start again. */
+/** What a push reads: bytes, or a function that starts a fresh stream (see `Content`), so that a cut upload can start again. */
 export type Body = Uint8Array | (() => AsyncIterable<Uint8Array>);
 
 /**

@@ -1,9 +1,11 @@
+import { quote } from '../core/printable.ts';
 import type { RepositoryName } from '../core/reference.ts';
-import { isRegistryError } from '../errors.ts';
+import { isRegistryError, type RegistryError } from '../errors.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { Endpoint } from './endpoint.ts';
 import { requestFailure } from './failure.ts';
 import { resolveLocation } from './location.ts';
+import { refusePage } from './manifest-answer.ts';
 import type { Body } from './repository.ts';
 import { type Attempt, retry } from './retry.ts';
 import type { Answer, HttpRequest } from './transport.ts';
@@ -44,6 +46,7 @@ export async function startUpload(endpoint: Endpoint): Promise<URL> {
 async function hasBlob(endpoint: Endpoint, { digest }: Descriptor): Promise<boolean> {
   const answer = await endpoint.send({ method: 'HEAD', url: endpoint.url(`blobs/${digest}`) });
   if (answer.status === 404) return false;
+  refusePage(answer);
   if (answer.status === 200) return true;
   throw endpoint.failure(answer);
 }
@@ -67,16 +70,26 @@ async function mountBlob(
   }
 }
 
-/** A failure that may pass means that the upload is lost: what the registry has of it is unknown. */
+/** A failure that may pass, or an upload that the registry has lost track of, is one to start again. */
 async function sendBlob(endpoint: Endpoint, request: HttpRequest): Promise<Attempt<undefined>> {
   const headers = { 'content-type': 'application/octet-stream' };
   const outcome = await endpoint.session.attempt({ ...request, headers }, endpoint.access(request));
   if (!('value' in outcome)) return outcome;
   const { status } = outcome.value;
   if (status >= 200 && status < 300) return { value: undefined };
+  if (status === 413) throw refusedForSize(outcome.value, request.payload?.sizeBytes ?? 0);
   const failure = endpoint.failure(outcome.value);
-  if (status === 404 || status === 416) return { failure };
+  if (status === 404 || status === 416 || failure.code === 'BLOB_UPLOAD_INVALID') return { failure };
   throw failure;
+}
+
+/** Registries take layers of any size; it is a proxy in front of one that does not, and answers with a page of its own. */
+function refusedForSize(answer: Answer, sizeBytes: number): RegistryError {
+  const problem = `a body of ${sizeBytes} bytes is too large for ${quote(answer.url.host)} or a proxy before it`;
+  return requestFailure('TOO_LARGE', answer, `${problem}: it answered 413`, {
+    status: answer.status,
+    hint: 'Raise the limit of the proxy (nginx: client_max_body_size 0), push past it, or make the layer smaller.',
+  });
 }
 
 function uploadOf(answer: Answer): URL {

@@ -17,9 +17,13 @@ export function verifiedContent(descriptor: Descriptor, where: string, open: () 
       if (descriptor.sizeBytes > limitBytes) {
         throw new RegistryError('TOO_LARGE', `${where} has ${descriptor.sizeBytes} bytes: ${limitBytes} are allowed`);
       }
-      const pieces: Uint8Array[] = [];
-      for await (const piece of verify(descriptor, where, open())) pieces.push(piece);
-      return Buffer.concat(pieces);
+      const bytes = Buffer.alloc(descriptor.sizeBytes);
+      let readBytes = 0;
+      for await (const piece of verify(descriptor, where, open())) {
+        bytes.set(piece, readBytes);
+        readBytes += piece.length;
+      }
+      return bytes;
     },
   };
 }

@@ -151,21 +151,24 @@ async function send(outgoing: ClientRequest, { content, sizeBytes }: Payload, is
     if (isOver()) return;
     sentBytes += chunk.length;
     if (sentBytes > sizeBytes) throw wrongSize(sentBytes, sizeBytes);
-    if (!outgoing.write(chunk)) await roomIn(outgoing);
+    await written(outgoing, chunk);
   }
   if (isOver()) return;
   if (sentBytes !== sizeBytes) throw wrongSize(sentBytes, sizeBytes);
   outgoing.end();
 }
 
-function roomIn(outgoing: ClientRequest): Promise<void> {
-  const events = ['drain', 'close', 'response'];
+/** Resolves when the chunk has been handed to the system, since its memory may be used again then, or nobody wants it. */
+function written(outgoing: ClientRequest, chunk: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     const go = (): void => {
-      for (const event of events) outgoing.off(event, go);
+      outgoing.off('close', go);
+      outgoing.off('response', go);
       resolve();
     };
-    for (const event of events) outgoing.on(event, go);
+    outgoing.on('close', go);
+    outgoing.on('response', go);
+    outgoing.write(chunk, go);
     if (outgoing.destroyed) go();
   });
 }

@@ -4,7 +4,7 @@ import { formatReference, formatRepositoryName, sameRepository } from '../core/r
 import { findUnfit, type Wanted } from '../core/reuse.ts';
 import { decideMoves } from '../core/semver-tags.ts';
 import type { TagCandidate } from '../core/tag-candidates.ts';
-import { RegistryError } from '../errors.ts';
+import { isBuildOnceError, RegistryError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
@@ -183,16 +183,26 @@ class Tagger {
     const { tag } = candidate;
     const { digest } = this.#setting.image.descriptor;
     const reference = formatReference({ repository: this.#repository.name, tag, digest: undefined });
-    const current = this.#setting.known.get(reference) ?? (await this.#repository.resolve({ tag }))?.digest;
+    const current = this.#setting.known.get(reference) ?? (await this.#digestOf(tag));
     if (current === digest) return { reference, tag, digest, outcome: 'unchanged', detail: undefined };
     const why =
       current !== undefined && candidate.kind === 'immutable' ? NEVER_MOVES : await this.#whyNotMove(candidate);
     if (why !== undefined) return { reference, tag, digest: current, outcome: 'kept', detail: why };
     await this.#bringImage();
-    await this.#repository.tag(this.#setting.image.descriptor, tag);
-    const now = await readBack(this.#repository, tag, this.#run.host);
+    try {
+      await this.#repository.tag(this.#setting.image.descriptor, tag);
+    } catch (error) {
+      // A registry with immutable tags refuses the second of two runs: the first one's image is looked at like any other.
+      if (current !== undefined || !isBuildOnceError(error) || error.code !== 'IMMUTABLE_TAG') throw error;
+      return { reference, tag, digest: await this.#digestOf(tag), outcome: 'kept', detail: NEVER_MOVES };
+    }
+    const now = await readBack(this.#repository, { tag, before: current }, this.#run.host);
     const detail = now === digest ? undefined : 'another run has moved it meanwhile';
     return { reference, tag, digest: now, outcome: current === undefined ? 'created' : 'moved', detail };
+  }
+
+  async #digestOf(tag: string): Promise<Digest | undefined> {
+    return (await this.#repository.resolve({ tag }))?.digest;
   }
 
   async #whyNotMove(candidate: Candidate): Promise<string | undefined> {
@@ -215,13 +225,19 @@ class Tagger {
   }
 }
 
-/** What the tag points at now that it was set; registries may take a moment until they show it. */
-async function readBack(repository: Repository, tag: string, host: Host): Promise<Digest> {
+/** What the tag points at now that it was set; registries may show nothing, or what it was `before`, for a moment. */
+async function readBack(
+  repository: Repository,
+  { tag, before }: { readonly tag: string; readonly before: Digest | undefined },
+  host: Host,
+): Promise<Digest> {
+  let found: Digest | undefined;
   for (let attempt = 0; attempt < READ_BACK_TRIES; attempt++) {
-    const found = await repository.resolve({ tag });
-    if (found !== undefined) return found.digest;
-    await host.sleep(READ_BACK_DELAY_MS);
+    if (attempt > 0) await host.sleep(READ_BACK_DELAY_MS);
+    found = (await repository.resolve({ tag }))?.digest;
+    if (found !== undefined && found !== before) return found;
   }
+  if (found !== undefined) return found;
   const reference = formatReference({ repository: repository.name, tag, digest: undefined });
   throw new RegistryError('TAG_NOT_READABLE', `${reference} was set, but the registry does not show it`, {
     hint: 'Run this job again; if it happens again, the registry loses writes.',
