@@ -184,6 +184,19 @@ function describeReferrers(repository: Subject): void {
     expect(await all(repository().referrers(subject, 'application/x.other'))).toEqual([]);
   });
 
+  it('lists what was deleted no more', async () => {
+    const subject = await pushImage(repository(), sampleImage());
+    const [gone, kept] = [
+      await pushImage(repository(), sampleImage([], { subject, annotations: { note: 'gone' } })),
+      await pushImage(repository(), sampleImage([], { subject, annotations: { note: 'kept' } })),
+    ];
+    expect(await repository().delete(gone.digest)).toBe(true);
+    expect((await all(repository().referrers(subject))).map(({ digest }) => digest)).toEqual([kept.digest]);
+    expect(await repository().delete(kept.digest)).toBe(true);
+    expect(await all(repository().referrers(subject))).toEqual([]);
+    expect(await repository().resolve({ digest: subject.digest })).toEqual(subject);
+  });
+
   it('gives a referrer without a type the type of its config', async () => {
     const subject = await pushImage(repository(), sampleImage());
     const referrer = sampleImage([], { subject });

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -62,6 +62,25 @@ describe('between a layout, and repositories of a registry', () => {
     await copyImage(repository('acme/app'), back, image.root.descriptor);
     for (const piece of image.pieces) expect(await holds(back, piece)).toBe(true);
     expect(await back.roots()).toEqual([image.root.descriptor]);
+  });
+
+  it('never completes an upload of content that is found wrong, whether the registry would notice or not', async () => {
+    const image = sampleImage([randomLayer(2_000_000)]);
+    const source = openLayout(directory);
+    await pushImage(source, image);
+    const [, layer] = image.blobs;
+    if (layer === undefined) throw new Error('the sample has two blobs');
+    const file = path.join(directory, 'blobs', ...layer.descriptor.digest.split(':'));
+    await writeFile(
+      file,
+      layer.bytes.map((byte) => byte ^ 1),
+    );
+    const copy = copyImage(source, repository('acme/app'), image.manifest.descriptor);
+    await expect(copy).rejects.toMatchObject({ code: 'DIGEST_INVALID', message: expect.stringContaining(directory) });
+    expect(
+      registry.requests.filter(({ method, path: asked }) => method === 'PUT' && asked.includes('manifests')),
+    ).toEqual([]);
+    expect(registry.requests.filter(({ method }) => method === 'PUT').every(({ status }) => status === 201)).toBe(true);
   });
 
   it('sends no layer twice within one registry: it mounts', async () => {

@@ -211,6 +211,16 @@ describe('pushing a blob', () => {
     expect(server.lines().filter((line) => line.startsWith('PUT'))).toHaveLength(1);
   });
 
+  test('uploads where the registry fails at mounting', async () => {
+    const server = await serve(({ method, path }, response) => {
+      if (method === 'HEAD') response.writeHead(404).end();
+      else if (path.includes('mount=')) response.writeHead(500).end();
+      else response.writeHead(method === 'PUT' ? 201 : 202, { location: '/up/1' }).end();
+    });
+    await openRepository(server.host).push(blob.descriptor, blob.bytes, { registry: server.host, path: 'acme/base' });
+    expect(server.seen.slice(-2).map(({ method }) => method)).toEqual(['POST', 'PUT']);
+  });
+
   test('uploads where mounting is refused, or the other repository is elsewhere', async () => {
     const server = await serve(({ method, path }, response) => {
       if (method === 'HEAD') response.writeHead(404).end();

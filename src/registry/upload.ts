@@ -64,8 +64,9 @@ async function mountBlob(
     if (answer.status === 201) return 'mounted';
     return answer.status === 202 ? uploadOf(answer) : undefined;
   } catch (error) {
-    // No right to read there is no reason not to push here.
-    if (isRegistryError(error) && (error.status === 401 || error.status === 403)) return undefined;
+    // No right to read there, or a registry that fails at mounting, is no reason not to push here.
+    const status = isRegistryError(error) ? error.status : undefined;
+    if (status === 401 || status === 403 || (status !== undefined && status >= 500)) return undefined;
     throw error;
   }
 }

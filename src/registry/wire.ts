@@ -147,15 +147,19 @@ async function send(outgoing: ClientRequest, { content, sizeBytes }: Payload, is
     return;
   }
   let sentBytes = 0;
+  let last: Uint8Array | undefined;
   for await (const chunk of content()) {
     if (isOver()) return;
+    if (chunk.length === 0) continue;
     sentBytes += chunk.length;
     if (sentBytes > sizeBytes) throw wrongSize(sentBytes, sizeBytes);
-    await written(outgoing, chunk);
+    // What completes the content waits until it has ended well: content that is found wrong at its end never arrives whole.
+    if (sentBytes === sizeBytes) last = Buffer.from(chunk);
+    else await written(outgoing, chunk);
   }
   if (isOver()) return;
   if (sentBytes !== sizeBytes) throw wrongSize(sentBytes, sizeBytes);
-  outgoing.end();
+  outgoing.end(last);
 }
 
 /** Resolves when the chunk has been handed to the system, since its memory may be used again then, or nobody wants it. */
