@@ -5,7 +5,8 @@ import { describe, type ExpectStatic, it } from 'vitest';
 import { parseReference } from '../../src/core/reference.ts';
 import { openRegistries } from '../../src/registry/open.ts';
 import { type FaultAction, type FaultRule, type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
-import { CHECKOUT, NODE_DIRECTORY } from '../support/programs.ts';
+import { installLayoutBuilder } from '../support/layout-builder.ts';
+import { CHECKOUT } from '../support/programs.ts';
 import { readTags, type TagTable, type Traces, watchTraces } from '../support/publication.ts';
 import { type Random, seededRandom } from '../support/random.ts';
 import { type ActionResult, runAction } from '../support/runner.ts';
@@ -64,6 +65,7 @@ class World {
   readonly #expect: ExpectStatic;
   readonly #directory: string;
   readonly #traces: Traces;
+  readonly #path: string;
   readonly #released = new Map<string, string>();
   readonly #lines = new Map<string, string>();
   #where = '';
@@ -76,9 +78,7 @@ class World {
     this.#directory = mkdtempSync(join(tmpdir(), 'random-faults-'));
     this.#traces = watchTraces(join(this.#directory, 'docker-config'));
     this.#where = `BUILD_ONCE_SEED=${seed}`;
-    mkdirSync(join(this.#directory, 'bin'));
-    const program = join(CHECKOUT, '__tests__/fixtures/layout-builder/docker.mjs');
-    writeFileSync(join(this.#directory, 'bin/docker'), `#!/bin/sh\nexec node '${program}' "$@"\n`, { mode: 0o755 });
+    this.#path = installLayoutBuilder(this.#directory).path;
     for (const name of [...VERSIONS, ...BRANCHES]) this.write(name);
   }
 
@@ -118,7 +118,7 @@ class World {
       ...settings,
       env: {
         ...settings.env,
-        PATH: `${join(this.#directory, 'bin')}:${NODE_DIRECTORY}:/usr/bin:/bin`,
+        PATH: this.#path,
         // Nobody to ask for the head of a branch.
         GITHUB_API_URL: '',
       },
