@@ -161,7 +161,10 @@ describe('an image for two registries', () => {
     expect(await first.tags()).toEqual({ '1.9.0': before, ...askedOf(result) });
     expect(await second.tags()).toEqual({
       ...askedOf(result, ['1.9.1', '1.9', '1']),
-      ...{ '2.0.1': higher, '2.0': higher, '2': higher, latest: higher },
+      '2.0.1': higher,
+      '2.0': higher,
+      '2': higher,
+      latest: higher,
     });
     expect(result.outputs['tags']).not.toContain(`${second.image}:latest`);
   });
