@@ -182,3 +182,26 @@ describe('a body that is too large for a proxy', () => {
     expect(server.seen.filter(({ kind }) => kind === 'PUT upload')).toHaveLength(1);
   });
 });
+
+test('nothing that is told of a run holds a password, a token or a signed address', async () => {
+  const storage = await serve((_, response, index) => response.writeHead(index < 2 ? 503 : 403).end());
+  const home = await serve(({ method, path, headers }, response) => {
+    const realm = `Bearer realm="http://${home.host}/token?key=SECRET1",service="x"`;
+    if (path.startsWith('/token')) response.end('{"token":"SECRET2"}');
+    else if (headers.authorization === undefined) response.writeHead(401, { 'www-authenticate': realm }).end();
+    else if (method === 'HEAD') response.writeHead(404).end();
+    else response.writeHead(202, { location: `http://${storage.host}/put?signature=SECRET3` }).end();
+  });
+  const told: string[] = [];
+  const repository = openRepository(home.host, {
+    explicit: { registry: home.host, username: 'kim', password: 'SECRET4' },
+    onRequest: (request) => told.push(JSON.stringify(request)),
+    onRetry: (notice) => told.push(JSON.stringify(notice)),
+  });
+  const error: unknown = await repository.push(LAYER.descriptor, LAYER.bytes).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ status: 403, code: 'DENIED' });
+  told.push(JSON.stringify(error), String(error), String(error instanceof Error ? error.stack : ''));
+  const basic = Buffer.from('kim:SECRET4').toString('base64');
+  expect(told.filter((text) => text.includes('SECRET') || text.includes(basic))).toEqual([]);
+  expect(storage.seen.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined, undefined]);
+});
