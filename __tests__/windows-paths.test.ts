@@ -5,8 +5,8 @@ import { findDockerfile, findIgnoreFile, readContext, readExtraFiles, readIgnore
 import { type ContextInputs, findChanges, isDirectoryContext, readContextInputs } from '../src/context-inputs.ts';
 import { parseBuildContext } from '../src/core/build-options.ts';
 import { NOTHING_IGNORED } from '../src/core/dockerignore.ts';
+import { parseContext } from '../src/core/git-source.ts';
 import { canonicalJson } from '../src/core/input-manifest.ts';
-import { parseLocalDirectory } from '../src/core/remote-source.ts';
 import type { Files } from '../src/host.ts';
 import { gitIndex, posixFiles, type Tree, type TreeEntry, windowsFiles } from './support/windows-files.ts';
 
@@ -199,7 +199,7 @@ describe('a named context that is a directory of Windows', () => {
     const parsed = parseBuildContext(`name=${value}`);
     expect(parsed).toMatchObject({ ok: true, value: { name: 'name', value } });
     expect(isDirectoryContext(value)).toBe(true);
-    expect(parseLocalDirectory(value)).toEqual({ ok: true, value });
+    expect(parseContext(value)).toEqual({ ok: true, value });
   });
 });
 

@@ -9,6 +9,7 @@ import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import type { BuilderNeeds } from '../../src/tools/builder.ts';
 import { buildImage, chooseBuilder } from '../../src/tools/buildx.ts';
 import { checkDocker, type Docker } from '../../src/tools/docker.ts';
+import { loadBuildx } from '../../src/tools/load.ts';
 import { buildSettings } from './build-settings.ts';
 import { installStubDocker, type StubDocker } from './stub-docker.ts';
 
@@ -62,6 +63,11 @@ function argvs(): string[] {
   return (stub?.calls() ?? []).map(({ argv }) => argv.join(' '));
 }
 
+it('leaves nothing of the toolkit behind as it is loaded', async () => {
+  await loadBuildx(dockerThat('').host);
+  expect(fs.existsSync(Context.tmpDir())).toBe(false);
+});
+
 describe('the builder', () => {
   it('is the one that is named', async () => {
     const docker = dockerThat(`out('${INSPECT('mine', 'remote', true)}')`);
@@ -74,7 +80,6 @@ describe('the builder', () => {
     expect(argvs()).toEqual(['buildx inspect --bootstrap -- mine']);
     // Without it buildx does not say what the driver can do.
     expect(stub?.calls()[0]?.env['DEBUG']).toBe('1');
-    expect(fs.existsSync(Context.tmpDir())).toBe(false);
   });
 
   it('is the current one when none is named', async () => {

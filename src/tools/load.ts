@@ -1,13 +1,16 @@
 import { textAt } from '../core/json.ts';
+import type { Host } from '../host.ts';
 import { unwritable } from '../unwritable-file.ts';
 
 /**
  * buildx and the toolkit behind it: a bundle of its own, loaded when a build is needed. The toolkit makes a temporary folder
- * as soon as it is loaded: BuildOnceError `UNWRITABLE_FILE` when it cannot.
+ * as soon as it is loaded, which goes at once: BuildOnceError `UNWRITABLE_FILE` when it cannot be made.
  */
-export async function loadBuildx(): Promise<typeof import('./buildx.ts')> {
+export async function loadBuildx(host: Host): Promise<typeof import('./buildx.ts')> {
   try {
-    return await import(/* webpackIgnore: true */ './buildx.ts');
+    const buildx = await import(/* webpackIgnore: true */ './buildx.ts');
+    await buildx.dropToolkitDirectory(host);
+    return buildx;
   } catch (cause) {
     if (textAt(cause, 'syscall') !== 'mkdtemp') throw cause;
     throw unwritable((textAt(cause, 'path') ?? '').replace(/[\\/][^\\/]*$/, ''), cause);
