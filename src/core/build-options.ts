@@ -4,7 +4,7 @@ import { parseGitSource } from './git-source.ts';
 import { nearest } from './nearest.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
-import { formatRepositoryName, type RepositoryName } from './reference.ts';
+import { formatRepositoryName, parseReference, type RepositoryName } from './reference.ts';
 import { isGitSource } from './remote-source.ts';
 
 /** A secret whose value the user gave. It reaches buildx by an environment variable, never by argv or a file. */
@@ -81,6 +81,8 @@ const SAFE_TO_SHOW = /^(?:[A-Z][A-Z0-9_]{0,63}|[a-z][a-z0-9_.-]{0,63})$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Cache storage back ends of BuildKit: https://docs.docker.com/build/cache/backends/ */
 const CACHE_TYPES = ['registry', 'inline', 'local', 'gha', 's3', 'azblob'];
+/** What BuildKit takes where an SBOM names no generator. */
+const SBOM_GENERATOR = 'docker/buildkit-syft-scanner';
 /** Cache attributes that hold a credential, and where to put it instead; argv can be read by every user of the machine. */
 const CREDENTIAL_ATTRIBUTES: Readonly<Record<string, string>> = {
   ghtoken: 'leave it out: the cache works without',
@@ -170,6 +172,24 @@ export function presetCaches(
     cacheFrom: [csvRecord(source)],
     cacheTo: mayExport ? [csvRecord([...source, ...mode, 'ignore-error=true'])] : [],
   };
+}
+
+/** The registries of caches and of images that make SBOMs: the builder talks to them, whatever the Dockerfile names. */
+export function auxiliaryRegistries({
+  cacheFrom,
+  cacheTo,
+  sbom = 'false',
+  attests,
+}: Pick<BuildSettings, 'cacheFrom' | 'cacheTo' | 'sbom' | 'attests'>): readonly string[] {
+  const asked = sbom === 'false' ? attests : [`type=sbom,${sbom}`, ...attests];
+  return [...cacheFrom, ...cacheTo, ...asked].flatMap((record) => {
+    const fields = parseCsvRecord(record);
+    const attributes = new Map(fields.ok ? fields.value.map((field) => splitAtEquals(field)) : []);
+    const image =
+      attributes.get('type') === 'sbom' ? (attributes.get('generator') ?? SBOM_GENERATOR) : attributes.get('ref');
+    const reference = parseReference(image ?? '');
+    return reference.ok ? [reference.value.repository.registry] : [];
+  });
 }
 
 function cacheAttributeProblem(key: string, value: string | undefined): string | undefined {

@@ -3,11 +3,10 @@ import { devNull, homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseJson, textAt, valueAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
-import { canonicalRegistry } from '../core/reference.ts';
+import { canonicalRegistry, isDockerHub } from '../core/reference.ts';
 import { BuildOnceError } from '../errors.ts';
 import { type Credentials, Secret } from './credentials.ts';
 
-/** The key under which Docker itself keeps Docker Hub. */
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 
 /** What `docker login` left behind. Asked by registry as in `RepositoryName`; hosts match exactly. */
@@ -72,9 +71,9 @@ export function credentialsInEnvironment(
   return credentialsAmong(entriesOf(json, 'auths', registry), () => undefined);
 }
 
-/** How Docker names this registry to a credential helper. */
+/** How Docker names this registry to a credential helper, and in its file: docker/cli's `registry.IndexServer` for Docker Hub. */
 export function serverAddressOf(registry: string): string {
-  return canonicalRegistry(registry) === 'docker.io' ? DOCKER_HUB_KEY : registry;
+  return isDockerHub(registry) ? DOCKER_HUB_KEY : registry;
 }
 
 function readJson(path: string): unknown {

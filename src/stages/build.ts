@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { findChanges } from '../context-inputs.ts';
-import { type BuildSettings, presetCaches } from '../core/build-options.ts';
+import { auxiliaryRegistries, type BuildSettings, presetCaches } from '../core/build-options.ts';
 import type { Digest } from '../core/digest.ts';
 import { imageLabels, readAssignments } from '../core/labels.ts';
 import { quote } from '../core/printable.ts';
-import { parseReference, type RepositoryName } from '../core/reference.ts';
+import type { RepositoryName } from '../core/reference.ts';
 import { findUnfit } from '../core/reuse.ts';
 import { BuildOnceError } from '../errors.ts';
 import { copyImage } from '../registry/copy.ts';
@@ -43,14 +43,14 @@ export const buildStage: Stage<'build', BuildPlan> = {
     const [repository] = run.options.images;
     if (lookup.image !== undefined) return { skip: 'the image is in the registry' };
     if (repository === undefined) return { skip: 'no image was asked for' };
-    const labels = labelsOf(run, repository);
-    return { repository, settings: settingsOf(run, repository, labels), needs: needsOf(run, repository) };
+    const settings = settingsOf(run, repository, labelsOf(run, repository));
+    return { repository, settings, needs: needsOf(run, repository, settings) };
   },
   async apply(plan, run) {
     const { host, event } = run;
     const [{ buildImage, chooseBuilder }, logins] = await Promise.all([
       loadBuildx(host),
-      loginsOf(run),
+      loginsOf(run, plan.needs),
       ...(event.push ? run.options.images.map((name) => openImage(run, name).checkPushAccess()) : []),
     ]);
     const docker = openDocker(host, logins);
@@ -171,13 +171,13 @@ function withOwn(own: readonly string[], given: readonly string[]): readonly str
   return [...own.slice(0, -1), ...given, ...own.slice(-1)];
 }
 
-function needsOf(run: Run, repository: RepositoryName): BuilderNeeds {
+function needsOf(run: Run, repository: RepositoryName, settings: BuildSettings): BuilderNeeds {
   const { pins, runsPrograms } = resultOf(run, 'hash');
   return {
     platformCount: run.platforms.length,
     runs: runsPrograms ? run.platforms : [],
     pushTo: run.event.push ? repository.registry : undefined,
-    registries: [repository.registry, ...pins.map(({ registry }) => registry)],
+    registries: [repository.registry, ...pins.map(({ registry }) => registry), ...auxiliaryRegistries(settings)],
     access: accessOf(run),
   };
 }
@@ -192,23 +192,13 @@ function accessOf({ options, host, registries }: Run): RegistryAccess {
 }
 
 /** What Docker's own configuration may lack: credentials from the inputs, and from the GitHub token for its registry. */
-async function loginsOf(run: Run): Promise<readonly RegistryLogin[]> {
-  const { options, registries } = run;
-  const { registries: used } = needsOf(run, options.images[0] ?? { registry: '', path: '' });
+async function loginsOf({ options, registries }: Run, needs: BuilderNeeds): Promise<readonly RegistryLogin[]> {
   const given = options.username === undefined ? [] : [options.registry ?? options.images[0]?.registry ?? ''];
-  const caches = [...options.cacheFrom, ...options.cacheTo].flatMap(registryOfCache);
+  const emulator = options.binfmtImage.repository.registry;
   const logins: RegistryLogin[] = [];
-  for (const registry of new Set([...given, ...used, ...caches])) {
+  for (const registry of new Set([...given, ...needs.registries, emulator])) {
     const credentials = await registries.addition(registry);
     if (credentials !== undefined) logins.push({ registry, credentials });
   }
   return logins;
-}
-
-/** `type=registry,ref=ghcr.io/acme/app:cache` or the reference alone. */
-function registryOfCache(cache: string): readonly string[] {
-  const fields = cache.split(',').map((field) => field.trim());
-  const text = fields.find((field) => field.startsWith('ref='))?.slice('ref='.length) ?? cache;
-  const reference = parseReference(text);
-  return reference.ok ? [reference.value.repository.registry] : [];
 }
