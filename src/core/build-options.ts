@@ -79,6 +79,7 @@ const SAFE_TO_SHOW = /^(?:[A-Z][A-Z0-9_]{0,63}|[a-z][a-z0-9_.-]{0,63})$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Cache storage back ends of BuildKit: https://docs.docker.com/build/cache/backends/ */
 const CACHE_TYPES = ['registry', 'inline', 'local', 'gha', 's3', 'azblob'];
+const LOCAL_CACHE_TYPES = ['inline', 'local'];
 /** Cache attributes that hold a credential, and where to put it instead; argv can be read by every user of the machine. */
 const CREDENTIAL_ATTRIBUTES: Readonly<Record<string, string>> = {
   ghtoken: 'leave it out: the cache works without',
@@ -166,6 +167,16 @@ export function presetCaches(
     cacheFrom: [csvRecord(source)],
     cacheTo: mayExport ? [csvRecord([...source, ...mode, 'ignore-error=true'])] : [],
   };
+}
+
+/** Those caches that a build writes on its own machine only: all that a stranger's code may write. */
+export function localCaches(cacheTo: readonly string[]): readonly string[] {
+  return cacheTo.filter((entry) => {
+    const fields = parseCsvRecord(entry);
+    const types = (fields.ok ? fields.value : []).flatMap((field) => /^type=(.*)$/is.exec(field)?.[1] ?? []);
+    // All of them: of a field that is there twice, buildx takes the last.
+    return types.length > 0 && types.every((type) => LOCAL_CACHE_TYPES.includes(type));
+  });
 }
 
 function cacheAttributeProblem(key: string, value: string | undefined): string | undefined {
