@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   auxiliaryRegistries,
+  localCaches,
   parseBuildContext,
   parseCacheEntry,
   parseSecret,
@@ -108,6 +109,22 @@ describe('a cache entry', () => {
       expect(problemOf(parseCacheEntry(text))).not.toContain('hunter2');
     },
   );
+});
+
+it.each<[entry: string, stays: boolean]>([
+  ['type=local,dest=cache', true],
+  ['type=inline', true],
+  ['acme/app:cache', false],
+  ['type=registry,ref=ghcr.io/acme/app:cache', false],
+  ['"TYPE=registry",ref=ghcr.io/acme/app:cache', false],
+  ['type=local,dest=x,type=registry,ref=ghcr.io/acme/app:cache', false],
+  ['type=gha,scope=x', false],
+  ['type=s3,region=x,bucket=y', false],
+  ['type=azblob,name=x', false],
+])('the cache %s stays on the machine: %s', (text, stays) => {
+  const entry = parseCacheEntry(text);
+  if (!entry.ok) throw new TypeError(entry.problem);
+  expect(localCaches([entry.value])).toEqual(stays ? [entry.value] : []);
 });
 
 describe('the cache presets', () => {

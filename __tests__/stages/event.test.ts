@@ -212,6 +212,7 @@ describe('a run that must not push, whatever was asked', () => {
       { name: 'issue_comment', payload: { issue: { number: 7, pull_request: { url: 'x' } } } },
       'a comment on a pull request',
     ],
+    ['a comment whose event is not there', { name: 'issue_comment', payload: null }, 'a comment on a pull request'],
     ['Dependabot’s push', { name: 'push', actor: 'dependabot[bot]' }, "Dependabot's runs"],
     [
       'Dependabot’s review comment',

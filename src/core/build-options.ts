@@ -83,6 +83,7 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const CACHE_TYPES = ['registry', 'inline', 'local', 'gha', 's3', 'azblob'];
 /** What BuildKit takes where an SBOM names no generator. */
 const SBOM_GENERATOR = 'docker/buildkit-syft-scanner';
+const LOCAL_CACHE_TYPES = ['inline', 'local'];
 /** Cache attributes that hold a credential, and where to put it instead; argv can be read by every user of the machine. */
 const CREDENTIAL_ATTRIBUTES: Readonly<Record<string, string>> = {
   ghtoken: 'leave it out: the cache works without',
@@ -189,6 +190,16 @@ export function auxiliaryRegistries({
       attributes.get('type') === 'sbom' ? (attributes.get('generator') ?? SBOM_GENERATOR) : attributes.get('ref');
     const reference = parseReference(image ?? '');
     return reference.ok ? [reference.value.repository.registry] : [];
+  });
+}
+
+/** Those caches that a build writes on its own machine only: all that a stranger's code may write. */
+export function localCaches(cacheTo: readonly string[]): readonly string[] {
+  return cacheTo.filter((entry) => {
+    const fields = parseCsvRecord(entry);
+    const types = (fields.ok ? fields.value : []).flatMap((field) => /^type=(.*)$/is.exec(field)?.[1] ?? []);
+    // All of them: of a field that is there twice, buildx takes the last.
+    return types.length > 0 && types.every((type) => LOCAL_CACHE_TYPES.includes(type));
   });
 }
 

@@ -22,7 +22,8 @@ export interface Trust {
   contextFor(target: URL): SecureContext | undefined;
 }
 
-const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+const BEGIN = '-----BEGIN CERTIFICATE-----';
+const END = '-----END CERTIFICATE-----';
 
 /**
  * Trusts what Node trusts (NODE_EXTRA_CA_CERTS too), the given authorities, those of SSL_CERT_FILE, and for each host what
@@ -69,6 +70,8 @@ interface FolderContent {
 
 /** Docker keeps one folder a host; the port 443 may stand in its name or not. */
 function foldersOf({ host, port }: URL, env: TrustSettings['env']): readonly string[] {
+  // A registry may redirect to https://../, which is a URL, and a folder that is no host's.
+  if (/^\.+(?::|$)/.test(host)) return [];
   const home = env['HOME'] || env['USERPROFILE'];
   const own = env['XDG_CONFIG_HOME'] || (home && path.join(home, '.config'));
   const roots = ['/etc/docker/certs.d', ...(own ? [path.join(own, 'docker', 'certs.d')] : [])];
@@ -150,7 +153,11 @@ function readEnvironmentFile(file: string | undefined): string {
 }
 
 function certificatesIn(text: string): readonly string[] {
-  return text.match(PEM) ?? [];
+  // Split, not matched: a text of beginnings without an end takes a regular expression hours.
+  return text
+    .split(END)
+    .slice(0, -1)
+    .flatMap((part) => (part.includes(BEGIN) ? [part.slice(part.indexOf(BEGIN)) + END] : []));
 }
 
 function invalid(folder: string, problem: string, cause?: unknown): BuildOnceError {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { findChanges } from '../context-inputs.ts';
-import { auxiliaryRegistries, type BuildSettings, presetCaches } from '../core/build-options.ts';
+import { auxiliaryRegistries, type BuildSettings, localCaches, presetCaches } from '../core/build-options.ts';
 import type { Digest } from '../core/digest.ts';
 import { imageLabels, readAssignments } from '../core/labels.ts';
 import { quote } from '../core/printable.ts';
@@ -53,6 +53,8 @@ export const buildStage: Stage<'build', BuildPlan> = {
       loginsOf(run, plan.needs),
       ...(event.push ? run.options.images.map((name) => openImage(run, name).checkPushAccess()) : []),
     ]);
+    if (ownCaches(run).length < run.options.cacheTo.length)
+      host.log.notice(`no cache is written beyond this machine: ${event.untrusted ?? ''}`);
     const docker = openDocker(host, logins);
     const { builder: named, emulation, binfmtImage } = run.options;
     const builder = await chooseBuilder(docker, named, plan.needs, emulation === 'auto' ? binfmtImage : undefined);
@@ -162,8 +164,13 @@ function settingsOf(run: Run, repository: RepositoryName, labels: Readonly<Recor
     labels: withOwn(own, options.labels),
     annotations: withOwn(own, options.annotations),
     cacheFrom: [...options.cacheFrom, ...preset.cacheFrom],
-    cacheTo: [...options.cacheTo, ...preset.cacheTo],
+    cacheTo: [...ownCaches(run), ...preset.cacheTo],
   };
+}
+
+/** What a stranger's code leaves in a cache would be built into images later. */
+function ownCaches({ options, event }: Run): readonly string[] {
+  return event.untrusted === undefined ? options.cacheTo : localCaches(options.cacheTo);
 }
 
 /** The user's come last and win; the content hash comes after all. */

@@ -165,7 +165,7 @@ function whyUntrusted(env: Env, payload: unknown): string | undefined {
       return `the code comes from ${toLine(repository)}, a fork`;
     }
   }
-  if (isThere(payload, 'issue', 'pull_request')) {
+  if (isThere(payload, 'issue', 'pull_request') || (eventName === 'issue_comment' && !isThere(payload, 'issue'))) {
     return 'a comment on a pull request does not say where the code comes from';
   }
   if (env['GITHUB_ACTOR'] === 'dependabot[bot]' && READ_ONLY_FOR_DEPENDABOT.has(eventName)) {
