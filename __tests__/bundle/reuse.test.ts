@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
+import { listen } from '../support/listen.ts';
 import { plantImage } from '../support/planted-image.ts';
 import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
 import { type ActionRun, runAction } from '../support/runner.ts';
@@ -183,9 +184,7 @@ describe('a branch tag', () => {
       expect(request.url).toBe('/repos/acme/app/git/ref/heads%2Fmain');
       response.setHeader('content-type', 'application/json').end(JSON.stringify({ object: { sha: head } }));
     });
-    await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
-    const address = api.address();
-    url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : ''}`;
+    url = `http://${await listen(api)}`;
   });
   afterAll(() => new Promise((resolve) => api.close(resolve)));
 
