@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
+import { hashOf } from '../support/content-hash.ts';
 import { listen } from '../support/listen.ts';
 import { plantImage } from '../support/planted-image.ts';
-import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
+import { CHECKOUT, NODE_DIRECTORY } from '../support/programs.ts';
 import { type ActionRun, runAction } from '../support/runner.ts';
 
 const COMMIT = 'a'.repeat(40);
@@ -28,17 +29,9 @@ beforeEach(async () => {
   workspace = mkdtempSync(join(tmpdir(), 'build-once-reuse-'));
   writeFileSync(join(workspace, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
   image = `${registry.host}/t/${Math.random().toString(36).slice(2)}`;
-  hash = await hashOf('--platforms=linux/amd64');
+  hash = await hashOf(workspace);
 });
 afterEach(() => rmSync(workspace, { recursive: true }));
-
-async function hashOf(...flags: string[]): Promise<string> {
-  const node = join(NODE_DIRECTORY, 'node');
-  const { stdout } = await run([node, join(CHECKOUT, 'dist/cli.js'), 'hash', '--json', ...flags], { cwd: workspace });
-  const report: unknown = JSON.parse(stdout);
-  if (typeof report !== 'object' || report === null || !('hash' in report)) throw new Error(stdout);
-  return String(report.hash);
-}
 
 const step = (inputs: Readonly<Record<string, string>> = {}, more: Partial<ActionRun> = {}) =>
   runAction({
@@ -109,7 +102,7 @@ describe('a run on a machine without docker', () => {
   });
 
   it('misses an image that lacks a wanted platform', async () => {
-    hash = await hashOf('--platforms=linux/amd64,linux/arm64');
+    hash = await hashOf(workspace, ['--platforms=linux/amd64,linux/arm64']);
     await plant();
     const result = await step({ platforms: 'linux/amd64,linux/arm64' });
     expect(result.outputs['reason']).toBe('incomplete');
