@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { retry } from '../../src/registry/retry.ts';
 import { createTransport, type RequestRecord } from '../../src/registry/transport.ts';
+import { listen } from '../support/listen.ts';
 import { failureOf, get, openTransport } from './open-transport.ts';
 import { serve } from './scripted-server.ts';
 
@@ -162,10 +163,8 @@ describe('payloads', () => {
       socket.once('data', () => socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno'));
       socket.resume();
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const host = await listen(server);
     onTestFinished(() => void server.close());
-    const address = server.address();
-    const host = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
     let pulled = 0;
     let markEnded = (): void => undefined;
     const ended = new Promise<void>((resolve) => {

@@ -9,24 +9,24 @@ import type { HttpRequest, TransportSettings } from '../../src/registry/transpor
 import { openTrust, parseAuthorities } from '../../src/registry/trust.ts';
 import { source, startScript } from '../hosts/script.ts';
 import { hasOpenssl, makeAuthority } from '../support/certificates.ts';
+import { listen } from '../support/listen.ts';
 import { failureOf, openTransport } from './open-transport.ts';
 import { serve } from './scripted-server.ts';
 
 const authority = hasOpenssl ? makeAuthority() : { cert: '', issue: () => ({ key: '', cert: '' }) };
 const other = hasOpenssl ? makeAuthority() : authority;
 
-async function listen(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+/** By the name that the certificate has. */
+async function listenAsLocalhost(server: Server): Promise<string> {
   onTestFinished(() => void server.close());
-  const address = server.address();
-  return `localhost:${typeof address === 'object' ? (address?.port ?? '') : ''}`;
+  return (await listen(server)).replace('127.0.0.1', 'localhost');
 }
 
 /** A registry over TLS on `localhost`. */
 function serveTls(options: ServerOptions = {}): Promise<string> {
   const server = createTlsServer({ ...authority.issue('localhost'), ...options }, (_, response) => response.end());
   onTestFinished(() => server.closeAllConnections());
-  return listen(server);
+  return listenAsLocalhost(server);
 }
 
 function home(files: Readonly<Record<string, string>> = {}): string {
@@ -169,7 +169,9 @@ describe('a registry that should speak TLS', () => {
 
   test('and is silent is given up', async () => {
     const sockets = new Set<unknown>();
-    const host = await listen(createServer((socket) => void sockets.add(socket.on('error', () => undefined).resume())));
+    const host = await listenAsLocalhost(
+      createServer((socket) => void sockets.add(socket.on('error', () => undefined).resume())),
+    );
     const error = await failureOf(ask(host, { attempts: 2, connectTimeoutMs: 40 }));
     expect(error).toMatchObject({ code: 'TIMED_OUT' });
     expect(sockets.size).toBe(2);
