@@ -49,7 +49,7 @@ export const buildStage: Stage<'build', BuildPlan> = {
   async apply(plan, run) {
     const { host, event } = run;
     const [{ buildImage, chooseBuilder }, logins] = await Promise.all([
-      loadBuildx(),
+      loadBuildx(host),
       loginsOf(run),
       ...(event.push ? run.options.images.map((name) => openImage(run, name).checkPushAccess()) : []),
     ]);

@@ -55,6 +55,11 @@ const EMULATION_OFF =
 
 const POLICY_VARIABLE = 'EXPERIMENTAL_BUILDKIT_SOURCE_POLICY';
 
+/** The toolkit makes a temporary folder when it is loaded, and nothing of ours uses it. */
+export async function removeToolkitFolder(host: Host): Promise<void> {
+  await host.cleanup({ kind: 'remove', path: Context.tmpDir() })();
+}
+
 /**
  * The builder to use: the one that is named (`builder`, else BUILDX_BUILDER), else the current one, started when it sleeps.
  * One that cannot do what is asked is an error when it was named; otherwise a docker-container builder is made for the run.
@@ -67,8 +72,6 @@ export async function chooseBuilder(
   needs: BuilderNeeds,
   emulator?: Reference,
 ): Promise<Builder> {
-  // The toolkit made it when it was loaded, and nothing of ours uses it.
-  await docker.host.cleanup({ kind: 'remove', path: Context.tmpDir() })();
   const named = name ?? (docker.host.env['BUILDX_BUILDER'] || undefined);
   const found = await inspectBuilder(docker, named);
   const lacks = findLacks(found, needs);

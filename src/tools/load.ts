@@ -1,6 +1,10 @@
+import type { Host } from '../host.ts';
+
 /** buildx and the toolkit behind it: a bundle of its own, loaded when a build is needed. */
-export function loadBuildx(): Promise<typeof import('./buildx.ts')> {
-  return import(/* webpackIgnore: true */ './buildx.ts');
+export async function loadBuildx(host: Host): Promise<typeof import('./buildx.ts')> {
+  const buildx = await import(/* webpackIgnore: true */ './buildx.ts');
+  await buildx.removeToolkitFolder(host);
+  return buildx;
 }
 
 /** The local engine: a bundle of its own, loaded when an image is to be in it. */
