@@ -94,7 +94,8 @@ export function answerFailure(answer: FailedAnswer, refusal?: Refusal): Registry
   });
 }
 
-const TLS_HINT = 'It speaks https there: leave it out of registry-insecure; registry-ca takes an authority of its own.';
+const TLS_HINT =
+  'It speaks https there: leave it out of registry-insecure. A registry on this machine is asked over https by the name of the machine, not as localhost.';
 
 /** Servers for https answer a request in plain http so: Go's and nginx. */
 function wantsTls({ url, status, body }: FailedAnswer): boolean {
