@@ -200,6 +200,14 @@ test('keeps one connection open, and closes it when told', async () => {
   expect(server.sockets.size).toBe(0);
 });
 
+test('makes no other attempt once it is closed, and tells of none', async () => {
+  const notices: unknown[] = [];
+  const { send, transport } = openTransport({ onRetry: (notice) => notices.push(notice) });
+  const server = await serve(() => transport.close());
+  expect(await failureOf(send(get(server.host)))).toMatchObject({ code: 'ABORTED' });
+  expect(notices).toEqual([]);
+});
+
 test('takes content as it is, without decompression', async () => {
   const server = await serve((_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('not gzip'));
   expect(Buffer.from((await openTransport().send(get(server.host))).body).toString()).toBe('not gzip');

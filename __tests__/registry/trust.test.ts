@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { answerFailure } from '../../src/registry/failure.ts';
 import type { HttpRequest, TransportSettings } from '../../src/registry/transport.ts';
 import { openTrust, parseAuthorities } from '../../src/registry/trust.ts';
 import { source, startScript } from '../hosts/script.ts';
@@ -158,6 +159,17 @@ test.each(['..', '.', '..:5000'])('the host https://%s has no folder in certs.d'
   mkdirSync(path.join(env.HOME, '.config/docker/certs.d/..:5000'), { recursive: true });
   writeFileSync(path.join(env.HOME, '.config/docker/certs.d/..:5000/ours.cert'), 'x');
   expect(openTrust({ env }).contextFor(new URL(`https://${host}/v2/`))).toBeUndefined();
+});
+
+describe('a registry that should speak plain http', () => {
+  test.each(['Client sent an HTTP request to an HTTPS server.', 'The plain HTTP request was sent to HTTPS port'])(
+    'and says %j is an error that names registry-insecure',
+    (said) => {
+      const url = new URL('http://registry.lan:5000/v2/');
+      const error = answerFailure({ method: 'GET', url, status: 400, body: Buffer.from(said) });
+      expect(error).toMatchObject({ code: 'UNEXPECTED_ANSWER', hint: expect.stringContaining('registry-insecure') });
+    },
+  );
 });
 
 describe('a registry that should speak TLS', () => {

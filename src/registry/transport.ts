@@ -93,10 +93,13 @@ const DEFAULT_ANSWER_TIMEOUT_MS = 60_000;
 
 /** Opens the way to registries; no connection is made before the first request. UsageError when a proxy makes no sense. */
 export function createTransport(settings: TransportSettings = {}): Transport {
-  const { signal, onRequest, onRetry, onProxy, clock = systemClock, env = {}, authorities } = settings;
+  const { onRequest, onRetry, onProxy, clock = systemClock, env = {}, authorities } = settings;
   const answerTimeoutMs = settings.answerTimeoutMs ?? DEFAULT_ANSWER_TIMEOUT_MS;
   const proxies = readProxies(env);
   if (proxies.problems.length > 0) throw new UsageError(proxies.problems);
+  // What another request's failure has left over must not go on, nor be tried again, once nobody waits for it.
+  const closing = new AbortController();
+  const signal = settings.signal === undefined ? closing.signal : AbortSignal.any([settings.signal, closing.signal]);
   const wire = openWire({
     signal,
     proxies,
@@ -123,7 +126,10 @@ export function createTransport(settings: TransportSettings = {}): Transport {
         throw error;
       }
     },
-    close: () => wire.close(),
+    close() {
+      closing.abort();
+      wire.close();
+    },
   };
 }
 
