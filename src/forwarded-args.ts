@@ -28,7 +28,7 @@ export function forwardedArgs({ env, cwd, files }: Pick<Host, 'env' | 'cwd' | 'f
   if (clock !== '') args.set('SOURCE_DATE_EPOCH', clock);
   const home = env['HOME'] || env['USERPROFILE'] || '';
   const folder = env['DOCKER_CONFIG'] || path.join(home, '.docker');
-  const proxies = valueAt(parseJson(files.readText(path.resolve(cwd, folder, 'config.json')) ?? ''), 'proxies');
+  const proxies = valueAt(parseJson(textOf(files, path.resolve(cwd, folder, 'config.json'))), 'proxies');
   const proxy = valueAt(proxies, env['DOCKER_HOST'] || DEFAULT_ENGINE) ?? valueAt(proxies, 'default');
   for (const [field, name] of PROXIES) {
     const value = textAt(proxy, field);
@@ -37,4 +37,12 @@ export function forwardedArgs({ env, cwd, files }: Pick<Host, 'env' | 'cwd' | 'f
     args.set(name.toLowerCase(), value);
   }
   return args;
+}
+
+function textOf(files: Host['files'], file: string): string {
+  try {
+    return files.readText(file) ?? '';
+  } catch {
+    return '';
+  }
 }
