@@ -35,4 +35,18 @@ describe('the proxy of Docker’s configuration', () => {
     const files = posixFiles({ '.docker/config.json': { kind: 'file', text: proxies('default') } });
     expect(proxyOf(files, { HOME: '' })).toBeUndefined();
   });
+
+  it('stands in both spellings, and is none where the configuration is not JSON', () => {
+    const argsOf = (text: string) =>
+      forwardedArgs({
+        env: { DOCKER_CONFIG: 'docker' },
+        files: posixFiles({ 'docker/config.json': { kind: 'file', text } }),
+        cwd: '/',
+      });
+    expect([...argsOf(proxies('default'))]).toEqual([
+      ['HTTP_PROXY', 'http://proxy'],
+      ['http_proxy', 'http://proxy'],
+    ]);
+    expect([...argsOf('{')]).toEqual([]);
+  });
 });

@@ -100,9 +100,9 @@ describe('limits', () => {
 });
 
 describe('a registry that sends a byte now and then', () => {
-  const drip = (sizeBytes: number) =>
+  const drip = (sizeBytes: number, status = 200) =>
     serve((_, response) => {
-      response.writeHead(200, { 'content-length': String(sizeBytes) });
+      response.writeHead(status, { 'content-length': String(sizeBytes), location: '/elsewhere' });
       const timer = setInterval(() => response.write('x'), 10);
       response.on('close', () => clearInterval(timer));
     });
@@ -119,6 +119,13 @@ describe('a registry that sends a byte now and then', () => {
     let sizeBytes = 0;
     for await (const chunk of stream ?? []) sizeBytes += chunk.length;
     expect(sizeBytes).toBe(20);
+  });
+
+  test.each([404, 307])('but not for what comes with an answer %d where content was asked for', async (status) => {
+    const server = await drip(1_000_000, status);
+    const { send } = openTransport({ answerTimeoutMs: 60, attempts: 1 });
+    const sending = send({ ...get(server.host), streamed: true });
+    expect(await failureOf(sending)).toMatchObject({ code: 'TIMED_OUT' });
   });
 });
 

@@ -150,8 +150,8 @@ async function follow(line: Line, first: HttpRequest): Promise<Answer> {
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
     const message = await exchange(line, request);
     const target = redirectOf({ ...request, plainHosts: line.plainHosts }, message);
-    if (target === undefined) return await answerOf({ ...request, plainHosts: line.plainHosts }, message);
-    await readUpTo(message, MAX_ERROR_BYTES);
+    if (target === undefined) return await answerOf({ ...request, plainHosts: line.plainHosts }, message, line);
+    await readBriefly(message, line);
     const authorization = target.origin === request.url.origin ? request.authorization : undefined;
     request = { ...request, url: target, authorization };
   }
@@ -197,12 +197,27 @@ function redirectOf(request: HttpRequest & Pick<Answer, 'plainHosts'>, message: 
   return target;
 }
 
-async function answerOf(request: HttpRequest & Pick<Answer, 'plainHosts'>, message: IncomingMessage): Promise<Answer> {
+/** What comes with an error or a redirect; content that may take its time is not among it. */
+async function readBriefly(message: IncomingMessage, { answerTimeoutMs }: Line): Promise<Uint8Array> {
+  const late = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
+  const timer = setTimeout(() => message.destroy(late), answerTimeoutMs);
+  try {
+    return await readUpTo(message, MAX_ERROR_BYTES);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function answerOf(
+  request: HttpRequest & Pick<Answer, 'plainHosts'>,
+  message: IncomingMessage,
+  line: Line,
+): Promise<Answer> {
   const { method, url, plainHosts } = request;
   const status = message.statusCode ?? 0;
   const head = { method, url, plainHosts, status, header: (name: string) => headerOf(message, name) };
   const succeeded = status >= 200 && status < 300;
-  if (!succeeded) return { ...head, body: await readUpTo(message, MAX_ERROR_BYTES), stream: undefined };
+  if (!succeeded) return { ...head, body: await readBriefly(message, line), stream: undefined };
   if (request.streamed) return { ...head, body: new Uint8Array(), stream: contentOf(message) };
   const limitBytes = request.limitBytes ?? DEFAULT_LIMIT_BYTES;
   const announcedBytes = method === 'HEAD' ? 0 : Number(headerOf(message, 'content-length') ?? 0);
