@@ -37,12 +37,10 @@ describe('the proxy of Docker’s configuration', () => {
   });
 
   it('stands in both spellings, and is none where the configuration is not JSON', () => {
-    const argsOf = (text: string) =>
-      forwardedArgs({
-        env: { DOCKER_CONFIG: 'docker' },
-        files: posixFiles({ 'docker/config.json': { kind: 'file', text } }),
-        cwd: '/',
-      });
+    const argsOf = (text: string) => {
+      const files = posixFiles({ 'docker/config.json': { kind: 'file', text } });
+      return forwardedArgs({ env: { DOCKER_CONFIG: 'docker' }, files, cwd: files.resolve('.') });
+    };
     expect([...argsOf(proxies('default'))]).toEqual([
       ['HTTP_PROXY', 'http://proxy'],
       ['http_proxy', 'http://proxy'],
