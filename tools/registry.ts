@@ -46,7 +46,7 @@ const options = readOptions();
 const flags = `The flags: ${Object.keys(FLAGS)
   .map((flag) => `--${flag}`)
   .join(' ')}\n`;
-if (values.help === true) {
+if (isSet('help') && problems.length === 0) {
   process.stdout.write(`npm run registry -- [FLAGS]: a registry for tests on this machine.\n${flags}`);
   process.stdout.write('docs/testing-registry.md says what they mean.\n');
 } else if (problems.length > 0) {
