@@ -38,7 +38,7 @@ function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly st
       deleted: undefined,
     },
     tags: {
-      candidates: [{ tag: 'main', kind: 'branch', repository: undefined }],
+      candidates: [{ tag: 'main', kind: 'branch', repository: undefined, priority: 0, latest: false, implicit: false }],
       version: undefined,
       notices: [],
     },

@@ -62,7 +62,7 @@ export function parseExtraHost(text: string): Parsed<string> {
 /** Parses one item of `allow`, an entitlement of BuildKit: `device` may name one. */
 export function parseEntitlement(text: string): Parsed<string> {
   // An older buildx takes several in one text.
-  const bad = /^device=/.test(text) ? undefined : text.split(',').find((one) => !ENTITLEMENTS.includes(one));
+  const bad = text.startsWith('device=') ? undefined : text.split(',').find((one) => !ENTITLEMENTS.includes(one));
   if (bad === undefined) return parsed(text);
   const near = nearest(bad, ENTITLEMENTS);
   const hint = near === undefined ? '' : `; did you mean ${near}?`;
