@@ -5,39 +5,56 @@ import { isBuildOnceError, UsageError } from './errors.ts';
 import { helpText } from './help.ts';
 import { watchSignals } from './hosts/signals.ts';
 import { createTerminalHost } from './hosts/terminal.ts';
+import { orInterruption } from './interruption.ts';
 import { type CommandName, runCommand } from './pipeline.ts';
 import { renderText } from './report/render.ts';
-import { failureOf, redacted } from './report/report.ts';
+import { failureOf, redacted, redactedFailure } from './report/report.ts';
 import { VERSION } from './version.ts';
 
 const interrupt = watchSignals(process);
 const host = createTerminalHost({ signal: interrupt.signal });
 interrupt.beforeEnd(() => host.removeAtOnce());
+const commandLine = parseCommandLine(process.argv.slice(2));
 try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  const { code, message, hint, at } = failureOf(error);
-  host.log.error(`${code}: ${message}${hint === undefined ? '' : `\n${hint}`}`, at);
-  process.exitCode = interrupt.exitCode() ?? (isBuildOnceError(error) ? error.exitCode : 1);
+  const error = await main(commandLine);
+  if (error !== undefined) fail(error);
+} catch (thrown) {
+  const error = orInterruption(thrown, host.signal);
+  if (commandLine.json) printJson({ status: 'failed', failure: redactedFailure(failureOf(error), host.hide) });
+  fail(error);
 } finally {
   await host.finish();
 }
 
-async function main(argv: readonly string[]): Promise<void> {
-  const { command, raw, json, problems } = parseCommandLine(argv);
-  if (command === 'build' || command === 'hash') await run(command, { raw, json, problems });
-  else if (problems.length > 0) throw new UsageError(problems, { hint: 'build-once help lists everything.' });
-  else if (command === 'version') print(VERSION);
+/** Answers the error that the report has told already; what fails before there is a report is thrown. */
+async function main({ command, raw, json, problems }: CommandLine): Promise<Error | undefined> {
+  if (command === 'build' || command === 'hash') return run(command, { raw, json, problems });
+  if (problems.length > 0) throw new UsageError(problems, { hint: 'build-once help lists everything.' });
+  if (command === 'version') print(VERSION);
   else if (command === 'help') print(helpText());
   else if (command === 'demo') print(await (await import(/* webpackIgnore: true */ './demo.ts')).runDemo(host));
+  return undefined;
 }
 
-async function run(command: CommandName, { raw, json, problems }: Omit<CommandLine, 'command'>): Promise<void> {
+async function run(
+  command: CommandName,
+  { raw, json, problems }: Omit<CommandLine, 'command'>,
+): Promise<Error | undefined> {
   const { report: found, error } = await runCommand(command, raw, host, problems);
   const report = redacted(found, host.hide);
-  if (json) print(JSON.stringify(report, undefined, 2));
-  if (error !== undefined) throw error;
-  if (!json) print(command === 'hash' ? hashTag(report.hash ?? '') : renderText(report));
+  if (json) printJson(report);
+  else if (error === undefined) print(command === 'hash' ? hashTag(report.hash ?? '') : renderText(report));
+  return error;
+}
+
+function fail(error: unknown): void {
+  const { code, message, hint, at } = failureOf(error);
+  host.log.error(`${code}: ${message}${hint === undefined ? '' : `\n${hint}`}`, at);
+  process.exitCode = interrupt.exitCode() ?? (isBuildOnceError(error) ? error.exitCode : 1);
+}
+
+function printJson(value: object): void {
+  print(JSON.stringify(value, undefined, 2));
 }
 
 function print(text: string): void {

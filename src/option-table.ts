@@ -1,4 +1,4 @@
-import { provenance, sbom } from './core/attestation.ts';
+import { parseAttest, provenance, sbom } from './core/attestation.ts';
 import {
   parseBuildContext,
   parseCacheEntry,
@@ -24,6 +24,7 @@ import { parsePlainRegistry } from './core/plain-registry.ts';
 import { parsePlatform } from './core/platform.ts';
 import { parseTagPattern } from './core/policy.ts';
 import { parsePinnedReference, parseRegistryHost } from './core/reference.ts';
+import { parseCgroupParent, parseEntitlement, parseExtraHost, parseShmSize, parseUlimit } from './core/run-options.ts';
 import { parseTagLines } from './core/tag-rules.ts';
 import { list, text, toggle } from './option.ts';
 
@@ -78,8 +79,14 @@ export const OPTION_TABLE = {
     about:
       'Annotations to add, one `KEY=VALUE` a line, for the index and every platform; `index:KEY=VALUE` for one level.',
   }),
-  'add-hosts': list(words, { group: 'build', about: 'Extra lines of `/etc/hosts` while building: `HOST:IP`.' }),
-  allow: list(words, { group: 'build', about: 'Entitlements to grant: `network.host`, `security.insecure`.' }),
+  'add-hosts': list(listOf(parseExtraHost, { commas: true }), {
+    group: 'build',
+    about: 'Extra lines of `/etc/hosts` while building: `HOST:IP`.',
+  }),
+  allow: list(listOf(parseEntitlement, { commas: true }), {
+    group: 'build',
+    about: 'Entitlements to grant: `network.host`, `security.insecure`.',
+  }),
   network: text(optional(choice('default', 'none', 'host')), {
     group: 'build',
     about: 'The network of `RUN`: `default`, `none` or `host`.',
@@ -90,9 +97,9 @@ export const OPTION_TABLE = {
   ),
   'no-cache-filters': list(words, { group: 'build', about: 'Build stages to build without cache.' }),
   pull: toggle({ group: 'build', about: 'Ask the registry for newer base images than the builder has.' }, false),
-  'shm-size': text(optionalText, { group: 'build', about: 'Size of `/dev/shm` while building: `2gb`.' }),
-  ulimit: list(lines, { group: 'build', about: 'Ulimits while building: `nofile=1024:1024`.' }),
-  'cgroup-parent': text(optionalText, { group: 'build', about: 'The parent cgroup of `RUN`.' }),
+  'shm-size': text(optional(parseShmSize), { group: 'build', about: 'Size of `/dev/shm` while building: `2gb`.' }),
+  ulimit: list(listOf(parseUlimit), { group: 'build', about: 'Ulimits while building: `nofile=1024:1024`.' }),
+  'cgroup-parent': text(optional(parseCgroupParent), { group: 'build', about: 'The parent cgroup of `RUN`.' }),
   provenance: text(provenance, {
     group: 'build',
     about:
@@ -102,7 +109,10 @@ export const OPTION_TABLE = {
     group: 'build',
     about: 'SBOM attestation: `true`, `false` or `generator=IMAGE`. Default: none.',
   }),
-  attests: list(lines, { group: 'build', about: "Attestations in buildx's own form: `type=sbom,generator=IMAGE`." }),
+  attests: list(listOf(parseAttest), {
+    group: 'build',
+    about: "Attestations in buildx's own form: `type=sbom,generator=IMAGE`.",
+  }),
   'cache-from': list(listOf(parseCacheEntry), {
     group: 'build',
     about: 'Caches to read: `type=registry,ref=ghcr.io/acme/app:cache`.',

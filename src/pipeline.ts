@@ -1,6 +1,7 @@
 import { formatPlatform } from './core/platform.ts';
 import { type Problem, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
+import { orInterruption } from './interruption.ts';
 import { findLocalNameProblems } from './local-names.ts';
 import type { OptionName } from './option-table.ts';
 import { type Options, parseOptions, type RawOptions } from './options.ts';
@@ -82,7 +83,8 @@ export async function runCommand(
   try {
     for (const stage of stages) run = await stage(run);
     return { report: reportOf(run, elapsed(host, startedAt)), options, error: undefined };
-  } catch (cause) {
+  } catch (thrown) {
+    const cause = orInterruption(thrown, host.signal);
     const error = cause instanceof Error ? cause : new Error('something was thrown that is no error', { cause });
     return { report: reportOf(run, elapsed(host, startedAt), error), options, error };
   } finally {

@@ -2,7 +2,8 @@
  * `npm run registry -- --port 5000 …` – the embedded registry as a program, for conformance suites, demos and trying things
  * out; docs/testing-registry.md lists the flags. Prints its address in one line, and ends with SIGINT or SIGTERM.
  */
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseJson, textAt, valueAt } from '../src/core/json.ts';
 import { quote, toLine } from '../src/core/printable.ts';
@@ -30,23 +31,32 @@ const FLAGS = {
   'immutable-status': { type: 'string' },
   'no-referrers': { type: 'boolean' },
   'no-tag-deletion': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
 } as const;
 type Flag = keyof typeof FLAGS;
 
 const problems: string[] = [];
-const { values, positionals } = parseArgs({ options: FLAGS, strict: false, allowPositionals: true });
+const { values, positionals, tokens } = parseArgs({
+  options: FLAGS,
+  strict: false,
+  allowPositionals: true,
+  tokens: true,
+});
 const options = readOptions();
-if (problems.length > 0) {
-  process.stderr.write(
-    `${problems.join('\n')}\nThe flags: ${Object.keys(FLAGS)
-      .map((flag) => `--${flag}`)
-      .join(' ')}\n`,
-  );
+const flags = `The flags: ${Object.keys(FLAGS)
+  .map((flag) => `--${flag}`)
+  .join(' ')}\n`;
+if (isSet('help') && problems.length === 0) {
+  process.stdout.write(`npm run registry -- [FLAGS]: a registry for tests on this machine.\n${flags}`);
+  process.stdout.write('docs/testing-registry.md says what they mean.\n');
+} else if (problems.length > 0) {
+  process.stderr.write(`${problems.join('\n')}\n${flags}`);
   process.exitCode = 2;
 } else await serve();
 
 async function serve(): Promise<void> {
   try {
+    if (options.directory !== undefined) makeDirectory(path.resolve(options.directory));
     const registry = await startRegistry(options);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void registry.close());
     process.stdout.write(`${registry.url}\n`);
@@ -56,10 +66,21 @@ async function serve(): Promise<void> {
   }
 }
 
+/** Level by level: where a parent cannot be made, Node's own way to make them all may never end (as below /proc). */
+function makeDirectory(directory: string): void {
+  const parent = path.dirname(directory);
+  if (parent !== directory && !existsSync(parent)) makeDirectory(parent);
+  if (!existsSync(directory)) mkdirSync(directory);
+  accessSync(directory, constants.W_OK | constants.X_OK);
+}
+
 function readOptions(): RegistryOptions {
   for (const word of positionals) problems.push(`${quote(word)}: only flags are allowed`);
   for (const name of Object.keys(values))
     if (!(name in FLAGS)) problems.push(`${quote(`--${name}`)}: there is no such flag`);
+  const given = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []));
+  for (const name of new Set(given.filter((one, index) => given.indexOf(one) < index)))
+    problems.push(`${quote(`--${name}`)}: once is allowed`);
   const [directory, auth, tls] = [text('directory'), readAuth(), readTls()];
   const [port, latencyMs] = [count('port', 65_535), count('latency-ms')];
   const immutableTags = readImmutableTags();

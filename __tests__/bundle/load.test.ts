@@ -68,6 +68,13 @@ describe('load without an engine fails before anything is asked or built', () =>
   });
 });
 
+it('says which platform the engine gets, and names no registry where it looks for the image', async () => {
+  const { log } = await step(EMPTY, { platforms: 'linux/amd64,linux/arm64', images: 'myapp', push: 'false' });
+  expect(log).toContain('the local engine takes one platform: it gets linux/amd64, not linux/arm64');
+  expect(log).toMatch(/Look for the image$/m);
+  expect(log).toContain('1 context entry, no image: hash-');
+});
+
 describe('an engine that', () => {
   it('cannot pull gets an archive of the one platform, by its index', async () => {
     const digest = await plant();

@@ -112,6 +112,8 @@ describe('a line', () => {
 
   it('that quotes a value stands in double quotes and is short', () => {
     expect(quote('a\nb')).toBe('"a b"');
+    expect(quote('')).toBe('""');
+    expect(quote('\u001b[31m')).toBe('"\ufffd"');
     expect(quote('x'.repeat(MEGABYTE))).toBe(`"${'x'.repeat(119)}…"`);
     expect(quote('\n::set-output name=x::y')).toBe('"::set-output name=x::y"');
   });

@@ -107,10 +107,23 @@ describe('npm run registry', () => {
     [['--auth', 'basic', '--users', '/absent'], 'ENOENT'],
     [['--port'], '--port needs a value'],
     [['--immutable-tags', '('], '"(" is no regular expression'],
+    [['--port', '1', '--port=2'], '"--port": once is allowed'],
+    [['--help=yes'], '--help takes no value'],
     [['--immutable-status', '409'], '--immutable-status goes with --immutable-tags'],
   ])('says what is wrong with %j', async (flags, problem) => {
     const { status, stderr } = await run([...SCRIPT, ...flags]);
     expect([status, stderr]).toEqual([2, expect.stringContaining(problem)]);
+  });
+
+  it.each(['--help', '-h'])('%s lists the flags', async (flag) => {
+    const { status, stdout, stderr } = await run([...SCRIPT, flag]);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('The flags: --port --directory');
+  });
+
+  it.each(['/proc/none/x', '/dev/null/x', '/dev/null'])('says that it cannot use the folder %s', async (folder) => {
+    const { status, stderr } = await run([...SCRIPT, '--directory', folder]);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/the registry cannot start: E[A-Z]+: /)]);
   });
 
   it('says why it cannot start', async () => {

@@ -125,6 +125,18 @@ describe('the summary', () => {
     expect(strangeMarkup(markdown)).toEqual([]);
   });
 
+  it('has the names that people type for Docker, as the terminal has', () => {
+    const local: Report = {
+      ...report,
+      image: 'docker.io/library/myapp:hash-01',
+      tags: [{ reference: 'docker.io/library/myapp:dev', outcome: 'created' }],
+    };
+    const markdown = decoded(renderMarkdown(local));
+    expect(markdown).toContain('| Image | <code>myapp:hash-01</code> |');
+    expect(markdown).toContain('| <code>myapp:dev</code> | created |');
+    expect(renderText(local)).toMatch(/^ {2}image +myapp:hash-01$[^]*^ {2}tag +myapp:dev {2}created$/m);
+  });
+
   it('is short when little is known', () => {
     const bare: Report = {
       ...report,

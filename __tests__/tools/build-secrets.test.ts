@@ -14,10 +14,19 @@ afterAll(() => fs.rmSync(cwd, { recursive: true }));
 it('names each variable and file that is not there', () => {
   const secretEnvs = ['TOKEN', 'EMPTY', 'NOT_SET'].map((env) => ({ id: 'x', env }));
   const secretFiles = ['netrc', 'nope'].map((file) => ({ id: 'x', path: file }));
-  expect(findSecretProblems(host, { secretEnvs, secretFiles })).toEqual([
+  expect(findSecretProblems(host, { secretEnvs, secretFiles, ssh: [] })).toEqual([
     { input: 'secret-envs', message: 'the environment variable "EMPTY" is not set' },
     { input: 'secret-envs', message: 'the environment variable "NOT_SET" is not set' },
     { input: 'secret-files', message: 'there is no file "nope"' },
+  ]);
+});
+
+it('names each SSH key that is not there, and each id that is there twice', () => {
+  const ssh = ['default', 'a=netrc,nope', 'b=nope2,raw=true', 'default=netrc', '/c'];
+  expect(findSecretProblems(host, { secretEnvs: [], secretFiles: [], ssh })).toEqual([
+    { input: 'ssh', message: '"default" is there twice; several keys: "ID=KEY,KEY"' },
+    { input: 'ssh', message: 'there is no socket or key at "nope"' },
+    { input: 'ssh', message: 'there is no socket or key at "nope2"' },
   ]);
 });
 

@@ -217,6 +217,21 @@ describe('the builder', () => {
     });
   });
 
+  it.each([
+    ['x', 'mkdir /ro/.docker/buildx: permission denied', 'let this user write there'],
+    [undefined, 'open /ro/buildx/.lock: read-only file system', 'let this user write there'],
+    ['x', 'permission denied while trying to connect to the Docker daemon socket', 'add it to the group docker'],
+    ['x', 'no builder "x" found', 'leave the input builder out'],
+    [undefined, 'the current one is broken', 'docker buildx use NAME'],
+  ])('that cannot be used (%s: %s) comes with what to do', async (name, said, hint) => {
+    const docker = dockerThat(`if (args[1] === 'inspect') { err('ERROR: ${said}'); return 1; }
+      if (args[0] === 'version') out('{"Os":"linux","Arch":"amd64"}');`);
+    await expect(chooseBuilder(docker, name, needs)).rejects.toMatchObject({
+      code: 'BUILDER_NOT_FOUND',
+      hint: expect.stringContaining(hint),
+    });
+  });
+
   it('that is not there is told by what buildx says, not by where in buildx it was said', async () => {
     const docker = dockerThat(`if (args[1] === 'inspect') {
       err('ERROR: no builder "x" found'); err('12 v0.29.1 buildx inspect x'); err('main.main'); err('\\truntime/asm_amd64.s:1771');

@@ -1,12 +1,16 @@
 import { parseCsvRecord } from './csv.ts';
 import { flag, type Parse } from './kinds.ts';
 import { nearest } from './nearest.ts';
-import { parsed, unparsable } from './parsed.ts';
+import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 
 /** Of BuildKit v0.29, https://docs.docker.com/build/metadata/attestations/slsa-provenance/; `disabled` is buildx's. */
 const PROVENANCE_ATTRIBUTES = ['mode', 'version', 'builder-id', 'inline-only', 'filename', 'reproducible', 'disabled'];
 const PROVENANCE_MODES = ['min', 'max'];
+/** https://github.com/moby/buildkit/blob/v0.29.0/frontend/attestations/parse.go */
+const ATTESTATION_TYPES = ['sbom', 'provenance'];
+/** As Go's `strconv.ParseBool` takes them. */
+const GO_BOOLEAN = /^(?:1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;
 
 /** `true`, `false` or attributes of a provenance attestation as buildx takes them: `mode=max,version=v1`. */
 export const provenance: Parse<string | undefined> = attestation('mode=max', (key, value) => {
@@ -21,6 +25,26 @@ export const provenance: Parse<string | undefined> = attestation('mode=max', (ke
 
 /** `true`, `false` or attributes of an SBOM attestation: `generator=IMAGE`; those of the generator itself may be any. */
 export const sbom: Parse<string | undefined> = attestation('generator=IMAGE', () => undefined);
+
+/** Parses one item of `attests`, CSV with a `type`, as buildx 0.29 and BuildKit v0.29 do. */
+export function parseAttest(text: string): Parsed<string> {
+  const fields = parseCsvRecord(text);
+  if (!fields.ok) return unparsable(`${quote(text)} is not comma-separated KEY=VALUE: ${fields.problem}`);
+  const bare = fields.value.find((field) => !field.includes('='));
+  if (bare !== undefined) return unparsable(`${quote(text)}: ${quote(bare)} is not KEY=VALUE`);
+  const valuesOf = (key: string): readonly string[] =>
+    fields.value
+      .filter((field) => field.slice(0, field.indexOf('=')).trim().toLowerCase() === key)
+      .map((field) => field.slice(field.indexOf('=') + 1));
+  const type = valuesOf('type').at(-1) ?? '';
+  if (!ATTESTATION_TYPES.includes(type.toLowerCase())) {
+    const said = type === '' ? `${quote(text)} has no type` : `${quote(type)} is no type of attestation`;
+    return unparsable(`${said}: type=sbom and type=provenance are allowed`);
+  }
+  const toggle = valuesOf('disabled').find((value) => !GO_BOOLEAN.test(value));
+  if (toggle !== undefined) return unparsable(`disabled is ${quote(toggle)}: true or false is allowed`);
+  return parsed(text);
+}
 
 function attestation(
   example: string,

@@ -22,7 +22,8 @@ export function toLine(text: string, maxLength = QUOTED_LENGTH): string {
   return `${line.slice(0, maxLength - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
-/** The text in double quotes, as one printable line: how errors quote a value. */
+/** The text in double quotes, as one printable line: how errors quote a value. Something never looks like nothing. */
 export function quote(text: string): string {
-  return `"${toLine(text)}"`;
+  const line = toLine(text);
+  return line === '' && text !== '' ? `"${text.trim() === '' ? ' ' : '\ufffd'}"` : `"${line}"`;
 }

@@ -37,14 +37,19 @@ const NETWORK_REASONS: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the name server does not answer',
   ECONNREFUSED: 'the connection was refused',
   ECONNRESET: 'the connection was cut',
+  EHOSTUNREACH: 'there is no way to that host',
   EPIPE: 'the connection was cut',
   ENOTFOUND: 'there is no such host',
   ETIMEDOUT: 'there was no answer in time',
 };
+/** There was no connection at all: with a proxy it is the proxy that was not reached. */
+const UNREACHED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH']);
 /** Names of errors of the network that another attempt may cure. */
 const PASSING = new Set(
   'EAI_AGAIN ECONNABORTED ECONNREFUSED ECONNRESET EHOSTUNREACH ENETDOWN ENETUNREACH EPIPE ETIMEDOUT'.split(' '),
 );
+/** OpenSSL's own text is long, and it is the cause that is told after. */
+const TLS_FAILURE = /^(?:EPROTO|ERR_SSL_)/;
 const MAX_URL_LENGTH = 300;
 
 /** The URL as an error, a log or a counter may show it: without credentials and query. */
@@ -111,7 +116,8 @@ export function connectionFailure(
   proxy?: Proxy,
 ): { error: RegistryError; passing: boolean } {
   const name = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
-  const reason = NETWORK_REASONS[name] ?? (cause instanceof Error ? toLine(cause.message) : 'unknown reason');
+  const known = TLS_FAILURE.test(name) ? 'the two could not agree on a TLS connection' : NETWORK_REASONS[name];
+  const reason = known ?? (cause instanceof Error ? toLine(cause.message) : 'unknown reason');
   const status = cause instanceof Error && 'status' in cause ? Number(cause.status) : 0;
   if (proxy !== undefined && name === 'PROXY_REFUSED') return proxyRefusal(request, proxy, status);
   const through = proxy === undefined ? '' : `through the proxy ${describeProxy(proxy)}: `;
@@ -155,6 +161,9 @@ function hintOfConnection(name: string, proxy: Proxy | undefined): string | unde
     const whose = proxy === undefined ? "registry's name" : `proxy's name in ${proxy.variable}`;
     return `Check the spelling of the ${whose}, and the network.`;
   }
+  if (UNREACHED.has(name) && proxy !== undefined)
+    return `Does the proxy run? ${proxy.variable} has its address; a host that needs no proxy belongs in NO_PROXY.`;
+  if (name === 'ECONNREFUSED') return 'Nothing listens there: check host and port, and that the registry runs.';
   if (/WRONG_VERSION|PACKET_LENGTH|EPROTO/.test(name))
     return 'It seems to speak plain http: a host that may is named in registry-insecure.';
   if (/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/.test(name))

@@ -7,7 +7,8 @@ import { imageOf, type Run } from '../stage.ts';
 
 /** Every output of the action, and what it holds; `action.yml` and the README's table are made from these. */
 export const OUTPUT_TABLE = {
-  digest: 'Digest of the image: the index over all platforms.',
+  digest:
+    'Digest of the image: the index over all platforms. Built with neither a push nor `load`, the image is nowhere.',
   image: '`repository@digest` of the first of `images`; `repository:hash-…` when only the local engine has it.',
   imageid: "The image's id as `docker images` shows it: the digest of the index, where the engine says no other.",
   hash: 'The full content hash, 64 hexadecimal digits.',

@@ -1,4 +1,5 @@
 import { toLine, toPrintable } from '../core/printable.ts';
+import { familiarName } from '../core/reference.ts';
 import { formatDuration } from '../core/timestamp.ts';
 import type { Report } from './report.ts';
 
@@ -10,7 +11,7 @@ const MAX_MESSAGE_LENGTH = 20_000;
 /** The job summary. Every text that is not ours is escaped, so that it is shown and never rendered. */
 export function renderMarkdown(report: Report): string {
   const rows: [string, string][] = [];
-  if (report.image !== undefined) rows.push(['Image', code(report.image)]);
+  if (report.image !== undefined) rows.push(['Image', code(familiarName(report.image))]);
   if (report.notPushed !== undefined) rows.push(['Not pushed', plain(report.notPushed)]);
   if (report.loaded !== undefined) rows.push(['Loaded into the local engine', code(report.loaded)]);
   if (report.reason !== '') rows.push(['Why', plain(report.reason)]);
@@ -28,7 +29,7 @@ export function renderMarkdown(report: Report): string {
     parts.push(table(['Platform', 'Digest', 'Size'], listed));
   }
   if (report.tags.length > 0) {
-    const listed = shown(report.tags).map(({ reference, outcome }) => [code(reference), plain(outcome)]);
+    const listed = shown(report.tags).map(({ reference, outcome }) => [code(familiarName(reference)), plain(outcome)]);
     parts.push(table(['Tag', 'What happened'], [...listed, ...rest(report.tags).map((more) => [more, ''])]));
   }
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
@@ -40,14 +41,14 @@ export function renderText(report: Report): string {
   const add = (name: string, ...texts: readonly string[]): void => {
     lines.push(`  ${name.padEnd(10)}${texts.map((text) => toLine(text, MAX_LINE_LENGTH)).join('  ')}`);
   };
-  if (report.image !== undefined) add('image', report.image);
+  if (report.image !== undefined) add('image', familiarName(report.image));
   if (report.notPushed !== undefined) add('unpushed', report.notPushed);
   if (report.loaded !== undefined) add('loaded', report.loaded);
   if (report.reason !== '') add('why', report.reason);
   if (report.hash !== undefined) add('content', report.hash);
   for (const { platform, digest, sizeBytes } of report.platforms)
     add('platform', platform, digest, formatSize(sizeBytes));
-  for (const { reference, outcome } of report.tags) add('tag', reference, outcome);
+  for (const { reference, outcome } of report.tags) add('tag', familiarName(reference), outcome);
   add('took', timeLine(report));
   return lines.join('\n');
 }

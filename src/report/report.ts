@@ -106,8 +106,13 @@ export function redacted(report: Report, hide: (text: string) => string): Report
     notPushed: report.notPushed && hide(report.notPushed),
     inputs: report.inputs.map(hide),
     tags: report.tags.map(({ reference, outcome }) => ({ reference, outcome: hide(outcome) })),
-    failure: failure && { ...failure, message: hide(failure.message), hint: failure.hint && hide(failure.hint) },
+    failure: failure && redactedFailure(failure, hide),
   };
+}
+
+/** The failure with its sentences passed through `hide`. */
+export function redactedFailure(failure: Failure, hide: (text: string) => string): Failure {
+  return { ...failure, message: hide(failure.message), hint: failure.hint && hide(failure.hint) };
 }
 
 /** The failure with its chain of causes in the message, as the reader of a red log needs it. */
@@ -115,7 +120,8 @@ export function failureOf(error: unknown): Failure {
   const messages: string[] = [];
   let cause: unknown = error;
   for (let depth = 0; cause !== undefined && depth < MAX_CAUSES; depth += 1) {
-    const message = cause instanceof Error ? cause.message || cause.name : thrownText(cause);
+    // OpenSSL ends its messages with a line feed.
+    const message = (cause instanceof Error ? cause.message || cause.name : thrownText(cause)).trim();
     if (!messages.some((earlier) => earlier.includes(message))) messages.push(message);
     cause = cause instanceof Error ? cause.cause : undefined;
   }

@@ -75,7 +75,8 @@ function sayWhich({ options, platforms, host }: Run, platform: Platform, own: Pl
     host.log.notice('no registry is named, so the image goes into the local engine, as with load: true');
   const name = formatPlatform(platform);
   if (platforms.length > 1) {
-    host.log.notice(`the local engine gets ${name}, one of ${platforms.map(formatPlatform).join(', ')}`);
+    const left = platforms.map(formatPlatform).filter((other) => other !== name);
+    host.log.notice(`the local engine takes one platform: it gets ${name}, not ${left.join(', ')}`);
   }
   if (platform.architecture !== own.architecture) {
     host.log.notice(`the local engine runs ${formatPlatform(own)}: there ${name} needs emulation, and --platform`);

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { findDockerfile } from '../context.ts';
 import { compileUncounted, findUnpinnedContexts, isDirectoryContext, readContextInputs } from '../context-inputs.ts';
+import { counted } from '../core/counted.ts';
 import { isDependencyManifest } from '../core/dependency-manifests.ts';
 import { contentHash, hashTag, type InputManifest } from '../core/input-manifest.ts';
 import { countedLabels } from '../core/labels.ts';
@@ -76,7 +77,7 @@ export const hashStage: Stage<'hash', HashPlan> = {
     }
     const hash = contentHash(manifest);
     const dependencyManifests = entries.map(([name]) => name).filter(isDependencyManifest);
-    host.log.info(`${entries.length} context entries, ${images.length} images: ${hashTag(hash)}`);
+    host.log.info(`${inEntries(entries.length)}, ${counted(images.length, 'image')}: ${hashTag(hash)}`);
     return {
       hash,
       tag: hashTag(hash),
@@ -159,13 +160,17 @@ function at(file: string, line: number | undefined): Location {
   return line === undefined ? { file } : { file, line };
 }
 
+function inEntries(count: number): string {
+  return counted(count, 'context entry', 'context entries');
+}
+
 function inWords(entryCount: number, manifests: readonly string[], images: readonly HashedImage[]): readonly string[] {
   const shown =
     manifests.length === 0
       ? ''
       : `, among them ${manifests.slice(0, 10).join(', ')}${manifests.length > 10 ? ' …' : ''}`;
   return [
-    `${entryCount} context entries${shown}`,
+    `${inEntries(entryCount)}${shown}`,
     ...images.map(({ reference, digest }) => `${reference.replace(/@.*$/, '')} at ${digest}`),
   ];
 }

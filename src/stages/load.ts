@@ -78,22 +78,26 @@ export const loadStage: Stage<'load', LoadPlan> = {
   },
 };
 
-/** The tags that are on the image in the registry; when nothing is pushed, all that were asked for and the hash tag. */
+/**
+ * The tags that are on the image in the registry; when nothing is pushed, all that were asked for and the hash tag. When others
+ * have moved every one of them meanwhile, the hash tag remains: in the engine it stands for what this run has.
+ */
 function namesFor(run: Run, { descriptor }: FoundImage): readonly Name[] {
   const { tag: tagged, hash } = run.results;
-  return run.options.images.flatMap((repository) => {
+  const all = run.options.images.flatMap((repository) => {
     const asked = [...candidatesFor(run, repository).map(({ tag }) => tag), ...(hash === undefined ? [] : [hash.tag])];
-    const names = asked.map((tag) => ({
+    return asked.map((tag) => ({
       repository,
       tag,
       reference: formatReference({ repository, tag, digest: undefined }),
     }));
-    if (tagged === undefined) return names;
-    const onImage = new Set(
-      tagged.tags.flatMap(({ reference, digest }) => (digest === descriptor.digest ? [reference] : [])),
-    );
-    return names.filter(({ reference }) => onImage.has(reference));
   });
+  if (tagged === undefined) return all;
+  const onImage = new Set(
+    tagged.tags.flatMap(({ reference, digest }) => (digest === descriptor.digest ? [reference] : [])),
+  );
+  const names = all.filter(({ reference }) => onImage.has(reference));
+  return names.length > 0 ? names : all.filter(({ tag }) => tag === hash?.tag);
 }
 
 function isSame({ id, digests, platform }: EngineImage, plan: LoadPlan): boolean {

@@ -40,7 +40,7 @@ type Seen = { readonly reference: string; readonly tag: string } & (
 /** Looks for the image that a build would give: behind the hash tag, and behind tags that must never move. */
 export const lookupStage: Stage<'lookup', LookupPlan> = {
   name: 'lookup',
-  title: 'Look for the image in the registry',
+  title: 'Look for the image',
   plan(run) {
     const { git, push } = run.event;
     const hash = resultOf(run, 'hash');

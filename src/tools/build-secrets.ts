@@ -1,12 +1,14 @@
 import type { BuildSettings } from '../core/build-options.ts';
 import { quote } from '../core/printable.ts';
+import { readSshAgent } from '../core/run-options.ts';
 import type { Problem } from '../errors.ts';
 import type { Host } from '../host.ts';
+import { hasWindowsRules } from '../recorded-bits.ts';
 
-/** The secrets that this machine does not have. Cheap: to be asked before any request. */
+/** The secrets and SSH keys that this machine does not have. Cheap: to be asked before any request. */
 export function findSecretProblems(
   host: Host,
-  settings: Pick<BuildSettings, 'secretEnvs' | 'secretFiles'>,
+  settings: Pick<BuildSettings, 'secretEnvs' | 'secretFiles' | 'ssh'>,
 ): readonly Problem[] {
   const missing: Problem[] = [];
   for (const { env } of settings.secretEnvs) {
@@ -17,7 +19,20 @@ export function findSecretProblems(
     if (host.files.kindOf(file) === undefined)
       missing.push({ input: 'secret-files', message: `there is no file ${quote(file)}` });
   }
-  return missing;
+  return [...missing, ...findSshProblems(host, settings.ssh)];
+}
+
+/** An agent that is meant by its name alone may be there on the day of a build. */
+function findSshProblems({ files }: Host, ssh: readonly string[]): readonly Problem[] {
+  const agents = ssh.map(readSshAgent);
+  const twice = agents.filter(({ id }, index) => agents.findIndex((other) => other.id === id) < index);
+  // Pipes of Windows are no files; a path in quotes may be followed by raw=true.
+  const paths = agents.flatMap((agent) => agent.paths).filter((one) => !one.startsWith('raw='));
+  const absent = hasWindowsRules(files) ? [] : paths.filter((one) => files.kindOf(one) === undefined);
+  return [
+    ...twice.map(({ id }) => ({ input: 'ssh', message: `${quote(id)} is there twice; several keys: "ID=KEY,KEY"` })),
+    ...absent.map((one) => ({ input: 'ssh', message: `there is no socket or key at ${quote(one)}` })),
+  ];
 }
 
 /**

@@ -139,8 +139,9 @@ async function inspectBuilder(docker: Docker, name: string | undefined): Promise
     await checkBuildx(docker);
     if (name === undefined) await describeEngine(docker);
     const which = name === undefined ? 'the current builder' : `the builder ${quote(name)}`;
-    throw new BuildOnceError('BUILDER_NOT_FOUND', `${which} cannot be used: ${errorOf(stderr)}`, 1, {
-      hint: 'docker buildx ls shows the builders there are; leave the input builder out to use the current one.',
+    const reason = errorOf(stderr);
+    throw new BuildOnceError('BUILDER_NOT_FOUND', `${which} cannot be used: ${reason}`, 1, {
+      hint: hintOfBuilder(reason, name),
     });
   }
   const { name: found = name ?? 'default', driver = '', nodes } = ToolkitBuilder.parseInspect(stdout);
@@ -150,6 +151,17 @@ async function inspectBuilder(docker: Docker, name: string | undefined): Promise
     nodes: nodes.map((node) => ({ endpoint: node.endpoint ?? '', driverOptions: node['driver-opts'] ?? [] })),
     ...readInspectExtras(stdout),
   };
+}
+
+function hintOfBuilder(reason: string, name: string | undefined): string {
+  if (/permission denied|read-only file system/i.test(reason)) {
+    return /connect to|docker API|\.sock\b/i.test(reason)
+      ? 'This user may not use the Docker engine: add it to the group docker, or point DOCKER_HOST to another engine.'
+      : "buildx keeps builders in BUILDX_CONFIG, else in the folder buildx of Docker's own (DOCKER_CONFIG): let this user write there, or set BUILDX_CONFIG to another folder.";
+  }
+  return name === undefined
+    ? 'docker buildx ls shows the builders there are; docker buildx use NAME makes one the current one.'
+    : 'docker buildx ls shows the builders there are; leave the input builder out to use the current one.';
 }
 
 /** The machine's own engine that names no platform of Linux, or cannot be used: it may be set to Windows containers. */

@@ -1,0 +1,87 @@
+import { expect, it } from 'vitest';
+import { digestOf } from '../../src/core/digest.ts';
+import { createTerminalHost } from '../../src/hosts/terminal.ts';
+import { MEDIA_TYPES } from '../../src/oci/types.ts';
+import { parseOptions } from '../../src/options.ts';
+import { openRegistries } from '../../src/registry/open.ts';
+import type { Results, Run } from '../../src/stage.ts';
+import { loadStage } from '../../src/stages/load.ts';
+
+const OURS = digestOf('ours');
+const OTHER = digestOf('other');
+const host = createTerminalHost({ env: {}, cwd: '/', write: () => {} });
+const image: Results['tag']['image'] = {
+  repository: { registry: 'ghcr.io', path: 'acme/app' },
+  descriptor: { mediaType: MEDIA_TYPES.ociIndex, digest: OURS, sizeBytes: 1 },
+  manifest: { kind: 'index', mediaType: MEDIA_TYPES.ociIndex, manifests: [], annotations: {} },
+};
+const platform = { os: 'linux', architecture: 'amd64' };
+
+/** The names that the engine gets after the tags ended on these images. */
+function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly string[] {
+  const tags = Object.entries(digests).map(([tag, digest]) => ({
+    reference: `ghcr.io/acme/app:${tag}`,
+    tag,
+    digest,
+    outcome: 'moved' as const,
+    detail: undefined,
+  }));
+  const run: Run = {
+    options: parseOptions({ images: 'ghcr.io/acme/app', load: 'true' }).options,
+    platforms: [platform],
+    event: {
+      git: { date: new Date(0) },
+      repository: undefined,
+      runUrl: undefined,
+      push: true,
+      untrusted: undefined,
+      deleted: undefined,
+    },
+    tags: {
+      candidates: [{ tag: 'main', kind: 'branch', repository: undefined, priority: 0, latest: false, implicit: false }],
+      version: undefined,
+      notices: [],
+    },
+    host,
+    registries: openRegistries({ env: {}, signal: host.signal, explicit: undefined, githubToken: undefined }),
+    startedAt: new Date(0),
+    results: {
+      hash: {
+        hash: 'ab',
+        tag: 'hash-ab',
+        manifest: {
+          scheme: 1,
+          form: 'context',
+          dockerfile: [],
+          context: [],
+          namedContexts: {},
+          images: {},
+          buildArgs: {},
+          options: {},
+          files: [],
+          salt: '',
+          unique: '',
+        },
+        dockerfile: 'Dockerfile',
+        pins: [],
+        runsPrograms: false,
+        dependencyManifests: [],
+        inputs: [],
+      },
+      engine: { platform, isOwn: true, image: undefined, unfit: undefined, detail: '' },
+      tag: { image, tags },
+    },
+    journal: [],
+  };
+  const plan = loadStage.plan(run);
+  return 'skip' in plan ? [plan.skip] : plan.names.map(({ reference }) => reference);
+}
+
+it('loads the image under the tags that are on it', () => {
+  expect(namesAfter({ main: OTHER, 'hash-ab': OURS })).toEqual(['ghcr.io/acme/app:hash-ab']);
+  expect(namesAfter({ main: OURS, 'hash-ab': OTHER })).toEqual(['ghcr.io/acme/app:main']);
+});
+
+it('loads it under its hash tag when others have moved every tag meanwhile', () => {
+  expect(namesAfter({ main: OTHER, 'hash-ab': OTHER })).toEqual(['ghcr.io/acme/app:hash-ab']);
+});

@@ -1,0 +1,15 @@
+import { BuildOnceError, isBuildOnceError } from './errors.ts';
+
+/**
+ * What to say of an error: that the run was interrupted, when it was, whatever was cut by that – a request, a program, a
+ * pause –, else the error itself. A refusal stays what it is.
+ */
+export function orInterruption(error: unknown, signal: AbortSignal): unknown {
+  if (!signal.aborted || (isBuildOnceError(error) && error.exitCode !== 1)) return error;
+  const reason: unknown = signal.reason;
+  if (isBuildOnceError(reason)) return reason;
+  return new BuildOnceError('INTERRUPTED', 'the run was interrupted', 1, {
+    hint: 'Run it again: it goes on where this run stopped.',
+    cause: error,
+  });
+}
