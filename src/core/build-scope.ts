@@ -18,6 +18,8 @@ export interface BuildScope {
   readonly namedContexts: readonly string[];
   /** ONBUILD triggers of base images, by the name that FROM gives them; those of others are taken to have none. */
   readonly triggers?: ReadonlyMap<string, readonly string[]>;
+  /** ENV of base images, by the name that FROM gives them; of others it is not known. */
+  readonly environments?: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
 /**

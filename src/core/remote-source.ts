@@ -9,6 +9,17 @@ export function isRemoteSource(source: string): boolean {
   return /^(?:https?|git|ssh):\/\//i.test(source) || SCP_STYLE.test(source);
 }
 
+/**
+ * What ADD makes of a source: a git repository, something to fetch, or a path of the context (BuildKit v0.29, dfgitutil).
+ * Narrower than {@link isRemoteSource}: `HTTP://…` is a path.
+ */
+export function remoteKind(source: string): 'git' | 'http' | 'local' {
+  const [beforeFragment = ''] = splitOnce(source, '#');
+  const [address = ''] = splitOnce(beforeFragment, '?');
+  if (!/^\.\.?\//.test(source) && isGitAddress(address)) return 'git';
+  return /^https?:\/\//.test(source) ? 'http' : 'local';
+}
+
 /** A directory by its path, blanks around it dropped. A URL may hold a token, so that the problem does not show it. */
 export function parseLocalDirectory(text: string): Parsed<string> {
   const directory = text.trim();
