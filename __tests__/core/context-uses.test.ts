@@ -70,7 +70,7 @@ interface Vector {
   readonly target?: string;
   readonly buildArgs?: Readonly<Record<string, string>>;
   readonly images?: Readonly<
-    Record<string, { readonly Env?: readonly string[]; readonly OnBuild?: readonly string[] }>
+    Record<string, { readonly Env?: readonly string[]; readonly WorkingDir?: string; readonly OnBuild?: readonly string[] }>
   >;
 }
 
@@ -83,13 +83,13 @@ function readVector({ dockerfile, platform = 'linux/amd64', target, buildArgs = 
     target,
     buildArgs: new Map(Object.entries(buildArgs)),
     triggers: new Map(named.map((name) => [name, configOf(name)?.OnBuild ?? []])),
-    environments: new Map(
+    bases: new Map(
       named.map((name) => {
         const pairs = (configOf(name)?.Env ?? []).map((pair): [string, string] => {
           const equals = pair.indexOf('=');
           return [pair.slice(0, equals), pair.slice(equals + 1)];
         });
-        return [name, new Map(pairs)];
+        return [name, { environment: new Map(pairs), directory: configOf(name)?.WorkingDir || '/' }];
       }),
     ),
   });

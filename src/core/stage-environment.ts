@@ -36,13 +36,13 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 const UNSET_ARGS = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE']);
 
 /**
- * The variables with which a stage begins: those of the image, as far as `scope.environments` tells them; those of the stage
+ * The variables with which a stage begins: those of the image, as far as `scope.bases` tells them; those of the stage
  * that it is based on, ARGs among them, over which the image's own are laid once more.
  */
 export function initialEnvironment(
   base: Source,
   earlier: ReadonlyMap<number, Environment>,
-  scope: Pick<BuildScope, 'environments'>,
+  scope: Pick<BuildScope, 'bases'>,
 ): Environment {
   const inherited = base.kind === 'stage' ? earlier.get(base.index) : undefined;
   if (inherited !== undefined) {
@@ -52,7 +52,7 @@ export function initialEnvironment(
       : [];
     return { ...inherited, known: new Map([...inherited.known, ...args, ...inherited.kept]) };
   }
-  const given = base.kind === 'image' ? scope.environments?.get(base.reference) : undefined;
+  const given = base.kind === 'image' ? scope.bases?.get(base.reference)?.environment : undefined;
   const open = base.kind !== 'scratch' && given === undefined;
   const kept = new Map<string, string | undefined>([['PATH', open ? undefined : DEFAULT_PATH], ...(given ?? [])]);
   return { known: kept, kept, open };

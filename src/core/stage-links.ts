@@ -7,6 +7,8 @@ export interface LinkedStep {
   readonly instruction: Instruction;
   /** Of COPY what `--from` names, of RUN what each mount names, in order; `undefined` for the build's own context. */
   readonly sources: readonly (Source | undefined)[];
+  /** It comes from an ONBUILD. Such a one may read the stage that it stands in, as far as that is made. */
+  readonly triggered: boolean;
 }
 
 /** A stage whose instructions know what they read from. */
@@ -37,12 +39,14 @@ export function linkStages(
     return source.ok ? source.value : undefined;
   };
   return graph.stages.map(({ stage, base, platform, instructions }) => {
+    const own = new Set(stage.instructions);
     const steps = instructions.map((instruction): LinkedStep => {
       const { line } = instruction;
+      const triggered = !own.has(instruction);
       if (instruction.name === 'COPY') {
         const from = flagOf(instruction, 'from') ?? '';
         const source = /^[+-]?[0-9]+$/.test(from) ? atIndex(Number(from)) : find(from, line);
-        return { instruction, sources: from === '' ? [] : [source] };
+        return { instruction, sources: from === '' ? [] : [source], triggered };
       }
       const mounts = instruction.name === 'RUN' ? flagsOf(instruction, 'mount') : [];
       const sources = mounts.map((flag) => {
@@ -50,13 +54,13 @@ export function linkStages(
         const from = mount.ok ? mountSource(mount.value) : undefined;
         return from === undefined ? undefined : find(from, line);
       });
-      return { instruction, sources };
+      return { instruction, sources, triggered };
     });
     return { line: stage.line, base, platform, steps };
   });
 }
 
-/** The line of an instruction with which a stage reads, by way of others or not, from itself; `undefined` when none does. */
+/** The line of an instruction with which a stage reads, by way of others or not, from itself; triggers are not looked at. */
 export function findCycle(stages: readonly LinkedStage[]): number | undefined {
   const finished = new Set<number>();
   for (const start of stages.keys()) {
@@ -83,7 +87,7 @@ export function findCycle(stages: readonly LinkedStage[]): number | undefined {
 }
 
 function linksOf(stage: LinkedStage | undefined): readonly { readonly index: number; readonly line: number }[] {
-  return (stage?.steps ?? []).flatMap(({ instruction: { line }, sources }) =>
-    sources.flatMap((source) => (source?.kind === 'stage' ? [{ index: source.index, line }] : [])),
+  return (stage?.steps ?? []).flatMap(({ instruction: { line }, sources, triggered }) =>
+    sources.flatMap((source) => (source?.kind === 'stage' && !triggered ? [{ index: source.index, line }] : [])),
   );
 }

@@ -39,7 +39,7 @@ export function readTarget(dockerfile: Dockerfile, scope: BuildScope, platform: 
   for (const index of [...reachableFrom(stages, target)].sort((a, b) => a - b)) {
     const stage = stages[index];
     if (stage === undefined) continue;
-    const earlier = { environments, directory: directoryOf(stage.base, evaluated) };
+    const earlier = { environments, directory: directoryOf(stage.base, evaluated, scope) };
     const read = evaluateStage(stage, index, { ...evaluation, ...earlier });
     if (!read.ok) return read;
     evaluated.set(index, read.value);
@@ -68,9 +68,14 @@ function reachableFrom(stages: readonly LinkedStage[], target: number): Readonly
   return reached;
 }
 
-/** Where a stage begins; not known for images. */
-function directoryOf(base: Source, evaluated: ReadonlyMap<number, EvaluatedStage>): string | undefined {
+/** Where a stage begins. */
+function directoryOf(
+  base: Source,
+  evaluated: ReadonlyMap<number, EvaluatedStage>,
+  { bases }: BuildScope,
+): string | undefined {
   if (base.kind === 'stage') return evaluated.get(base.index)?.directory;
+  if (base.kind === 'image') return bases?.get(base.reference)?.directory;
   return base.kind === 'scratch' ? '/' : undefined;
 }
 
@@ -84,9 +89,10 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
   let environment = initialEnvironment(stage.base, evaluation.environments, scope);
   let { directory } = evaluation;
   const steps: EvaluatedStep[] = [];
-  for (const { instruction, sources } of stage.steps) {
+  for (const step of stage.steps) {
+    const { instruction, sources } = step;
     const { line } = instruction;
-    const later = sources.some((source) => source?.kind === 'stage' && source.index >= index);
+    const later = sources.some((source) => source?.kind === 'stage' && source.index > index);
     if (later) return misplaced(`${instruction.name}: the stage that it reads from stands further down`, line);
     const place = { environment, escape, directory };
     const problem = findExpansionProblem(instruction, environment, evaluation);
@@ -95,7 +101,7 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
     if (!reads.ok) return misplaced(reads.problem, line);
     environment = environmentAfter(environment, instruction, evaluation);
     directory = directoryAfter(instruction, place);
-    steps.push({ instruction, sources, reads: reads.value, variables: environment.known });
+    steps.push({ ...step, reads: reads.value, variables: environment.known });
   }
   const { base, platform, line } = stage;
   const uses = base.kind === 'context' ? [wholeContext(base.name, line)] : [];
