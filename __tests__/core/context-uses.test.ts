@@ -62,6 +62,17 @@ function treeOf(entries: readonly (string | readonly [string, string])[], ignore
   return contextTree(walked.value, (path) => links.get(path) ?? '');
 }
 
+/** `name <- path` of all that the first use of a COPY takes, or the problem. */
+function taken(copy: string, tree: ContextTree, changes: Partial<BuildScope> = {}): readonly string[] | string {
+  const uses = reads(`FROM scratch\nWORKDIR /w\n${copy}`, changes).uses;
+  const answers = uses.map((use) => resolveUse(tree, use));
+  const refused = answers.find((answer) => !answer.ok);
+  if (refused?.ok === false) return refused.problem;
+  return answers.flatMap((answer) =>
+    answer.ok ? answer.value.map(({ name, path, kind }) => `${name} <- ${path}${kind === 'directory' ? '/' : ''}`) : [],
+  );
+}
+
 interface Vector {
   readonly dockerfile: string;
   readonly files: readonly { readonly path: string; readonly type?: string; readonly link?: string }[];
@@ -70,7 +81,10 @@ interface Vector {
   readonly target?: string;
   readonly buildArgs?: Readonly<Record<string, string>>;
   readonly images?: Readonly<
-    Record<string, { readonly Env?: readonly string[]; readonly WorkingDir?: string; readonly OnBuild?: readonly string[] }>
+    Record<
+      string,
+      { readonly Env?: readonly string[]; readonly WorkingDir?: string; readonly OnBuild?: readonly string[] }
+    >
   >;
 }
 
@@ -132,8 +146,8 @@ describe('what a target reads, as BuildKit has it', () => {
         ...(exclude.length === 0 ? {} : { exclude }),
       }));
       expect(seen).toEqual(
-        vector.uses?.map(
-          ({ matched: _, missing: __, ...use }: object & Partial<Record<'matched' | 'missing', unknown>>) => use,
+        vector.uses?.map((use) =>
+          Object.fromEntries(Object.entries(use).filter(([key]) => key !== 'matched' && key !== 'missing')),
         ),
       );
     });
@@ -165,5 +179,226 @@ describe('what a target reads, as BuildKit has it', () => {
       expect([...new Set(images.map(sourceOf))].sort()).toEqual((vector.sources ?? []).filter(isImage).sort());
       expect(remotes).toHaveLength((vector.sources ?? []).filter((source) => !isImage(source)).length);
     });
+  });
+});
+
+/** `op source` of every use. */
+function uses(text: string, changes: Partial<BuildScope> = {}): readonly string[] | string {
+  const answer = read(text, changes);
+  if ('problem' in answer) return `line ${answer.line}: ${answer.problem}`;
+  const shown = answer.uses.map(
+    ({ op, source, context }) => `${op} ${source}${context === undefined ? '' : ` of ${context}`}`,
+  );
+  return [...shown, ...answer.uncertain];
+}
+
+describe('readTarget', () => {
+  it.each([
+    [
+      'a stage that only an unused one needs',
+      'FROM scratch AS a\nCOPY a /\nFROM a AS b\nFROM scratch\nCOPY c /',
+      ['copy /c'],
+    ],
+    ['the last holder of a name', 'FROM scratch AS a\nCOPY a /\nFROM scratch AS a\nCOPY b /\nFROM a', ['copy /b']],
+    [
+      'what a step needs before the step',
+      'FROM scratch AS a\nCOPY a /\nFROM scratch\nCOPY b /\nCOPY --from=a / /',
+      ['copy /b', 'copy /a'],
+    ],
+    [
+      'no stage of which only a heredoc is copied',
+      'FROM scratch AS a\nCOPY a /\nFROM scratch\nCOPY --from=a <<E /x\nE',
+      [],
+    ],
+    [
+      'no stage that is mounted as tmpfs or ssh',
+      'FROM scratch AS a\nCOPY a /\nFROM scratch\nRUN --mount=type=tmpfs,from=a,target=/x --mount=type=ssh,from=a true',
+      [],
+    ],
+    [
+      'a stage behind a cache mount',
+      'FROM scratch AS a\nCOPY a /\nFROM scratch\nRUN --mount=type=cache,from=a,target=/x true',
+      ['copy /a'],
+    ],
+    ['the whole context where a variable is empty', 'FROM scratch\nARG E\nCOPY $E /x', ['copy /']],
+    [
+      'mounts by where they go',
+      'FROM scratch\nRUN --mount=source=a,target=/z --mount=source=b,target=/y true',
+      ['bind /b', 'bind /a'],
+    ],
+    [
+      'a mount whose type is a variable',
+      'FROM scratch\nARG T=bind\nRUN --mount=type=$T,source=a,target=/x true',
+      ['bind /a'],
+    ],
+    [
+      'ENV over an ARG in the next stage',
+      'FROM scratch AS a\nENV V=env\nARG V=arg\nCOPY $V /\nFROM a\nCOPY $V /',
+      ['copy /arg', 'copy /env'],
+    ],
+    ['an ARG that the next stage inherits', 'FROM scratch AS a\nARG V=arg\nFROM a\nCOPY $V /', ['copy /arg']],
+    [
+      "a trigger before the stage's own",
+      'FROM scratch AS a\nONBUILD COPY a /\nFROM a\nCOPY b /',
+      ['copy /a', 'copy /b'],
+    ],
+    ['a trigger once', 'FROM scratch AS a\nONBUILD COPY a /\nFROM a AS b\nFROM b', ['copy /a']],
+    ['--exclude as written', 'FROM scratch\nARG X\nCOPY --exclude=$X a /', ['copy /a']],
+    ['capital URLs as paths', 'FROM scratch\nCOPY HTTP://h/x /', ['copy /HTTP:/h/x']],
+  ])('takes %s', (_, text, expected) => {
+    expect(uses(text)).toEqual(expected);
+  });
+
+  it.each([
+    ['a base whose ENV is not known', 'FROM node\nCOPY $DIR /', ['COPY "$DIR" on line 2']],
+    ['an ARG that such a base may override', 'FROM node AS a\nARG V=x\nFROM a\nCOPY $V /', ['COPY "$V" on line 4']],
+    ['a mount', 'FROM node\nRUN --mount=source=$D,target=/x true', ['RUN --mount="source=$D,target=/x" on line 2']],
+    ['nothing where the Dockerfile sets it', 'FROM node\nARG V=x\nCOPY $V /', ['copy /x']],
+    ['nothing where the base is known', 'FROM known\nCOPY $DIR /', ['copy /from-base']],
+  ])('says what it cannot know: %s', (_, text, expected) => {
+    const bases = new Map([['known', { environment: new Map([['DIR', 'from-base']]), directory: '/' }]]);
+    expect(uses(text, { bases })).toEqual(expected);
+  });
+
+  it.each([
+    ['a copy from a later stage', 'FROM scratch AS a\nCOPY --from=b x /\nFROM scratch AS b\nFROM a', 2],
+    ['a stage that copies from itself', 'FROM scratch AS a\nCOPY --from=a x /', 2],
+    [
+      'a circle in stages that nothing needs',
+      'FROM scratch AS a\nCOPY --from=b x /\nFROM scratch AS b\nCOPY --from=a x /\nFROM scratch',
+      4,
+    ],
+    ['COPY of a git repository', 'FROM scratch\nCOPY git@h.org:a/b /', 2],
+    ['a checksum of a path', 'FROM scratch\nADD --checksum=sha256:00 a /', 2],
+    ['a checksum of two sources', 'FROM scratch\nADD --checksum=sha256:00 https://h/a https://h/b /', 2],
+    ['a mode that is none', 'FROM scratch\nCOPY --chmod=99999 a /', 2],
+    ['a mount on the root', 'FROM scratch\nRUN --mount=source=a true', 2],
+    ['a mount of unknown type', 'FROM scratch\nRUN --mount=type=no,target=/x true', 2],
+    ['a key that the mount does not take', 'FROM scratch\nRUN --mount=uid=1,target=/x true', 2],
+    ['a variable that must be set', 'FROM scratch\nLABEL a=${V:?no}', 2],
+  ])('refuses %s', (_, text, line) => {
+    expect(read(text)).toMatchObject({ problem: expect.any(String), line });
+  });
+
+  it.each([
+    ['that only another target needs', 'FROM scratch AS a\nCOPY ${V:?no} /\nFROM scratch\nCOPY b /', ['copy /b']],
+    ['of an ARG that is given', 'FROM scratch\nARG V=${W:?no}\nCOPY $V /', ['copy /given']],
+  ])('does not mind a bad word %s', (_, text, expected) => {
+    expect(uses(text, { buildArgs: new Map([['V', 'given']]) })).toEqual(expected);
+  });
+
+  it('reads named contexts where they are named', () => {
+    const text =
+      'FROM scratch AS replaced\nCOPY never /\nFROM base\nCOPY --from=tools a /\nCOPY --from=replaced b /\nRUN --mount=from=tools,source=c,target=/c true';
+    const namedContexts = ['base', 'tools', 'replaced'];
+    expect(uses(text, { namedContexts })).toEqual([
+      'from / of base',
+      'copy /a of tools',
+      'copy /b of replaced',
+      'bind /c of tools',
+    ]);
+  });
+
+  it('writes the instructions so that only what matters matters', () => {
+    const text =
+      'ARG B=build\nFROM scratch AS unused\nFROM node AS build\nARG V=1\nARG W\nFROM ${B}\nCOPY --from=build --chmod=0644 a /b\nRUN --mount=from=build,target=/x true # x\n';
+    expect(reads(text).instructions).toEqual([
+      'FROM node',
+      'ARG V=1',
+      'ARG W',
+      'FROM #0',
+      'COPY --from=#0 --chmod=0644 a /b',
+      'RUN --mount=from=#0,target=/x true # x',
+    ]);
+    const renamed = text.replaceAll('build', 'other').replace('FROM scratch AS unused\n', '# gone\n');
+    expect(reads(renamed).instructions).toEqual(reads(text).instructions);
+    const given = new Map([
+      ['V', '1'],
+      ['NOBODY', 'asks'],
+    ]);
+    expect(reads(text, { buildArgs: given }).instructions).toEqual(reads(text).instructions);
+    expect(reads(text, { buildArgs: new Map([['V', '2']]) }).instructions).not.toEqual(reads(text).instructions);
+  });
+});
+
+describe('resolveUse', () => {
+  const tree = treeOf([
+    'src/a.ts',
+    'src/lib/b.ts',
+    'src/lib/c.md',
+    'src/empty/',
+    'file',
+    'two/a.ts',
+    ['link', 'src/lib'],
+    ['up', '../../src'],
+    ['abs', '/src/lib/b.ts'],
+    ['loop', 'pool'],
+    ['pool', 'loop'],
+    ['gone', 'nowhere'],
+    ['src/inner', 'lib'],
+    ['chain', 'link'],
+  ]);
+
+  it.each([
+    [
+      'a directory',
+      'COPY src /',
+      [
+        'a.ts <- src/a.ts',
+        'empty <- src/empty/',
+        'inner <- src/inner',
+        'lib/b.ts <- src/lib/b.ts',
+        'lib/c.md <- src/lib/c.md',
+      ],
+    ],
+    ['a file by its last name', 'COPY ./src/../file /', ['file <- file']],
+    ['an empty directory', 'COPY src/empty /', ['. <- src/empty/']],
+    ['a directory of which nothing is left', 'COPY --exclude=** two /', ['. <- two/']],
+    ['a link to a directory', 'COPY link /', ['b.ts <- src/lib/b.ts', 'c.md <- src/lib/c.md']],
+    ['a link to a link', 'COPY chain /', ['b.ts <- src/lib/b.ts', 'c.md <- src/lib/c.md']],
+    [
+      'a link out of the context, which stays inside',
+      'COPY up/lib /',
+      ['b.ts <- src/lib/b.ts', 'c.md <- src/lib/c.md'],
+    ],
+    ["an absolute link, by the link's name", 'COPY abs /', ['abs <- src/lib/b.ts']],
+    ['what a link leads through', 'COPY link/b.ts /', ['b.ts <- src/lib/b.ts']],
+    ['a glob behind a link', 'COPY link/*.ts /', ['b.ts <- src/lib/b.ts']],
+    ['no glob into a link', 'COPY l*/*.ts /', []],
+    ['a glob for directories, one after the other', 'COPY */a.ts /', ['a.ts <- src/a.ts', 'a.ts <- two/a.ts']],
+    ['a glob of nothing', 'COPY nothing* /', []],
+    ['a glob below a file', 'COPY file/* /', []],
+    ['two stars as one', 'COPY **/*.md /', []],
+    ['--parents with the path', 'COPY --parents src/**/*.md /', ['src/lib/c.md <- src/lib/c.md']],
+    ['--parents from the pivot', 'COPY --parents src/./lib/b.ts /', ['lib/b.ts <- src/lib/b.ts']],
+    ['--exclude at depth', 'COPY --exclude=**/*.md src/lib two /', ['b.ts <- src/lib/b.ts', 'a.ts <- two/a.ts']],
+    ['--exclude not of files', 'COPY --exclude=file file /', ['file <- file']],
+    [
+      'a mount, which is no glob',
+      'RUN --mount=source=src/lib,target=/x true',
+      ['b.ts <- src/lib/b.ts', 'c.md <- src/lib/c.md'],
+    ],
+  ])('takes %s', (_, copy, expected) => {
+    expect(taken(copy, tree)).toEqual(expected);
+  });
+
+  it.each([
+    ['a path', 'COPY missing /', 'COPY "/missing" is not in the context'],
+    ['a link that leads nowhere', 'COPY gone /', 'COPY "/gone" is not in the context'],
+    ['what stands before a glob', 'COPY missing/*.ts /', 'is not in the context'],
+    ['a mount', 'RUN --mount=source=missing,target=/x true', 'RUN --mount "/missing" is not in the context'],
+    ['a glob as a mount', 'RUN --mount=source=src*,target=/x true', 'is not in the context'],
+    ['what --parents names', 'COPY --parents src/missing /', 'COPY "/src/missing" is not in the context'],
+  ])('misses %s', (_, copy, problem) => {
+    expect(taken(copy, tree)).toContain(problem);
+  });
+
+  it('gives up on links in circles', () => {
+    expect(taken('COPY loop /', tree)).toContain('its links lead in circles');
+    expect(taken('COPY loop/x /', tree)).toContain('its links lead in circles');
+  });
+
+  it('refuses a pattern that BuildKit refuses', () => {
+    expect(taken('COPY --exclude=[ src /', tree)).toContain('not a valid pattern');
   });
 });
