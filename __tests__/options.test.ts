@@ -311,9 +311,10 @@ describe('what buildx would refuse much later', () => {
     ['sbom', 'syft', 'sbom: "syft" is not allowed: true, false or attributes such as generator=IMAGE are'],
     ['sbom', 'generator=', 'sbom: "generator" has no value'],
     ['network', 'nat', 'network: "nat" is not allowed: default, none, host are'],
-    ['context', 'https://me:hunter2@github.com/acme/app.git#main', 'context: is a URL; a directory is allowed (check'],
-    ['context', 'git://example.com/acme/app', 'context: is a URL'],
-    ['context', 'git@github.com:acme/app.git', 'context: is a URL'],
+    ['context', 'https://me:hunter2@github.com/acme/app.git#main', 'context: is a URL with credentials in it'],
+    ['context', 'https://example.com/app.tar.gz', 'context: is a URL that does not end in .git; a directory or'],
+    ['context', '-', 'context: "-" is a context from standard input'],
+    ['build-contexts', 'src=https://me:hunter2@github.com/acme/app.git', '"src" is a URL with credentials in it'],
   ])('%s: %j is refused up front', (name, value, problem) => {
     expect(problemOf({ [name]: value })).toContain(problem);
     expect(problemOf({ [name]: value })).not.toContain('hunter2');
@@ -331,6 +332,7 @@ describe('what buildx would refuse much later', () => {
     ['network', 'none', 'none'],
     ['network', 'host', 'host'],
     ['context', './a:b', './a:b'],
+    ['context', ' https://github.com/acme/app.git#main:app ', 'https://github.com/acme/app.git#main:app'],
   ])('%s: %j is taken', (name, value, expected) => {
     const { options, problems } = parseOptions({ [name]: value });
     expect(problems).toEqual([]);

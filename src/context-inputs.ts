@@ -1,36 +1,52 @@
-import path from 'node:path';
 import { findIgnoreFile, readContext, readExtraFiles, readIgnoreFile } from './context.ts';
 import { parseCsvRecord } from './core/csv.ts';
 import { compileIgnorePatterns, type IgnoreMatcher, parseIgnoreFile } from './core/dockerignore.ts';
 import { canonicalJson, type Entry, type InputManifest, type NamedInput } from './core/input-manifest.ts';
 import type { Parsed } from './core/parsed.ts';
 import { quote } from './core/printable.ts';
+import { namesCommit } from './core/remote-source.ts';
 import { readCanonical, type Unpinned } from './dockerfile-inputs.ts';
 import type { Host } from './host.ts';
 import type { Options } from './options.ts';
+import type { GitContexts } from './stages/git-contexts.ts';
 
 /** What of the content hash comes from the disk. */
 export type ContextInputs = Pick<InputManifest, 'dockerfile' | 'context' | 'namedContexts' | 'files'>;
 
+/** In a git context: where a submodule's repository is, which differs from builder to builder. No ignore file counts. */
+const GIT_FILES = ['**/.git'];
+
 interface Setting {
   readonly host: Pick<Host, 'files' | 'cwd' | 'env'>;
   readonly options: Pick<Options, 'context' | 'buildContexts' | 'hashFiles' | 'hashIgnore' | 'cacheTo'>;
+  readonly git?: GitContexts;
 }
 
 /** Reads everything on the disk that counts. Errors as of `readContext`. */
-export function readContextInputs({ host, options }: Setting, dockerfile: string): ContextInputs {
+export function readContextInputs({ host, options, git }: Setting, dockerfile: string): ContextInputs {
   const { files } = host;
-  const matcher = readIgnoreFile(files, findIgnoreFile(files, options.context, dockerfile));
+  const main = git?.main;
+  const matcher =
+    main === undefined
+      ? readIgnoreFile(files, findIgnoreFile(files, options.context, dockerfile))
+      : compileOwn(GIT_FILES);
   const uncounted = compileUncounted(options);
   const read = { directory: options.context, matcher };
   const isNarrowed = uncounted.ok && options.hashIgnore.length > 0;
   const context = readContext(files, isNarrowed ? { ...read, uncounted: uncounted.value } : read);
   return {
     dockerfile: readCanonical(files, dockerfile),
-    context,
+    context: main?.keepsGitDirectory === true ? [['.git', `#${main.commit}`], ...context] : context,
     namedContexts: Object.fromEntries(options.buildContexts.map((named) => [named.name, readNamed(host, named.value)])),
     files: readExtraFiles(files, options.hashFiles),
   };
+}
+
+/** Patterns of ours, which are sound. */
+function compileOwn(patterns: readonly string[]): IgnoreMatcher {
+  const matcher = compileIgnorePatterns(patterns);
+  if (matcher.ok) return matcher.value;
+  throw new TypeError(matcher.problem);
 }
 
 /** The patterns of `hash-ignore`. */
@@ -48,6 +64,7 @@ export function isDirectoryContext(value: string): boolean {
 export function findUnpinnedContexts({ buildContexts }: Pick<Options, 'buildContexts'>): readonly Unpinned[] {
   return buildContexts
     .filter(({ value }) => !isDirectoryContext(value) && !/^docker-image:\/\/|@sha256:[a-f0-9]{64}$/.test(value))
+    .filter(({ value }) => !namesCommit(value))
     .map(({ name, value }) => ({
       message: `the named context ${quote(name)} is ${quote(value)}`,
       line: undefined,
@@ -59,15 +76,16 @@ export function findUnpinnedContexts({ buildContexts }: Pick<Options, 'buildCont
  * git's index, which buildx refreshes when it asks git for the commit.
  */
 export function findChanges(setting: Setting, dockerfile: string, then: ContextInputs): readonly string[] {
-  const { host, options } = setting;
+  const { host } = setting;
+  const { path } = host.files;
   const now = readContextInputs(setting, dockerfile);
-  const before = byPath(then, options);
-  const after = byPath(now, options);
+  const before = byPath(then, setting);
+  const after = byPath(now, setting);
   const differing = [...new Set([...before.keys(), ...after.keys()])].filter((at) => before.get(at) !== after.get(at));
   const written = writtenDirectories(setting);
   const changed = differing.filter((at) => {
     const absolute = path.resolve(host.cwd, at);
-    const isWritten = written.some((directory) => contains(directory, absolute));
+    const isWritten = written.some((directory) => contains(directory, absolute, path.sep));
     return !isWritten && !/(?:^|[\\/])\.git[\\/]index(?:\.lock)?$/.test(absolute);
   });
   const sameDockerfile = canonicalJson(now.dockerfile) === canonicalJson(then.dockerfile);
@@ -80,7 +98,8 @@ function readNamed({ files }: Setting['host'], value: string): NamedInput {
   return { entries: readContext(files, { directory: value, matcher }) };
 }
 
-function byPath(inputs: ContextInputs, options: Setting['options']): ReadonlyMap<string, string> {
+function byPath(inputs: ContextInputs, { host, options }: Setting): ReadonlyMap<string, string> {
+  const { path } = host.files;
   const within = (directory: string, entries: readonly Entry[]): readonly Entry[] =>
     entries.map(([at, leaf]) => [path.join(directory, at), leaf]);
   const named = options.buildContexts.flatMap(({ name, value }) => {
@@ -92,15 +111,18 @@ function byPath(inputs: ContextInputs, options: Setting['options']): ReadonlyMap
 
 /** Where a build may write inside of the context. */
 function writtenDirectories({ host, options }: Setting): readonly string[] {
+  const { path } = host.files;
   const caches = options.cacheTo.flatMap((entry) => {
     const fields = parseCsvRecord(entry);
     return (fields.ok ? fields.value : []).flatMap((field) => /^dest=(.+)$/is.exec(field)?.[1] ?? []);
   });
   const context = path.resolve(host.cwd, options.context);
-  const directories = [...caches, host.env['TMPDIR'] ?? ''].filter((directory) => directory !== '');
-  return directories.map((at) => path.resolve(host.cwd, at)).filter((at) => !contains(at, context));
+  const directories = [...caches, host.env['TMPDIR'] ?? '', host.env['RUNNER_TEMP'] ?? ''].filter(
+    (directory) => directory !== '',
+  );
+  return directories.map((at) => path.resolve(host.cwd, at)).filter((at) => !contains(at, context, path.sep));
 }
 
-function contains(directory: string, file: string): boolean {
-  return file === directory || file.startsWith(`${directory}${path.sep}`);
+function contains(directory: string, file: string, separator: string): boolean {
+  return file === directory || file.startsWith(`${directory}${separator}`);
 }

@@ -1,4 +1,4 @@
-import path from 'node:path';
+import { posix } from 'node:path';
 import {
   type ContextEntry,
   compileIgnorePatterns,
@@ -12,6 +12,7 @@ import type { Entry } from './core/input-manifest.ts';
 import { quote } from './core/printable.ts';
 import { BuildOnceError, UsageError } from './errors.ts';
 import type { Files } from './host.ts';
+import { hasWindowsRules, recordedBits } from './recorded-bits.ts';
 
 /** The name of a Dockerfile, and the spelling that BuildKit falls back to. */
 const DOCKERFILE_NAMES = ['Dockerfile', 'dockerfile'];
@@ -21,7 +22,7 @@ const MAX_LINKS = 40;
 
 /** The Dockerfile to read: as given, else the one in the context; `undefined` when there is none. */
 export function findDockerfile(files: Files, context: string, given: string | undefined): string | undefined {
-  const candidates = given === undefined ? DOCKERFILE_NAMES.map((name) => path.join(context, name)) : [given];
+  const candidates = given === undefined ? DOCKERFILE_NAMES.map((name) => files.path.join(context, name)) : [given];
   return candidates.find((file) => {
     const kind = files.kindOf(file);
     return kind === 'file' || kind === 'symlink';
@@ -32,7 +33,7 @@ export function findDockerfile(files: Files, context: string, given: string | un
 export function findIgnoreFile(files: Files, context: string, dockerfile?: string): string | undefined {
   const candidates = [
     ...(dockerfile === undefined ? [] : [`${dockerfile}${IGNORE_FILE}`]),
-    path.join(context, IGNORE_FILE),
+    files.path.join(context, IGNORE_FILE),
   ];
   return candidates.find((file) => files.kindOf(file) !== undefined);
 }
@@ -68,24 +69,33 @@ export interface ContextRead {
 export function readContext(files: Files, { directory, matcher, uncounted }: ContextRead): readonly Entry[] {
   const kept = walk(files, directory, matcher);
   const counted = uncounted === undefined ? kept : keepCounted(kept, uncounted);
-  const parents = new Set(counted.map((entry) => path.posix.dirname(entry.path)));
+  const parents = new Set(counted.map((entry) => posix.dirname(entry.path)));
+  const recorded = guard(
+    () => recordedBits(files, directory),
+    () => files.path.join(directory, '.git'),
+  );
   return counted
     .filter(({ path: at, kind }) => kind !== 'directory' || !parents.has(at))
-    .map(({ path: at, kind }) => [at, leafOf(files, path.join(directory, at), kind)]);
+    .map(({ path: at, kind }) => [at, leafOf(files, files.path.join(directory, at), kind, () => recorded(at))]);
 }
 
-/** `hash-files`: the entries of these files and directories, by the path that was given; a link and what it points at. */
+/**
+ * `hash-files`: the entries of these files and directories, by the path that was given, with `/` between its names; a link
+ * and what it points at.
+ */
 export function readExtraFiles(files: Files, given: readonly string[]): readonly Entry[] {
-  return given.flatMap((file) => readExtra(files, file, file, MAX_LINKS));
+  return given.flatMap((file) => readExtra(files, withSlashes(files, file), file, MAX_LINKS));
 }
 
 function readExtra(files: Files, name: string, file: string, linksLeft: number): readonly Entry[] {
+  const { path } = files;
   const kind = guard(
     () => files.kindOf(file),
     () => file,
   );
   if (kind === undefined) return [];
-  const own: Entry = [name, leafOf(files, file, kind)];
+  const recorded = (): boolean | undefined => recordedBits(files, path.dirname(file))(path.basename(file));
+  const own: Entry = [name, leafOf(files, file, kind, recorded)];
   if (kind === 'symlink' && linksLeft > 0) {
     const target = files.readLink(file);
     const next = path.isAbsolute(target) ? target : path.join(path.dirname(file), target);
@@ -98,7 +108,7 @@ function readExtra(files: Files, name: string, file: string, linksLeft: number):
 function walk(files: Files, directory: string, matcher: IgnoreMatcher): readonly ContextEntry[] {
   let listed = directory;
   const list = (inside: string): readonly ListedEntry[] | undefined => {
-    listed = path.join(directory, inside);
+    listed = files.path.join(directory, inside);
     return files.list(listed);
   };
   const entries = guard(
@@ -113,24 +123,30 @@ function walk(files: Files, directory: string, matcher: IgnoreMatcher): readonly
 function keepCounted(entries: readonly ContextEntry[], uncounted: IgnoreMatcher): readonly ContextEntry[] {
   const children = new Map<string, ContextEntry[]>([['', []]]);
   for (const entry of entries) {
-    const parent = path.posix.dirname(entry.path);
+    const parent = posix.dirname(entry.path);
     children.get(parent === '.' ? '' : parent)?.push(entry);
     if (entry.kind === 'directory') children.set(entry.path, []);
   }
   const list = (inside: string): readonly ListedEntry[] =>
-    (children.get(inside) ?? []).map(({ path: at, kind }) => ({ name: path.posix.basename(at), kind }));
+    (children.get(inside) ?? []).map(({ path: at, kind }) => ({ name: posix.basename(at), kind }));
   const counted = walkContext({ matcher: uncounted, list });
   if (counted.ok) return counted.value;
   throw new UsageError([{ input: 'hash-ignore', message: counted.problem }]);
 }
 
-function leafOf(files: Files, file: string, kind: ContextEntry['kind']): string {
+/** The spelling of a path that is the same on every system. */
+function withSlashes(files: Files, given: string): string {
+  return hasWindowsRules(files) ? given.replaceAll('\\', '/') : given;
+}
+
+/** `recorded` has the exec bit where the disk has none. */
+function leafOf(files: Files, file: string, kind: ContextEntry['kind'], recorded: () => boolean | undefined): string {
   const read = (): string => {
     if (kind === 'directory') return '/';
-    if (kind === 'symlink') return `@${files.readLink(file)}`;
+    if (kind === 'symlink') return `@${withSlashes(files, files.readLink(file))}`;
     if (kind === 'other') return '?';
     const { sha256, executable } = files.digest(file);
-    return `${sha256}${executable ? 'x' : '-'}`;
+    return `${sha256}${(recorded() ?? executable) ? 'x' : '-'}`;
   };
   return guard(read, () => file);
 }

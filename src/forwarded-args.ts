@@ -1,6 +1,7 @@
-import path from 'node:path';
 import { parseJson, textAt, valueAt } from './core/json.ts';
-import type { Host } from './host.ts';
+import type { Files, Host } from './host.ts';
+import { hasWindowsRules } from './recorded-bits.ts';
+import { dockerConfigFolder } from './registry/docker-config-file.ts';
 
 /** Field of a proxy in Docker's configuration, and the build arg that it becomes. */
 const PROXIES = [
@@ -11,6 +12,7 @@ const PROXIES = [
   ['allProxy', 'ALL_PROXY'],
 ] as const;
 const DEFAULT_ENGINE = 'unix:///var/run/docker.sock';
+const DEFAULT_ENGINE_OF_WINDOWS = 'npipe:////./pipe/docker_engine';
 
 /** True for the build args that every Dockerfile has without declaring them: `HTTP_PROXY`, `no_proxy` … */
 export function isProxyArg(name: string): boolean {
@@ -26,10 +28,12 @@ export function forwardedArgs({ env, cwd, files }: Pick<Host, 'env' | 'cwd' | 'f
   const args = new Map<string, string>();
   const clock = env['SOURCE_DATE_EPOCH'] ?? '';
   if (clock !== '') args.set('SOURCE_DATE_EPOCH', clock);
-  const home = env['HOME'] || env['USERPROFILE'] || '';
-  const folder = env['DOCKER_CONFIG'] || path.join(home, '.docker');
-  const proxies = valueAt(parseJson(files.readText(path.resolve(cwd, folder, 'config.json')) ?? ''), 'proxies');
-  const proxy = valueAt(proxies, env['DOCKER_HOST'] || DEFAULT_ENGINE) ?? valueAt(proxies, 'default');
+  const proxies = valueAt(
+    parseJson(readConfig(files, files.path.resolve(cwd, dockerConfigFolder(env), 'config.json'))),
+    'proxies',
+  );
+  const engine = hasWindowsRules(files) ? DEFAULT_ENGINE_OF_WINDOWS : DEFAULT_ENGINE;
+  const proxy = valueAt(proxies, env['DOCKER_HOST'] || engine) ?? valueAt(proxies, 'default');
   for (const [field, name] of PROXIES) {
     const value = textAt(proxy, field);
     if (value === undefined) continue;
@@ -37,4 +41,12 @@ export function forwardedArgs({ env, cwd, files }: Pick<Host, 'env' | 'cwd' | 'f
     args.set(name.toLowerCase(), value);
   }
   return args;
+}
+
+function readConfig(files: Files, file: string): string {
+  try {
+    return files.readText(file) ?? '';
+  } catch {
+    return '';
+  }
 }

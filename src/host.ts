@@ -1,3 +1,5 @@
+import type { PlatformPath } from 'node:path';
+
 /**
  * The port to the world: stages and tools reach time, files, processes and the log through it only. `hosts/actions.ts` is
  * the GitHub runner, `hosts/terminal.ts` everything else.
@@ -73,6 +75,10 @@ export interface FileEntry {
 
 /** Synchronous on purpose: one promise a file is two to five times slower. Paths are absolute, or relative to `cwd`. */
 export interface Files {
+  /** How paths are spelled where these files are. */
+  readonly path: PlatformPath;
+  /** The absolute path of this one. */
+  resolve(path: string): string;
   /** `undefined` when there is no such file. */
   read(path: string): Uint8Array | undefined;
   readText(path: string): string | undefined;

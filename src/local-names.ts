@@ -18,7 +18,12 @@ export function findLocalNameProblems({
       message: `${quote(name)} names no registry: ghcr.io/OWNER/${name}, docker.io/OWNER/${name}, or push: false with load: true for the local engine`,
     })),
     ...(cache === 'registry' && first !== undefined && isLocalName(first)
-      ? [{ input: 'cache', message: `registry needs a registry, and ${quote(names[0] ?? '')} names none; gha or none` }]
+      ? [
+          {
+            input: 'cache',
+            message: `registry needs a registry, and ${quote(names[0] ?? '')} names none: gha or none is allowed`,
+          },
+        ]
       : []),
   ];
 }

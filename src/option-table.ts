@@ -6,6 +6,7 @@ import {
   parseSecretEnv,
   parseSecretFile,
 } from './core/build-options.ts';
+import { parseContext } from './core/git-source.ts';
 import { parseImageName } from './core/image-name.ts';
 import {
   anyText,
@@ -23,7 +24,6 @@ import { parsePlainRegistry } from './core/plain-registry.ts';
 import { parsePlatform } from './core/platform.ts';
 import { parseTagPattern } from './core/policy.ts';
 import { parsePinnedReference, parseRegistryHost } from './core/reference.ts';
-import { parseLocalDirectory } from './core/remote-source.ts';
 import { parseTagLines } from './core/tag-rules.ts';
 import { list, text, toggle } from './option.ts';
 
@@ -43,7 +43,7 @@ export const OPTION_TABLE = {
     about:
       'Repositories to push to, one a line: `ghcr.io/acme/app`. The name of this GitHub repository is lower-cased; a tag or digest in one is an error. `myapp` alone means the local engine.',
   }),
-  context: text(parseLocalDirectory, { group: 'what', about: 'The build context: a directory.' }, '.'),
+  context: text(parseContext, { group: 'what', about: 'A directory, or `https://…/app.git#ref:directory`.' }, '.'),
   file: text(optionalText, { group: 'what', about: 'The Dockerfile. Default: `Dockerfile` in the context.' }),
   target: text(optionalText, { group: 'what', about: 'The build stage to build. Default: the last one.' }),
   platforms: list(listOf(parsePlatform, { commas: true }), {

@@ -13,6 +13,7 @@ import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { buildStage } from './stages/build.ts';
 import { engineStage } from './stages/engine.ts';
 import { readEvent } from './stages/event.ts';
+import { pinGitContexts } from './stages/git-contexts.ts';
 import { findContextProblems, hashStage } from './stages/hash.ts';
 import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
@@ -35,6 +36,7 @@ const COMMANDS = {
     required: ['images'],
     builds: true,
     stages: [
+      pinGitContexts,
       runnable(hashStage),
       runnable(engineStage),
       runnable(lookupStage),
@@ -44,7 +46,7 @@ const COMMANDS = {
       runnable(loadStage),
     ],
   },
-  hash: { required: [], builds: false, stages: [runnable(hashStage)] },
+  hash: { required: [], builds: false, stages: [pinGitContexts, runnable(hashStage)] },
 } as const satisfies Record<string, Command>;
 
 export type CommandName = keyof typeof COMMANDS;
@@ -69,12 +71,12 @@ export async function runCommand(
 ): Promise<Finished> {
   const command: Command = COMMANDS[name];
   const startedAt = host.now();
-  const prepared = prepare(raw, command, host, found);
+  const { authorities, ...prepared } = prepare(raw, command, host, found);
   const { options } = prepared;
   for (const secret of [options.password, options.githubToken, ...options.secrets.map(({ value }) => value)]) {
     if (secret !== undefined) host.log.mask(secret);
   }
-  const registries = openRegistries(registrySettings(options, host));
+  const registries = openRegistries({ ...registrySettings(options, host), authorities });
   const stages = isIdle(command, prepared) ? [] : command.stages;
   let run: Run = { ...prepared, host, registries, startedAt, results: {}, journal: [] };
   try {
@@ -89,7 +91,7 @@ export async function runCommand(
 }
 
 function registrySettings(
-  { images, registry, username, password, githubToken, registryCa, registryInsecure }: Options,
+  { images, registry, username, password, githubToken, registryInsecure }: Options,
   host: Host,
 ): RegistriesSettings {
   const explicit =
@@ -101,7 +103,6 @@ function registrySettings(
     signal: host.signal,
     explicit,
     githubToken,
-    authorities: readAuthorities(host.files, registryCa).text,
     plainRegistries: registryInsecure,
     onProxy: (proxy) => host.log.info(`requests go through the proxy ${describeProxy(proxy)}`),
     onRetry: ({ waitMs, reason, attempt }) =>
@@ -109,20 +110,21 @@ function registrySettings(
   };
 }
 
-type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags'>;
+type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags'> & Pick<RegistriesSettings, 'authorities'>;
 
 /** Everything that can be decided, and be wrong, before the first request: values, files, event, tags; problems all at once. */
 function prepare(raw: RawOptions, command: Command, host: Host, found: readonly Problem[]): Prepared {
-  const seen = readEvent(host, { push: true });
+  const seen = readEvent(host);
   const given = seen.untrusted === undefined ? { raw, missing: [] } : withoutMissingSecrets(raw);
   const { options, problems, fromEnvironment } = parseOptions(given.raw, host.env, command.required);
   const event = { ...seen, push: seen.push && options.push };
   const tags = prepareTags(options, event.git);
+  const authorities = readAuthorities(host.files, options.registryCa);
   const all = [
     ...found,
     ...problems,
     ...findContextProblems(options, host.files),
-    ...readAuthorities(host.files, options.registryCa).problems,
+    ...authorities.problems,
     ...readProxies(host.env).problems,
     ...(command.builds ? [...findSecretProblems(host, options), ...findLocalNameProblems(options)] : []),
     ...(tags.ok ? [] : tags.problems),
@@ -134,7 +136,8 @@ function prepare(raw: RawOptions, command: Command, host: Host, found: readonly 
   if (given.missing.length > 0) host.log.notice(`this run gets no secrets; left out: ${given.missing.join(', ')}`);
   const own = [{ os: 'linux', architecture: host.architecture }];
   const asked = new Map(options.platforms.map((platform) => [formatPlatform(platform), platform]));
-  return { options, platforms: asked.size > 0 ? [...asked.values()] : own, event, tags: tags.plan };
+  const platforms = asked.size > 0 ? [...asked.values()] : own;
+  return { options, platforms, event, tags: tags.plan, authorities: authorities.text };
 }
 
 /** Nothing was pushed to where the run is: it must not move that branch's tags, nor build on its behalf. */

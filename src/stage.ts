@@ -3,10 +3,12 @@ import type { TagCandidate, TagPlan } from './core/tag-candidates.ts';
 import type { Host } from './host.ts';
 import type { Platform } from './oci/types.ts';
 import type { Options } from './options.ts';
+import type { FoundImage } from './registry/image.ts';
 import type { Registries, RegistryRepository } from './registry/open.ts';
 import type { BuildResult } from './stages/build.ts';
 import type { EngineResult } from './stages/engine.ts';
 import type { RunEvent } from './stages/event.ts';
+import type { GitContexts } from './stages/git-contexts.ts';
 import type { HashResult } from './stages/hash.ts';
 import type { LoadResult } from './stages/load.ts';
 import type { LookupResult } from './stages/lookup.ts';
@@ -48,6 +50,8 @@ export interface Run {
   readonly host: Host;
   readonly registries: Registries;
   readonly startedAt: Date;
+  /** Set before the hash, where a context is a git repository. */
+  readonly git?: GitContexts;
   readonly results: Partial<Results>;
   readonly journal: readonly JournalEntry[];
 }
@@ -70,6 +74,11 @@ export function resultOf<Name extends StageName>(run: Run, name: Name): Results[
   const result = run.results[name];
   if (result === undefined) throw new TypeError(`the stage ${name} has not run yet`);
   return result;
+}
+
+/** The image that the run has ended with so far: what the tags are on, else what was built or found. */
+export function imageOf({ results: { tag, build, lookup } }: Run): FoundImage | undefined {
+  return tag?.image ?? build?.image ?? lookup?.image;
 }
 
 /** One of the run's images, with the right to push where the run pushes. */

@@ -2,7 +2,7 @@
  * `npm run build` – src/ → lib/ (tsc) → dist/ (ncc). ncc cannot read TypeScript 7 sources, hence the two steps.
  * `npm run build -- --check` builds elsewhere and fails when dist/ differs by a byte.
  *
- * Each entry is a bundle of its own: what the hit path does not need (`exec`, `buildx`, `engine`, `github`, `tunnel`, `demo`)
+ * Each entry is a bundle of its own: what the hit path does not need (`exec`, `buildx`, `engine`, `git` …)
  * is loaded on demand by a dynamic import that ncc leaves alone. dist/ is flat, so such a module stands beside its importer
  * in src/ too.
  */
@@ -19,6 +19,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   exec: 'hosts/exec.js',
   buildx: 'tools/buildx.js',
   engine: 'tools/engine.js',
+  git: 'tools/git.js',
   github: 'tools/github.js',
   tunnel: 'registry/tunnel.js',
 };

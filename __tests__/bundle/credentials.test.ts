@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
+import * as given from '../support/event-payloads.ts';
 import { CHECKOUT, NODE_DIRECTORY } from '../support/programs.ts';
 import { type ActionResult, type ActionRun, runAction } from '../support/runner.ts';
 import { installStubDocker, type StubDocker } from '../tools/stub-docker.ts';
@@ -64,7 +65,7 @@ function step(ending: string, more: Partial<ActionRun> = {}): Promise<ActionResu
       'cache-from': 'type=registry,ref=ghcr.io/acme/app:cache',
       ...more.with,
     },
-    event: { token: TOKEN },
+    event: { token: TOKEN, ...more.event },
     env: {
       PATH: `${stub.directory}:${NODE_DIRECTORY}`,
       DOCKER_CONFIG: join(directory, '.docker'),
@@ -105,6 +106,16 @@ it("gives buildx this run's credentials beside the user's own, in a folder for t
   });
   const build = stub?.calls().find(({ argv }) => argv[1] === 'build');
   expect(build?.env['BUILDX_CONFIG']).toBe(join(directory, '.docker/buildx'));
+});
+
+it('lets code of a fork write no cache that others read, though the token may', async () => {
+  const payload = given.pullRequest(given.fork('mallory/app'));
+  const event = { name: 'pull_request_target', ref: 'refs/heads/main', baseRef: 'main', headRef: 'topic', payload };
+  const caches = 'type=registry,ref=ghcr.io/acme/app:cache,mode=max\ntype=gha\ntype=local,dest=here';
+  const result = await step(FAILS, { event, with: { 'cache-to': caches } });
+  const build = stub?.calls().find(({ argv }) => argv[1] === 'build');
+  expect(build?.argv.filter((word) => word.startsWith('--cache-to='))).toEqual(['--cache-to=type=local,dest=here']);
+  expect(result.log).toContain('no cache is written beyond this machine: the code comes from mallory/app, a fork');
 });
 
 describe('the private configuration is gone', () => {

@@ -96,7 +96,7 @@ describe('an engine that', () => {
       `if (args[1] === 'pull') return 1; if (args[1] === 'load') { err('no space left on device'); return 1; }`,
       /LOAD_FAILED: the engine did not take the image: no space left on device/,
     ],
-    ['loses the image', '', /LOAD_FAILED: the local engine does not show/],
+    ['loses the image', '', /LOAD_FAILED: the local engine has lost/],
   ])('%s fails the step, whose tags are set', async (_, answers, message) => {
     const digest = await plant();
     const result = await step(`${EMPTY}${answers}`);

@@ -107,3 +107,44 @@ describe('an ONBUILD of a base image', () => {
     expect(first.log).toContain('cannot be looked through');
   });
 });
+
+describe('a base image for Windows only', () => {
+  const build = (dockerfile: string, inputs: Readonly<Record<string, string>> = {}) => {
+    writeFileSync(join(workspace, 'Dockerfile'), dockerfile);
+    return runAction({
+      action: CHECKOUT,
+      workspace,
+      with: { images: `${registry.host}/t/app`, platforms: 'linux/amd64', ...inputs },
+      env: { PATH: NODE_DIRECTORY },
+    });
+  };
+
+  it.each([
+    ['of the target', (name: string) => `FROM ${name}\n`],
+    ['below the target', (name: string) => `FROM ${name} AS a\nFROM a AS b\nFROM b\n`],
+  ])('is an error before the build: the base %s', async (_, dockerfile) => {
+    await plantBase([], ['windows/amd64', 'windows/arm64']);
+    const result = await build(dockerfile(`${base}:1`));
+    expect(result.log).toContain(`BASE_UNSUPPORTED: Dockerfile:1 names ${base}:1, which is an image for windows only`);
+    expect(result.log).not.toContain('DOCKER_MISSING');
+  });
+
+  it.each([
+    ['for Linux too', ['windows/amd64', 'linux/amd64'], (name: string) => `FROM ${name}\n`],
+    [
+      'of a stage that the target does not begin from',
+      ['windows/amd64'],
+      (name: string) => `FROM ${name}\nFROM scratch\n`,
+    ],
+  ])('is left to the builder when it is %s', async (_, platforms, dockerfile) => {
+    await plantBase([], platforms);
+    expect((await build(dockerfile(`${base}:1`))).log).toContain('DOCKER_MISSING');
+  });
+
+  it('counts for the target that is built', async () => {
+    await plantBase([], ['windows/amd64']);
+    const dockerfile = `FROM scratch AS linux\nFROM ${base}:1 AS windows\n`;
+    expect((await build(dockerfile, { target: 'linux' })).log).toContain('DOCKER_MISSING');
+    expect((await build(dockerfile, { target: 'Windows' })).log).toContain('BASE_UNSUPPORTED');
+  });
+});

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
+  auxiliaryRegistries,
+  localCaches,
   parseBuildContext,
   parseCacheEntry,
   parseSecret,
@@ -109,6 +111,22 @@ describe('a cache entry', () => {
   );
 });
 
+it.each<[entry: string, stays: boolean]>([
+  ['type=local,dest=cache', true],
+  ['type=inline', true],
+  ['acme/app:cache', false],
+  ['type=registry,ref=ghcr.io/acme/app:cache', false],
+  ['"TYPE=registry",ref=ghcr.io/acme/app:cache', false],
+  ['type=local,dest=x,type=registry,ref=ghcr.io/acme/app:cache', false],
+  ['type=gha,scope=x', false],
+  ['type=s3,region=x,bucket=y', false],
+  ['type=azblob,name=x', false],
+])('the cache %s stays on the machine: %s', (text, stays) => {
+  const entry = parseCacheEntry(text);
+  if (!entry.ok) throw new TypeError(entry.problem);
+  expect(localCaches([entry.value])).toEqual(stays ? [entry.value] : []);
+});
+
 describe('the cache presets', () => {
   it('are entries that the parser takes', () => {
     for (const preset of ['gha', 'registry'] as const) {
@@ -134,5 +152,34 @@ describe('the cache presets', () => {
   it('never write for a pull request', () => {
     expect(presetCaches('registry', image, false).cacheTo).toEqual([]);
     expect(presetCaches('gha', image, false)).toEqual({ cacheFrom: ['type=gha,scope=ghcr.io/acme/app'], cacheTo: [] });
+  });
+});
+
+describe('the registries of caches and SBOM generators', () => {
+  const none = { cacheFrom: [], cacheTo: [], sbom: undefined, attests: [] };
+
+  it.each([
+    ['no cache, no SBOM', none, []],
+    ['a cache that is read', { ...none, cacheFrom: ['type=registry,ref=cache.lan:5000/app:c'] }, ['cache.lan:5000']],
+    [
+      'a cache that is written',
+      { ...none, cacheTo: ['type=registry,"ref=127.0.0.1:5000/app:c",mode=max'] },
+      ['127.0.0.1:5000'],
+    ],
+    [
+      'caches elsewhere',
+      { ...none, cacheFrom: ['type=gha,scope=x', 'type=local,src=a'], cacheTo: ['type=inline'] },
+      [],
+    ],
+    ['an SBOM', { ...none, sbom: 'true' }, ['docker.io']],
+    ['no SBOM, in words', { ...none, sbom: 'false' }, []],
+    ['an SBOM by a generator of your own', { ...none, sbom: 'generator=ghcr.io/acme/scan:1' }, ['ghcr.io']],
+    [
+      'attestations',
+      { ...none, attests: ['type=provenance,mode=max', 'type=sbom,generator=quay.io/a/b'] },
+      ['quay.io'],
+    ],
+  ])('%s', (_what, settings, registries) => {
+    expect(auxiliaryRegistries(settings)).toEqual(registries);
   });
 });

@@ -62,8 +62,12 @@ describe('a platform', () => {
     expect(spelled(piece.repeat(1_000_000)).length).toBeLessThan(400);
   });
 
-  it('of Windows is refused with its own reason', () => {
-    expect(spelled('windows/amd64')).toContain('Windows containers are not supported');
+  it.each([
+    ['windows/amd64', 'Windows containers are not supported; Linux images are, as linux/amd64'],
+    ['Windows/x86_64', 'Windows containers are not supported; Linux images are, as linux/amd64'],
+    ['darwin/arm64', 'containers of macOS are not supported; Linux images are, as linux/arm64'],
+  ])('%s is refused, and the one that is meant is named', (text, reason) => {
+    expect(spelled(text)).toBe(`"${text}": ${reason}`);
   });
 
   it('has one spelling, whatever it is read from', () => {

@@ -331,3 +331,33 @@ describe('the post step', () => {
     expect(pendingUndos({ STATE_undo })).toEqual([]);
   });
 });
+
+describe('programs that a step starts', () => {
+  it('see no input, whatever its name', async () => {
+    env['INPUT_PASSWORD'] = 'hunter2';
+    env['INPUT_NO-CACHE'] = 'true';
+    const output = await printed(`
+      const { stdout } = await host.exec({ argv: [process.execPath, '-p', 'Object.keys(process.env).join()'] });
+      log.info(stdout);`);
+    expect(output).not.toContain('INPUT_');
+    expect(output).toContain('RUNNER_TEMP');
+  });
+});
+
+describe('temporary directories of a step', () => {
+  it('are in RUNNER_TEMP, which the runner empties, and the post step takes them back', async () => {
+    const output = await printed(`log.info(host.files.makeTemporaryDirectory('build-once-x-'));`);
+    const directory = output.trim();
+    expect(path.dirname(directory)).toBe(root);
+    const { undo = '' } = parsePairs(read('GITHUB_STATE'));
+    expect(pendingUndos({ ...env, STATE_undo: undo })).toEqual([{ kind: 'remove', path: directory }]);
+  });
+
+  it('are where the system has them when there is no RUNNER_TEMP', async () => {
+    env['RUNNER_TEMP'] = '';
+    env['TMPDIR'] = path.join(root, 'tmp');
+    fs.mkdirSync(env['TMPDIR']);
+    const output = await printed(`log.info(host.files.makeTemporaryDirectory('build-once-x-'));`);
+    expect(path.dirname(output.trim())).toBe(env['TMPDIR']);
+  });
+});

@@ -148,3 +148,31 @@ it('a temporary directory is private, and is handed over for removal', () => {
   expect(fs.statSync(directory).mode & 0o777).toBe(0o700);
   fs.rmdirSync(directory);
 });
+
+it('a temporary directory is made where the host says', () => {
+  const directory = createFiles(root, (made) => void owned.push(made), 'directory').makeTemporaryDirectory('x-');
+  expect(path.dirname(directory)).toBe(at('directory'));
+  fs.rmdirSync(directory);
+});
+
+describe('what cannot be written', () => {
+  // Root may write everywhere, but not into what is no directory.
+  it.each<[string, () => void]>([
+    ['file/x', () => files().write('file/x', '')],
+    ['directory', () => files().write('directory', '')],
+    ['file', () => createFiles(root, () => {}, at('file')).makeTemporaryDirectory('x-')],
+    ['nowhere', () => createFiles(root, () => {}, at('nowhere')).makeTemporaryDirectory('x-')],
+  ])('is an error that names it: %s', (name, write) => {
+    expect(write).toThrow(
+      expect.objectContaining({
+        code: 'UNWRITABLE_FILE',
+        message: expect.stringMatching(new RegExp(`^"${at(name)}" cannot be written: E[A-Z]+$`)),
+        hint: expect.stringContaining('TMPDIR'),
+      }),
+    );
+  });
+
+  it('on a full disk is said so', () => {
+    expect(() => files().write('/dev/full', 'x')).toThrow('"/dev/full" cannot be written: ENOSPC');
+  });
+});

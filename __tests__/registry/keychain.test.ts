@@ -1,9 +1,10 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { inspect } from 'node:util';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type Credentials, Secret } from '../../src/registry/credentials.ts';
+import { dockerConfigFolder } from '../../src/registry/docker-config-file.ts';
 import { createKeychain, type KeychainSettings } from '../../src/registry/keychain.ts';
 import { fakeClock } from './scripted-server.ts';
 
@@ -340,4 +341,19 @@ test('credentials do not show their secrets by accident', async () => {
   ];
   const shown = `${inspect(all, { depth: 9, showHidden: true })} ${JSON.stringify(all)} ${all.flatMap((one) => Object.values(one ?? {})).join(' ')}`;
   expect(shown.replaceAll('[secret]', '')).not.toContain('secret');
+});
+
+describe("the folder of Docker's configuration", () => {
+  const homes = { HOME: '/home/kim', USERPROFILE: '/users/kim' };
+
+  test.each<[NodeJS.Platform, Readonly<Record<string, string>>, string]>([
+    ['linux', homes, '/home/kim/.docker'],
+    ['darwin', homes, '/home/kim/.docker'],
+    ['win32', homes, '/users/kim/.docker'],
+    ['win32', { HOME: '/home/kim' }, join(homedir(), '.docker')],
+    ['linux', { HOME: '' }, join(homedir(), '.docker')],
+    ['linux', { ...homes, DOCKER_CONFIG: '/elsewhere' }, '/elsewhere'],
+  ])('on %s, given %o, is %s', (platform, env, expected) => {
+    expect(dockerConfigFolder(env, platform)).toBe(expected);
+  });
 });

@@ -134,6 +134,22 @@ describe('over the wire', () => {
     expect(mainScope(mergeScopes([write, repositoryScope('acme/a-base', ['pull'])]))).toEqual(write);
   });
 
+  test.each([
+    ['another repository', 'repository:acme/secret:pull,push'],
+    ['a folder elsewhere', 'repository:../../../elsewhere:pull,push'],
+  ])('whatever scope the registry asks for: %s has no say in whose they are', async (_, scope) => {
+    const server = await serve(({ path, headers }, response) => {
+      if (path.startsWith('/token')) return void response.end('{"token":"t"}');
+      const challenge = `Bearer realm="http://${headers.host ?? ''}/token",scope="${scope}"`;
+      response.writeHead(headers.authorization === undefined ? 401 : 404, { 'www-authenticate': challenge }).end();
+    });
+    for (const name of ['/acme/app', '/acme/secret', '/../../../elsewhere']) logIn(server.host, name, name);
+    await open().open({ registry: server.host, path: 'acme/app' }).fetch({ tag: '1' });
+    const asked = server.seen.find(({ path }) => path.startsWith('/token'));
+    expect(decodeURIComponent(asked?.path ?? '')).toContain(scope);
+    expect(asked?.headers.authorization).toBe(`Basic ${base64('/acme/app:secret')}`);
+  });
+
   test('and where the registry takes passwords itself', async () => {
     const server = await serve(({ headers }, response) => {
       const status = headers.authorization === undefined ? 401 : 404;

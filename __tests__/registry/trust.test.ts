@@ -6,7 +6,8 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { HttpRequest, TransportSettings } from '../../src/registry/transport.ts';
-import { parseAuthorities } from '../../src/registry/trust.ts';
+import { openTrust, parseAuthorities } from '../../src/registry/trust.ts';
+import { source, startScript } from '../hosts/script.ts';
 import { hasOpenssl, makeAuthority } from '../support/certificates.ts';
 import { failureOf, openTransport } from './open-transport.ts';
 import { serve } from './scripted-server.ts';
@@ -114,6 +115,23 @@ describe.skipIf(!hasOpenssl)('a certificate', () => {
   });
 });
 
+test.skipIf(process.getuid?.() !== 0)('in a certs.d of another user is nothing, and no error', async () => {
+  const folder = path.join(home({ '.config/docker/certs.d/registry.test/ca.crt': 'not a certificate' }));
+  const ask = (uid: number) =>
+    startScript(
+      `import { openTrust } from '${source('registry/trust.ts')}';
+       process.setuid(${uid});
+       try {
+         const context = openTrust({ env: { HOME: ${JSON.stringify(folder)} } }).contextFor(new URL('https://registry.test'));
+         console.log(context === undefined ? 'defaults' : 'own');
+       } catch (error) {
+         console.log(error.code);
+       }`,
+    ).ended;
+  expect(await ask(0)).toMatchObject({ stdout: 'own\n' });
+  expect(await ask(65_534)).toMatchObject({ stdout: 'defaults\n', stderr: '' });
+});
+
 describe('a file of authorities', () => {
   test.each([
     ['', 'holds no certificate'],
@@ -124,11 +142,22 @@ describe('a file of authorities', () => {
     expect(parseAuthorities(text)).toMatchObject({ ok: false, problem: expect.stringContaining(expected) });
   });
 
+  test('of beginnings only is none, at once', () => {
+    expect(parseAuthorities('-----BEGIN CERTIFICATE-----\n'.repeat(200_000))).toMatchObject({ ok: false });
+  });
+
   test.skipIf(!hasOpenssl)('may hold several, and remarks', () => {
     expect(parseAuthorities(`a remark\n${authority.cert}\n${other.cert}`)).toMatchObject({ ok: true });
     const broken = `${authority.cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----`;
     expect(parseAuthorities(broken)).toMatchObject({ problem: expect.stringContaining('number 2') });
   });
+});
+
+test.each(['..', '.', '..:5000'])('the host https://%s has no folder in certs.d', (host) => {
+  const env = { HOME: home({ '.config/docker/ours.cert': 'x', '.config/docker/certs.d/ours.cert': 'x' }) };
+  mkdirSync(path.join(env.HOME, '.config/docker/certs.d/..:5000'), { recursive: true });
+  writeFileSync(path.join(env.HOME, '.config/docker/certs.d/..:5000/ours.cert'), 'x');
+  expect(openTrust({ env }).contextFor(new URL(`https://${host}/v2/`))).toBeUndefined();
 });
 
 describe('a registry that should speak TLS', () => {

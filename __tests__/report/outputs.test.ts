@@ -31,7 +31,14 @@ function outputs(labels: string, results: Partial<Results>): Outputs {
   const run: Run = {
     options: parseOptions({ images: 'ghcr.io/acme/app', labels }).options,
     platforms: [{ os: 'linux', architecture: 'amd64' }],
-    event: { git: { date: new Date(0) }, repository: undefined, runUrl: undefined, push: true, untrusted: undefined },
+    event: {
+      git: { date: new Date(0) },
+      repository: undefined,
+      runUrl: undefined,
+      push: true,
+      untrusted: undefined,
+      deleted: undefined,
+    },
     tags: { candidates: [], version: undefined, notices: [] },
     host,
     registries: openRegistries({ env: {}, signal: host.signal, explicit: undefined, githubToken: undefined }),

@@ -90,7 +90,14 @@ function runWith(results: Partial<Results>, journal: readonly JournalEntry[] = [
   return {
     options: parseOptions({ images: 'ghcr.io/acme/app,acme/app' }).options,
     platforms: [{ os: 'linux', architecture: 'amd64' }],
-    event: { git: { date: new Date(0) }, repository: undefined, runUrl: undefined, push: true, untrusted: undefined },
+    event: {
+      git: { date: new Date(0) },
+      repository: undefined,
+      runUrl: undefined,
+      push: true,
+      untrusted: undefined,
+      deleted: undefined,
+    },
     tags: { candidates: [], version: '1.2.3', notices: [] },
     host,
     registries,

@@ -29,7 +29,7 @@ const repository = {
   license: { key: 'mit', spdx_id: 'MIT' },
 };
 
-function read(started: Started, push = true, env: Record<string, string> = {}): RunEvent {
+function read(started: Started, env: Record<string, string> = {}): RunEvent {
   const { name, ref = 'refs/heads/main', actor = 'octocat', baseRef = '', payload = {} } = started;
   const file = path.join(root, 'event.json');
   const whole = typeof payload === 'object' && payload !== null ? { repository, ...payload } : payload;
@@ -51,7 +51,7 @@ function read(started: Started, push = true, env: Record<string, string> = {}): 
       ...env,
     },
   });
-  return readEvent(host, { push });
+  return readEvent(host);
 }
 
 const head = (repo: unknown): object => ({ number: 7, head: { ref: 'topic', sha: SHA, repo }, base: { ref: 'main' } });
@@ -152,7 +152,6 @@ describe('a run that may push', () => {
   ])('%s', (_, started, git) => {
     const event = read(started);
     expect(event).toMatchObject({ untrusted: undefined, push: true, git: { sha: SHA, defaultBranch: 'main', ...git } });
-    expect(read(started, false).push).toBe(false);
   });
 });
 
@@ -213,6 +212,7 @@ describe('a run that must not push, whatever was asked', () => {
       { name: 'issue_comment', payload: { issue: { number: 7, pull_request: { url: 'x' } } } },
       'a comment on a pull request',
     ],
+    ['a comment whose event is not there', { name: 'issue_comment', payload: null }, 'a comment on a pull request'],
     ['Dependabot’s push', { name: 'push', actor: 'dependabot[bot]' }, "Dependabot's runs"],
     [
       'Dependabot’s review comment',
@@ -269,7 +269,7 @@ describe('the repository', () => {
   });
 
   it('of a GitHub Enterprise Server has its address', () => {
-    const event = read(pushToBranch, true, { GITHUB_SERVER_URL: 'https://git.example', GITHUB_RUN_ATTEMPT: '' });
+    const event = read(pushToBranch, { GITHUB_SERVER_URL: 'https://git.example', GITHUB_RUN_ATTEMPT: '' });
     expect(event.repository?.url).toBe('https://git.example/Acme/App');
     expect(event.runUrl).toBe('https://git.example/Acme/App/actions/runs/42/attempts/1');
   });
@@ -289,14 +289,13 @@ describe('the repository', () => {
 describe('outside a workflow', () => {
   it('there is no event, and everything is as it was asked', () => {
     const host = createTerminalHost({ cwd: root, env: {}, write: () => {} });
-    const event = readEvent(host, { push: true });
+    const event = readEvent(host);
     expect(event).toMatchObject({ repository: undefined, runUrl: undefined, push: true, untrusted: undefined });
     expect(event.git).toEqual({ date: expect.any(Date), isDefaultBranch: false });
-    expect(readEvent(host, { push: false }).push).toBe(false);
   });
 
   it('an event file that is not there is no event', () => {
-    const event = read(pushToBranch, true, { GITHUB_EVENT_PATH: path.join(root, 'nowhere') });
+    const event = read(pushToBranch, { GITHUB_EVENT_PATH: path.join(root, 'nowhere') });
     expect(event.git).toMatchObject({ branch: 'main', isDefaultBranch: false });
   });
 });
@@ -304,7 +303,7 @@ describe('outside a workflow', () => {
 it.each(['', '{', 'x\n::add-mask::y', '\ufeff{}'])('an event file that holds %j is bad input', (text) => {
   const file = path.join(root, 'bad.json');
   fs.writeFileSync(file, text);
-  const reading = (): RunEvent => read(pushToBranch, true, { GITHUB_EVENT_PATH: file });
+  const reading = (): RunEvent => read(pushToBranch, { GITHUB_EVENT_PATH: file });
   expect(reading).toThrow(UsageError);
   expect(reading).toThrow('GITHUB_EVENT_PATH: ');
 });

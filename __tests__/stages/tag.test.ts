@@ -118,3 +118,25 @@ test.each(['what it was before', 'nothing'])('a registry that shows %s for a mom
   expect(await setting.digestOf('edge')).toBe(ours);
   expect(report.tags.find(({ reference }) => reference.endsWith(':edge'))?.outcome).toBe('moved');
 });
+
+test('a version line goes back to a higher release that came as the tag was set', async () => {
+  const higher: { digest: string | undefined } = { digest: undefined };
+  const setting: Setting = await prepare(({ method, path }) => {
+    if (method !== 'PUT' || !path.endsWith('/manifests/latest') || higher.digest !== undefined) return undefined;
+    higher.digest = 'soon';
+    // The list of tags has been read; the other run does all its work now, and this request comes once more.
+    const otherRun = async (): Promise<void> => {
+      higher.digest = await setting.plant('2.0.1', 'theirs', 'f'.repeat(64));
+      await setting.plant('latest', 'theirs', 'f'.repeat(64));
+    };
+    return { answer: (response) => void otherRun().then(() => response.writeHead(503).end()) };
+  });
+  const ours = await setting.plant(setting.hashTag, 'ours');
+  const { error, report } = await setting.run('type=semver,pattern={{version}},value=1.9.1');
+  expect(error).toBeUndefined();
+  expect(await setting.digestOf('1.9.1')).toBe(ours);
+  expect(await setting.digestOf('latest')).toBe(higher.digest);
+  expect(report.tags.find(({ reference }) => reference.endsWith(':latest'))).toMatchObject({
+    outcome: 'kept: stays, 2.0.1 is higher',
+  });
+});

@@ -13,6 +13,13 @@ export interface PlantedImage {
   readonly platforms?: readonly string[];
   /** ONBUILD triggers. */
   readonly onBuild?: readonly string[];
+  /** For a registry that asks. */
+  readonly login?: Login | undefined;
+}
+
+export interface Login {
+  readonly username: string;
+  readonly password: string;
 }
 
 /** Puts an index with these annotations and platforms behind the tags; answers its digest. */
@@ -22,11 +29,13 @@ export async function plantImage({
   annotations = {},
   platforms = ['linux/amd64'],
   onBuild = [],
+  login,
 }: PlantedImage): Promise<string> {
   const reference = parseReference(image);
   if (!reference.ok) throw new Error(reference.problem);
-  const registries = openRegistries({ env: {} });
-  const repository = registries.open(reference.value.repository);
+  const { repository: name } = reference.value;
+  const registries = openRegistries({ env: {}, explicit: login && { registry: name.registry, ...login } });
+  const repository = registries.open(name);
   const push = async (mediaType: string, content: unknown) => {
     const bytes = Buffer.from(JSON.stringify(content));
     const descriptor = { mediaType, digest: digestOf(bytes), sizeBytes: bytes.length };

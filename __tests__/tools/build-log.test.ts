@@ -136,7 +136,10 @@ describe('what usually helps', () => {
     ['pull access denied, repository does not exist', 'log in'],
     ['dial tcp: lookup x.invalid: no such host', 'could not reach'],
     ['dial tcp 127.0.0.1:5000: connect: connection refused', 'network=host'],
+    ['failed to load cache key: unknown scheme git: not found', 'the builder has no git'],
+    ["fatal: could not read Username for 'https://x': terminal prompts disabled", 'GIT_AUTH_TOKEN'],
     ['process "/bin/sh -c x" did not complete successfully: exit code: 137', 'memory'],
+    ['no match for platform in manifest: not found', 'Windows images cannot be used'],
   ])('against %j is said', (reason, hint) => {
     expect(parseBuildFailure(`ERROR: failed to solve: ${reason}`).hint).toContain(hint);
   });

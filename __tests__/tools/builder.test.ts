@@ -203,6 +203,11 @@ describe('the answer of buildx inspect', () => {
     expect([...readInspectExtras(answer('false')).features]).toEqual([['OCI exporter', false]]);
   });
 
+  it('may say more blanks than a backtracking expression lives to see', () => {
+    const answer = `Platforms: linux/arm64\r\nError:${' '.repeat(1_000_000)}y\rz\n`;
+    expect(readInspectExtras(answer)).toMatchObject({ platforms: [arm64], problem: 'y\rz' });
+  });
+
   it('has a feature only when every node has it', () => {
     expect(readInspectExtras(answer('false') + answer('true')).features.get('OCI exporter')).toBe(false);
     expect(readInspectExtras(answer('true') + answer('false')).features.get('OCI exporter')).toBe(false);

@@ -8,7 +8,8 @@ import type { Machine } from '../../src/hosts/machine.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import type { BuilderNeeds } from '../../src/tools/builder.ts';
 import { buildImage, chooseBuilder } from '../../src/tools/buildx.ts';
-import { checkDocker, type Docker } from '../../src/tools/docker.ts';
+import { checkBuildx, type Docker } from '../../src/tools/docker.ts';
+import { loadBuildx } from '../../src/tools/load.ts';
 import { buildSettings } from './build-settings.ts';
 import { installStubDocker, type StubDocker } from './stub-docker.ts';
 
@@ -62,6 +63,11 @@ function argvs(): string[] {
   return (stub?.calls() ?? []).map(({ argv }) => argv.join(' '));
 }
 
+it('leaves nothing of the toolkit behind as it is loaded', async () => {
+  await loadBuildx(dockerThat('').host);
+  expect(fs.existsSync(Context.tmpDir())).toBe(false);
+});
+
 describe('the builder', () => {
   it('is the one that is named', async () => {
     const docker = dockerThat(`out('${INSPECT('mine', 'remote', true)}')`);
@@ -74,13 +80,27 @@ describe('the builder', () => {
     expect(argvs()).toEqual(['buildx inspect --bootstrap -- mine']);
     // Without it buildx does not say what the driver can do.
     expect(stub?.calls()[0]?.env['DEBUG']).toBe('1');
-    expect(fs.existsSync(Context.tmpDir())).toBe(false);
   });
 
   it('is the current one when none is named', async () => {
     const docker = dockerThat(`out('${INSPECT('default', 'docker', true)}')`);
     expect(await chooseBuilder(docker, undefined, needs)).toMatchObject({ name: 'default', delivery: 'layout' });
     expect(argvs()).toEqual(['buildx inspect --bootstrap']);
+  });
+
+  it.each<[string, string]>([
+    ['names platforms of Windows only', `out('${INSPECT('default', 'docker', true)}'.replace(/linux/g, 'windows'))`],
+    ['does not answer buildx', `out('Name: default\\nDriver: docker\\n\\nNodes:\\nName: d\\nError: no grpc here\\n')`],
+    ['buildx cannot inspect', `err('ERROR: no builder'); return 1`],
+  ])('on an engine of Windows containers is refused before the build: it %s', async (_, inspected) => {
+    const docker = dockerThat(`
+      if (args[0] === 'version') { out('{"Os":"windows","Arch":"amd64"}'); return 0; }
+      if (args[1] === 'inspect') { ${inspected} }`);
+    await expect(chooseBuilder(docker, undefined, needs)).rejects.toMatchObject({
+      code: 'ENGINE_UNSUPPORTED',
+      message: expect.stringContaining('the Docker engine runs windows containers, not Linux ones'),
+    });
+    expect(argvs().join()).not.toContain('create');
   });
 
   it('is named by BUILDX_BUILDER, too', async () => {
@@ -217,29 +237,21 @@ describe('the builder', () => {
 
 describe('docker', () => {
   it('that is all there passes the check', async () => {
-    await expect(checkDocker(dockerThat(''))).resolves.toBeUndefined();
+    await expect(checkBuildx(dockerThat(''))).resolves.toBeUndefined();
   });
 
   it('without buildx is missing', async () => {
     const docker = dockerThat(`if (args[0] === 'buildx') { err('docker: unknown command: docker buildx'); return 1; }`);
-    await expect(checkDocker(docker)).rejects.toMatchObject({
+    await expect(checkBuildx(docker)).rejects.toMatchObject({
       code: 'DOCKER_MISSING',
       message: 'docker has no buildx plugin',
     });
     await expect(chooseBuilder(docker, undefined, needs)).rejects.toMatchObject({ code: 'DOCKER_MISSING' });
   });
 
-  it('without an engine is missing', async () => {
-    const docker = dockerThat(`if (args[0] === 'version') { err('Cannot connect'); return 1; }`);
-    await expect(checkDocker(docker)).rejects.toMatchObject({
-      code: 'DOCKER_MISSING',
-      message: 'no Docker engine answers: Cannot connect',
-    });
-  });
-
   it('that is not installed is missing', async () => {
     const docker = dockerThat('', { PATH: workspace });
-    await expect(checkDocker(docker)).rejects.toMatchObject({
+    await expect(checkBuildx(docker)).rejects.toMatchObject({
       code: 'DOCKER_MISSING',
       hint: expect.stringContaining('Install Docker'),
     });

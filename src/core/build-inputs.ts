@@ -15,7 +15,7 @@ import {
   expandIn,
   initialEnvironment,
 } from './stage-environment.ts';
-import { namedContextFinder, readStageGraph, sourceOfName } from './stage-graph.ts';
+import { namedContextFinder, readStageGraph, type StageGraph, sourceOfName } from './stage-graph.ts';
 
 export type { BuildScope } from './build-scope.ts';
 
@@ -30,6 +30,8 @@ export interface ImageUse {
 /** An image that a stage begins from, and the platform of it that is taken. */
 export interface BaseUse extends ImageUse {
   readonly platform: Platform;
+  /** The image is built on it, and not merely a stage that nothing may need. */
+  readonly required: boolean;
 }
 
 /** An ADD whose content is known only when it is fetched. */
@@ -61,13 +63,28 @@ export function imagesOf(dockerfile: Dockerfile, scope: BuildScope): Located<rea
 export function basesOf(dockerfile: Dockerfile, scope: BuildScope): readonly BaseUse[] {
   const uses = scope.platforms.flatMap((wanted) => {
     const graph = readStageGraph(dockerfile, scope, wanted);
-    return (graph.ok ? graph.value.stages : []).flatMap(({ stage, base, platform }): readonly BaseUse[] => {
+    if (!graph.ok) return [];
+    const { stages } = graph.value;
+    const root = rootOf(stages, scope.target);
+    return stages.flatMap(({ stage, base, platform }, index): readonly BaseUse[] => {
       const given = platform === undefined ? undefined : parsePlatform(platform);
       if (base.kind !== 'image') return [];
-      return [{ reference: base.reference, line: stage.line, platform: given?.ok ? given.value : wanted }];
+      const { reference } = base;
+      const required = index === root;
+      return [{ reference, line: stage.line, platform: given?.ok ? given.value : wanted, required }];
     });
   });
+  // Of several uses the required one stays.
+  uses.sort((one, other) => Number(one.required) - Number(other.required));
   return [...new Map(uses.map((use) => [`${formatPlatform(use.platform)} ${use.reference}`, use])).values()];
+}
+
+/** The stage that the target begins from, through all those in between. */
+function rootOf(stages: StageGraph['stages'], target = ''): number {
+  const named = stages.findLastIndex(({ stage }) => target !== '' && stage.name === target.toLowerCase());
+  let index = named < 0 ? stages.length - 1 : named;
+  for (let base = stages[index]?.base; base?.kind === 'stage'; base = stages[index]?.base) index = base.index;
+  return index;
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { Platform } from '../oci/types.ts';
 import { csvRecord, parseCsvRecord } from './csv.ts';
+import { parseGitSource } from './git-source.ts';
 import { nearest } from './nearest.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
-import { formatRepositoryName, type RepositoryName } from './reference.ts';
+import { formatRepositoryName, parseReference, type RepositoryName } from './reference.ts';
+import { isGitSource } from './remote-source.ts';
 
 /** A secret whose value the user gave. It reaches buildx by an environment variable, never by argv or a file. */
 export interface BuildSecret {
@@ -34,9 +36,9 @@ export interface NamedContext {
 
 /** What to build and how: the inputs of docker/build-push-action 7 by their names, parsed. */
 export interface BuildSettings {
-  /** Absolute directory. */
+  /** Absolute directory, or a git repository at a commit. */
   readonly context: string;
-  /** Absolute path of the Dockerfile. */
+  /** Absolute path of the Dockerfile; inside of a git repository, relative to the context. */
   readonly file: string;
   readonly target: string | undefined;
   /** At least one. */
@@ -79,6 +81,9 @@ const SAFE_TO_SHOW = /^(?:[A-Z][A-Z0-9_]{0,63}|[a-z][a-z0-9_.-]{0,63})$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Cache storage back ends of BuildKit: https://docs.docker.com/build/cache/backends/ */
 const CACHE_TYPES = ['registry', 'inline', 'local', 'gha', 's3', 'azblob'];
+/** What BuildKit takes where an SBOM names no generator. */
+const SBOM_GENERATOR = 'docker/buildkit-syft-scanner';
+const LOCAL_CACHE_TYPES = ['inline', 'local'];
 /** Cache attributes that hold a credential, and where to put it instead; argv can be read by every user of the machine. */
 const CREDENTIAL_ATTRIBUTES: Readonly<Record<string, string>> = {
   ghtoken: 'leave it out: the cache works without',
@@ -127,6 +132,8 @@ export function parseBuildContext(text: string): Parsed<NamedContext> {
   if (name === '' || value === undefined || value === '' || text.includes('\0')) {
     return unparsable(`${quote(text)} is not a named context: NAME=PATH or NAME=docker-image://REFERENCE is allowed`);
   }
+  const source = isGitSource(value) ? parseGitSource(value) : undefined;
+  if (source !== undefined && !source.ok) return unparsable(`${quote(name)} ${source.problem}`);
   return parsed({ name, value });
 }
 
@@ -166,6 +173,34 @@ export function presetCaches(
     cacheFrom: [csvRecord(source)],
     cacheTo: mayExport ? [csvRecord([...source, ...mode, 'ignore-error=true'])] : [],
   };
+}
+
+/** The registries of caches and of images that make SBOMs: the builder talks to them, whatever the Dockerfile names. */
+export function auxiliaryRegistries({
+  cacheFrom,
+  cacheTo,
+  sbom = 'false',
+  attests,
+}: Pick<BuildSettings, 'cacheFrom' | 'cacheTo' | 'sbom' | 'attests'>): readonly string[] {
+  const asked = sbom === 'false' ? attests : [`type=sbom,${sbom}`, ...attests];
+  return [...cacheFrom, ...cacheTo, ...asked].flatMap((record) => {
+    const fields = parseCsvRecord(record);
+    const attributes = new Map(fields.ok ? fields.value.map((field) => splitAtEquals(field)) : []);
+    const image =
+      attributes.get('type') === 'sbom' ? (attributes.get('generator') ?? SBOM_GENERATOR) : attributes.get('ref');
+    const reference = parseReference(image ?? '');
+    return reference.ok ? [reference.value.repository.registry] : [];
+  });
+}
+
+/** Those caches that a build writes on its own machine only: all that a stranger's code may write. */
+export function localCaches(cacheTo: readonly string[]): readonly string[] {
+  return cacheTo.filter((entry) => {
+    const fields = parseCsvRecord(entry);
+    const types = (fields.ok ? fields.value : []).flatMap((field) => /^type=(.*)$/is.exec(field)?.[1] ?? []);
+    // All of them: of a field that is there twice, buildx takes the last.
+    return types.length > 0 && types.every((type) => LOCAL_CACHE_TYPES.includes(type));
+  });
 }
 
 function cacheAttributeProblem(key: string, value: string | undefined): string | undefined {

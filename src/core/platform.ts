@@ -32,8 +32,9 @@ export function parsePlatform(text: string): Parsed<Platform> {
       `${quote(text)} is not a platform: os/architecture[/variant] is allowed, as in linux/amd64 or linux/arm/v7`,
     );
   }
-  if (os === 'windows') {
-    return unparsable(`${quote(text)}: Windows containers are not supported; Linux images are`);
+  if (os === 'windows' || os === 'darwin') {
+    const what = os === 'windows' ? 'Windows containers' : 'containers of macOS';
+    return unparsable(`${quote(text)}: ${what} are not supported; Linux images are, as linux/${architecture}`);
   }
   const variant = givenVariant === '' ? impliedVariant : givenVariant;
   return parsed(normalizePlatform({ os, architecture, ...(variant === '' ? {} : { variant }) }));

@@ -18,7 +18,9 @@ export interface Reference {
 }
 
 const DOCKER_HUB = 'docker.io';
-const DOCKER_HUB_ALIASES = new Set([DOCKER_HUB, 'index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com']);
+/** Where Docker Hub answers. */
+const DOCKER_HUB_HOST = 'registry-1.docker.io';
+const DOCKER_HUB_ALIASES = new Set([DOCKER_HUB, 'index.docker.io', DOCKER_HUB_HOST, 'registry.hub.docker.com']);
 
 /** A path of the distribution specification v1.1.1, "Pulling manifests". */
 const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
@@ -45,6 +47,11 @@ export function isDockerHub(registry: string): boolean {
 /** `docker.io` for every alias of Docker Hub, else the host in lower case. */
 export function canonicalRegistry(host: string): string {
   return isDockerHub(host) ? DOCKER_HUB : host.toLowerCase();
+}
+
+/** The host that a registry answers at: its own, but for Docker Hub. */
+export function registryAddress(registry: string): string {
+  return isDockerHub(registry) ? DOCKER_HUB_HOST : registry;
 }
 
 /** True when the host is this machine: plain http may be spoken to it. */

@@ -1,5 +1,3 @@
-import { type Parsed, parsed, unparsable } from './parsed.ts';
-
 /** A commit id of git, as BuildKit tells it from a branch. */
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 const SCP_STYLE = /^[a-zA-Z0-9-_]+@[a-zA-Z0-9-.]+:/;
@@ -14,17 +12,20 @@ export function isRemoteSource(source: string): boolean {
  * Narrower than {@link isRemoteSource}: `HTTP://…` is a path.
  */
 export function remoteKind(source: string): 'git' | 'http' | 'local' {
-  const [beforeFragment = ''] = splitOnce(source, '#');
-  const [address = ''] = splitOnce(beforeFragment, '?');
-  if (!/^\.\.?\//.test(source) && isGitAddress(address)) return 'git';
+  if (!/^\.\.?\//.test(source) && isGitSource(source)) return 'git';
   return /^https?:\/\//.test(source) ? 'http' : 'local';
 }
 
-/** A directory by its path, blanks around it dropped. A URL may hold a token, so that the problem does not show it. */
-export function parseLocalDirectory(text: string): Parsed<string> {
-  const directory = text.trim();
-  if (!isRemoteSource(directory)) return parsed(directory);
-  return unparsable('is a URL; a directory is allowed (check the repository out first)');
+/** True for what is read as a git repository; over http(s), only what ends in `.git` is one. */
+export function isGitSource(source: string): boolean {
+  const [address = ''] = source.split(/[?#]/, 1);
+  if (/^https?:/i.test(address)) return /^https?:\/\/[^/]*\/.*\.git$/is.test(address) && address.endsWith('.git');
+  return isRemoteSource(address);
+}
+
+/** True for the id of a commit. */
+export function isCommit(text: string): boolean {
+  return COMMIT.test(text);
 }
 
 /**
@@ -34,20 +35,15 @@ export function parseLocalDirectory(text: string): Parsed<string> {
 export function namesCommit(source: string): boolean {
   const [beforeFragment = '', fragment = ''] = splitOnce(source, '#');
   const [address = '', query = ''] = splitOnce(beforeFragment, '?');
-  if (!isGitAddress(address)) return false;
+  if (!isGitSource(address)) return false;
   const [ref = ''] = fragment.split(':', 1);
   const parameters = new URLSearchParams(query);
   const pins = ['checksum', 'commit', 'ref'].map((name) => parameters.get(name) ?? '');
   return [ref, ...pins].some((pin) => COMMIT.test(pin));
 }
 
-/** Over http(s), only what ends in `.git` is a repository. */
-function isGitAddress(address: string): boolean {
-  if (/^https?:\/\//i.test(address)) return /^https?:\/\/[^/]*\/.*\.git$/is.test(address);
-  return isRemoteSource(address);
-}
-
-function splitOnce(text: string, separator: string): readonly string[] {
+/** What stands before the first separator and, where there is one, what follows it. */
+export function splitOnce(text: string, separator: string): readonly string[] {
   const index = text.indexOf(separator);
   return index < 0 ? [text] : [text.slice(0, index), text.slice(index + 1)];
 }

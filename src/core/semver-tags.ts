@@ -28,6 +28,8 @@ export interface Move {
   readonly move: boolean;
   /** Half a sentence that follows the tag's name: "stays, 2.0.1 is higher". */
   readonly reason: string;
+  /** The tag of the higher release that keeps a version line where it is. */
+  readonly higher?: string;
 }
 
 /**
@@ -37,8 +39,8 @@ export interface Move {
  */
 export function decideMoves(candidates: readonly Movable[], existingTags: readonly string[]): readonly Move[] {
   const existing = new Set(existingTags);
-  const releases = new Map<string, readonly Version[]>();
-  const releasesOf = ({ form, version }: VersionLine): readonly Version[] => {
+  const releases = new Map<string, readonly Released[]>();
+  const releasesOf = ({ form, version }: VersionLine): readonly Released[] => {
     const key = JSON.stringify([version.scheme, form]);
     const found = releases.get(key) ?? stableVersions(existingTags, form, version.scheme);
     releases.set(key, found);
@@ -54,19 +56,25 @@ export function decideMoves(candidates: readonly Movable[], existingTags: readon
   });
 }
 
-function decideLine({ depth, version }: VersionLine, releases: readonly Version[]): Omit<Move, 'tag'> {
+interface Released {
+  readonly tag: string;
+  readonly version: Version;
+}
+
+function decideLine({ depth, version }: VersionLine, releases: readonly Released[]): Omit<Move, 'tag'> {
   if (!version.stable) return { move: false, reason: `stays, the pre-release ${version.text} moves no version line` };
-  const inLine = releases.filter((one) =>
-    version.release.slice(0, depth).every((number, index) => number === (one.release[index] ?? 0)),
-  );
-  const highest = inLine.reduce((high, one) => (compareReleases(one, high) > 0 ? one : high), version);
-  if (compareReleases(highest, version) > 0) return { move: false, reason: `stays, ${highest.text} is higher` };
+  const [highest] = releases
+    .filter((one) => version.release.slice(0, depth).every((number, at) => number === (one.version.release[at] ?? 0)))
+    .sort((a, b) => compareReleases(b.version, a.version));
+  if (highest !== undefined && compareReleases(highest.version, version) > 0) {
+    return { move: false, reason: `stays, ${highest.version.text} is higher`, higher: highest.tag };
+  }
   return { move: true, reason: `moves, ${version.text} is the highest${depth === 0 ? '' : ' in its line'}` };
 }
 
-function stableVersions(tags: readonly string[], form: TagForm, scheme: Version['scheme']): readonly Version[] {
+function stableVersions(tags: readonly string[], form: TagForm, scheme: Version['scheme']): readonly Released[] {
   return tags.flatMap((tag) => {
     const version = versionOfTag(tag, form, scheme);
-    return version?.stable === true ? [version] : [];
+    return version?.stable === true ? [{ tag, version }] : [];
   });
 }

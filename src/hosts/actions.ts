@@ -43,7 +43,17 @@ export function createActionsHost({ env, cwd, signal }: ActionsSettings): Action
     appendTo(variable, formatFileCommand(name, value, `build-once-${randomBytes(16).toString('hex')}`));
   const remember = (pending: readonly Undo[]): void =>
     setFileCommand('GITHUB_STATE', UNDO_STATE, JSON.stringify(pending));
-  const machine = createMachine({ env, cwd, signal, log: runnerLog(masker), masker, remember });
+  // The runner empties it before and after each job, also when nothing of ours could.
+  const temporary = env['RUNNER_TEMP'] || undefined;
+  const machine = createMachine({
+    env: withoutInputs(env),
+    cwd,
+    signal,
+    log: runnerLog(masker),
+    masker,
+    temporary,
+    remember,
+  });
   return {
     ...machine,
     setOutput: (name, value) => setFileCommand('GITHUB_OUTPUT', name, value),
@@ -57,6 +67,11 @@ export function createActionsHost({ env, cwd, signal }: ActionsSettings): Action
       if (text !== '') appendTo('GITHUB_ARTIFACTS', text);
     },
   };
+}
+
+/** Programs that are started need no inputs, and some of these are secrets. */
+function withoutInputs(env: ActionsSettings['env']): ActionsSettings['env'] {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('INPUT_')));
 }
 
 function sizeOf(file: string | undefined): number {

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { FileEntry, Files } from '../host.ts';
+import { writing } from '../unwritable-file.ts';
 
 const PIECE_BYTES = 1 << 20;
 const OWNER_MAY_EXECUTE = 0o100;
@@ -10,11 +11,16 @@ const OWNER_ONLY = 0o600;
 /** Errors that mean: there cannot be such a file. */
 const ABSENT: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ERR_INVALID_ARG_VALUE']);
 
-/** The real file system; see `Files`. `own` is told of every temporary directory, to remove it at the end. */
-export function createFiles(cwd: string, own: (directory: string) => void): Files {
+/**
+ * The real file system; see `Files`. `own` is told of every temporary directory, to remove it at the end; they are made in
+ * `temporary`. BuildOnceError `UNWRITABLE_FILE` for what cannot be written.
+ */
+export function createFiles(cwd: string, own: (directory: string) => void, temporary = os.tmpdir()): Files {
   const at = (file: string): string => path.resolve(cwd, file);
   const piece = Buffer.allocUnsafe(PIECE_BYTES);
   return {
+    path,
+    resolve: at,
     read: (file) => orAbsent(() => fs.readFileSync(at(file))),
     readText: (file) => orAbsent(() => fs.readFileSync(at(file), 'utf8')),
     digest(file) {
@@ -43,23 +49,25 @@ export function createFiles(cwd: string, own: (directory: string) => void): File
       return stats === undefined ? undefined : kindOf(stats);
     },
     readLink: (file) => fs.readlinkSync(at(file)),
-    write(file, content) {
-      fs.mkdirSync(path.dirname(at(file)), { recursive: true });
-      const descriptor = fs.openSync(at(file), 'w', OWNER_ONLY);
-      try {
-        // The mode above is for a new file; one that is there keeps its own.
-        fs.fchmodSync(descriptor, OWNER_ONLY);
-        fs.writeFileSync(descriptor, content);
-      } finally {
-        fs.closeSync(descriptor);
-      }
-    },
+    write: (file, content) => writing(at(file), () => writePrivate(at(file), content)),
     makeTemporaryDirectory(prefix) {
-      const directory = fs.mkdtempSync(path.join(os.tmpdir(), prefix));
+      const directory = writing(temporary, () => fs.mkdtempSync(path.join(at(temporary), prefix)));
       own(directory);
       return directory;
     },
   };
+}
+
+function writePrivate(file: string, content: string | Uint8Array): void {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  const descriptor = fs.openSync(file, 'w', OWNER_ONLY);
+  try {
+    // The mode above is for a new file; one that is there keeps its own.
+    fs.fchmodSync(descriptor, OWNER_ONLY);
+    fs.writeFileSync(descriptor, content);
+  } finally {
+    fs.closeSync(descriptor);
+  }
 }
 
 /** Windows has no such bit: there every file counts as executable, as BuildKit's client sends it. */

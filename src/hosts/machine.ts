@@ -13,6 +13,8 @@ export interface MachineSettings {
   readonly signal: AbortSignal;
   /** What `log.mask` fills. */
   readonly masker: Masker;
+  /** Where temporary directories are made; the system's own place when absent. */
+  readonly temporary?: string | undefined;
   /** Told of everything that is still to undo, each time that changes. */
   readonly remember?: (pending: readonly Undo[]) => void;
 }
@@ -43,7 +45,7 @@ export function createMachine(settings: MachineSettings): Machine {
     env,
     cwd,
     architecture: architectureOfNode(process.arch),
-    files: createFiles(cwd, (path) => cleanups.add({ kind: 'remove', path })),
+    files: createFiles(cwd, (path) => cleanups.add({ kind: 'remove', path }), settings.temporary),
     log,
     signal,
     now: () => new Date(),

@@ -32,7 +32,7 @@ const ADVICE: readonly (readonly [registry: RegExp, advice: Advice])[] = [
         `Log in again, a login lasts 12 hours: aws ecr-public get-login-password --region us-east-1. ` +
         `The role needs ecr-public:GetAuthorizationToken, sts:GetServiceBearerToken${writing ? ' and ecr-public:PutImage' : ''} for ${path}.`,
       creation: ({ path }) =>
-        `A push creates no repository here: aws ecr-public create-repository --region us-east-1 --repository-name ${lastOf(path)}.`,
+        `A push creates no repository here: aws ecr-public create-repository --region us-east-1 --repository-name ${withoutAlias(path)}.`,
     },
   ],
   [/(?:^|\.)gcr\.io$|-docker\.pkg\.dev$/, { access: googleAccess, creation: googleCreation }],
@@ -134,6 +134,7 @@ function googleCreation({ registry, path }: RepositoryName): string {
   );
 }
 
-function lastOf(path: string): string {
+/** `public.ecr.aws/ALIAS/NAME`: the name may have slashes of its own. */
+function withoutAlias(path: string): string {
   return path.slice(path.indexOf('/') + 1);
 }

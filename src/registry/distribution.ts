@@ -4,7 +4,7 @@ import { isTag, type RepositoryName } from '../core/reference.ts';
 import { isRegistryError, RegistryError } from '../errors.ts';
 import { MAX_MANIFEST_BYTES, parseManifest, parseTagList } from '../oci/parse.ts';
 import { type Descriptor, isManifestMediaType, MEDIA_TYPES } from '../oci/types.ts';
-import { contentInMemory, openBlob } from './download.ts';
+import { openBlob } from './download.ts';
 import type { Endpoint } from './endpoint.ts';
 import { publicUrl, requestFailure } from './failure.ts';
 import { settleRefusedTag } from './immutable-tag.ts';
@@ -15,6 +15,7 @@ import { enterReferrer, fallbackTag, membersOf, referrerOf, removeReferrer } fro
 import type { Body, Content, PushAccess, Repository, TagDeletion, Target } from './repository.ts';
 import type { Answer, HttpRequest } from './transport.ts';
 import { pushBlob, startUpload } from './upload.ts';
+import { contentInMemory, verifiedContent } from './verified-content.ts';
 
 const ACCEPT = [
   MEDIA_TYPES.ociIndex,
@@ -22,6 +23,7 @@ const ACCEPT = [
   MEDIA_TYPES.dockerIndex,
   MEDIA_TYPES.dockerManifest,
 ].join(', ');
+const MANIFEST = 'the manifest to push';
 const TAGS_PER_PAGE = 1000;
 const MAX_LISTING_BYTES = 32 * 1024 * 1024;
 /** How registries without the referrers API answer. */
@@ -66,12 +68,9 @@ export class Distribution implements Repository, PushAccess, TagDeletion {
 
   async push(content: Descriptor, body: Body, mountFrom?: RepositoryName): Promise<void> {
     if (!isManifestMediaType(content.mediaType)) return pushBlob(this.#endpoint, content, body, mountFrom);
-    const bytes = await bytesOf(body);
+    const bytes = body instanceof Uint8Array ? body : await verifiedContent(content, MANIFEST, body).bytes();
     if (bytes.length !== content.sizeBytes || digestOf(bytes, content.digest) !== content.digest) {
-      throw new RegistryError(
-        'DIGEST_INVALID',
-        `the manifest to push is not ${content.digest} of ${content.sizeBytes} bytes`,
-      );
+      throw new RegistryError('DIGEST_INVALID', `${MANIFEST} is not ${content.digest} of ${content.sizeBytes} bytes`);
     }
     const answer = await this.#putManifest(content, content.digest, bytes);
     this.#manifests.keep(content.digest, bytes);
@@ -218,17 +217,4 @@ function isIndex(answer: Answer): boolean {
 function checkedTag(tag: string): string {
   if (isTag(tag)) return tag;
   throw new RegistryError('TAG_INVALID', `${quote(tag)} is not a tag`);
-}
-
-async function bytesOf(body: Body): Promise<Uint8Array> {
-  if (body instanceof Uint8Array) return body;
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of body()) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > MAX_MANIFEST_BYTES)
-      throw new RegistryError('TOO_LARGE', `a manifest has ${MAX_MANIFEST_BYTES} bytes at most`);
-    chunks.push(Buffer.from(chunk));
-  }
-  return Buffer.concat(chunks);
 }

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { devNull, homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseJson, textAt, valueAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
-import { canonicalRegistry } from '../core/reference.ts';
+import { canonicalRegistry, isDockerHub } from '../core/reference.ts';
 import { BuildOnceError } from '../errors.ts';
 import { type Credentials, Secret } from './credentials.ts';
 
-/** The key under which Docker itself keeps Docker Hub. */
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 
 /** What `docker login` left behind. Asked by registry as in `RepositoryName`; hosts match exactly. */
@@ -18,9 +17,24 @@ export interface DockerConfigFile {
   credentialsOf(registry: string): Credentials | undefined;
 }
 
-/** The folder of Docker's configuration: `DOCKER_CONFIG`, else `.docker` in the home folder. */
-export function dockerConfigFolder(env: Readonly<Record<string, string | undefined>>): string {
-  return env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker');
+/**
+ * The folder of Docker's configuration: `DOCKER_CONFIG`, else `.docker` in the home folder, which is HOME, on Windows
+ * USERPROFILE, else what the system knows. A user whom it does not know has none: a folder that is nowhere.
+ */
+export function dockerConfigFolder(
+  env: Readonly<Record<string, string | undefined>>,
+  platform: NodeJS.Platform = process.platform,
+): string {
+  const named = platform === 'win32' ? env['USERPROFILE'] : env['HOME'];
+  return env['DOCKER_CONFIG'] || join(named || knownHome(), '.docker');
+}
+
+function knownHome(): string {
+  try {
+    return homedir();
+  } catch {
+    return devNull;
+  }
 }
 
 /**
@@ -57,9 +71,9 @@ export function credentialsInEnvironment(
   return credentialsAmong(entriesOf(json, 'auths', registry), () => undefined);
 }
 
-/** How Docker names this registry to a credential helper. */
+/** How Docker names this registry to a credential helper, and in its file: docker/cli's `registry.IndexServer` for Docker Hub. */
 export function serverAddressOf(registry: string): string {
-  return canonicalRegistry(registry) === 'docker.io' ? DOCKER_HUB_KEY : registry;
+  return isDockerHub(registry) ? DOCKER_HUB_KEY : registry;
 }
 
 function readJson(path: string): unknown {

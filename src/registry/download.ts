@@ -1,4 +1,3 @@
-import { RegistryError } from '../errors.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { Endpoint } from './endpoint.ts';
 import { connectionFailure, publicUrl } from './failure.ts';
@@ -7,22 +6,8 @@ import type { Answer, HttpRequest } from './transport.ts';
 import { verifiedContent } from './verified-content.ts';
 import { NetworkError } from './wire.ts';
 
-const DEFAULT_LIMIT_BYTES = 4 * 1024 * 1024;
 /** How often a download is taken up again where it was cut. */
 const MAX_RESUMPTIONS = 5;
-
-/** Content that is in memory and checked already. */
-export function contentInMemory(descriptor: Descriptor, bytes: Uint8Array): Content {
-  return {
-    descriptor,
-    bytes(limitBytes = DEFAULT_LIMIT_BYTES) {
-      return bytes.length > limitBytes ? Promise.reject(tooLarge(descriptor, limitBytes)) : Promise.resolve(bytes);
-    },
-    async *stream() {
-      yield bytes;
-    },
-  };
-}
 
 /** A blob; `undefined` when it is not there. Its content is checked as it passes, and taken up again when it is cut. */
 export async function openBlob(endpoint: Endpoint, descriptor: Descriptor): Promise<Content | undefined> {
@@ -60,8 +45,4 @@ async function* resumed(endpoint: Endpoint, request: HttpRequest, first: Answer)
 /** Registries that know no ranges give the whole content once more. */
 function startsAgain(answer: Answer): boolean {
   return answer.status === 200 && answer.header('content-range') === undefined;
-}
-
-function tooLarge({ digest, sizeBytes }: Descriptor, limitBytes: number): RegistryError {
-  return new RegistryError('TOO_LARGE', `${digest} has ${sizeBytes} bytes; ${limitBytes} are the most that is read`);
 }

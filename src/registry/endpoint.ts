@@ -1,4 +1,4 @@
-import { type RepositoryName } from '../core/reference.ts';
+import type { RepositoryName } from '../core/reference.ts';
 import type { RegistryError } from '../errors.ts';
 import { accessHint, creationHint } from './access-hint.ts';
 import { answerFailure, type FailedAnswer } from './failure.ts';

@@ -1,4 +1,4 @@
-import { isLoopback, type RepositoryName } from '../core/reference.ts';
+import { isDockerHub, isLoopback, type RepositoryName, registryAddress } from '../core/reference.ts';
 import type { Credentials } from './credentials.ts';
 import { Distribution } from './distribution.ts';
 import { Endpoint } from './endpoint.ts';
@@ -32,8 +32,6 @@ export interface Registries {
   close(): void;
 }
 
-const DOCKER_HUB_HOST = 'registry-1.docker.io';
-
 /** Opens the registries of a run. Nothing is read and no connection is made before a repository is asked something. */
 export function openRegistries(settings: RegistriesSettings): Registries {
   const keychain = createKeychain(settings);
@@ -63,6 +61,6 @@ export function openRegistries(settings: RegistriesSettings): Registries {
 
 /** Where a registry answers: Docker Hub under another name, this machine and `insecure` ones over plain http, all others over https. */
 export function originOf(registry: string, insecure: ReadonlySet<string> = new Set()): URL {
-  if (registry === 'docker.io') return new URL(`https://${DOCKER_HUB_HOST}`);
-  return new URL(`${isLoopback(registry) || insecure.has(registry) ? 'http' : 'https'}://${registry}`);
+  const isPlain = isLoopback(registry) || (insecure.has(registry) && !isDockerHub(registry));
+  return new URL(`${isPlain ? 'http' : 'https'}://${registryAddress(registry)}`);
 }

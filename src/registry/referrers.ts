@@ -2,6 +2,7 @@ import { type Digest, digestOf } from '../core/digest.ts';
 import { valueAt } from '../core/json.ts';
 import { RegistryError } from '../errors.ts';
 import { formatDescriptor } from '../oci/format.ts';
+import { describeReferrer } from '../oci/links.ts';
 import { MAX_MANIFEST_BYTES, parseManifest } from '../oci/parse.ts';
 import { type Descriptor, MEDIA_TYPES } from '../oci/types.ts';
 import type { Repository } from './repository.ts';
@@ -41,17 +42,8 @@ export function membersOf(index: Uint8Array, source: string): readonly Descripto
 export function referrerOf(manifest: Descriptor, bytes: Uint8Array): Referrer | undefined {
   const parsed = parseManifest(bytes, manifest.mediaType);
   if (!parsed.ok || parsed.value.subject === undefined) return undefined;
-  const { subject, annotations, ...document } = parsed.value;
-  const artifactType = document.artifactType ?? (document.kind === 'manifest' ? document.config.mediaType : undefined);
-  const { mediaType, digest, sizeBytes } = manifest;
-  const descriptor = {
-    mediaType,
-    digest,
-    sizeBytes,
-    annotations,
-    ...(artifactType === undefined ? {} : { artifactType }),
-  };
-  return { subject, descriptor };
+  const { subject } = parsed.value;
+  return { subject, descriptor: describeReferrer(parsed.value, manifest.digest, manifest.sizeBytes) };
 }
 
 /**

@@ -1,12 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { textAt } from '../core/json.ts';
-import { isDockerHub } from '../core/reference.ts';
+import { registryAddress } from '../core/reference.ts';
 import { dockerConfigFolder } from './docker-config-file.ts';
 import type { Scope } from './scope.ts';
 
-/** The name of Docker Hub among the folders. */
-const DOCKER_HUB_HOST = 'registry-1.docker.io';
 const UNREADABLE = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM'];
 
 /**
@@ -21,7 +19,7 @@ export function scopedConfigFolders(
   scope: Scope,
 ): readonly string[] {
   const root = join(env['BUILDX_CONFIG'] || join(dockerConfigFolder(env), 'buildx'), 'config');
-  const host = join(root, isDockerHub(registry) ? DOCKER_HUB_HOST : registry);
+  const host = join(root, registryAddress(registry));
   const path = /^repository:(.+)$/.exec(scope.resource)?.[1];
   return [...(path === undefined ? [] : fitting(join(host, path), scope)), ...fitting(host, scope)];
 }

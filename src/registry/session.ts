@@ -14,6 +14,11 @@ export interface Access {
   readonly hint: string;
 }
 
+/** What a token is to allow; `main` decides whose login it takes, and is never the registry's to say. */
+interface Wanted extends Access {
+  readonly main: Scope | undefined;
+}
+
 /**
  * Requests to one registry, authorised as it asks. Nothing is known at first: the first request goes without credentials
  * and learns what is wanted. Tokens are kept by scope, renewed before they expire and once when refused; requests that need
@@ -61,7 +66,8 @@ export class Session {
   /** One try, with at most one renewal of the authorisation; see `Transport.attempt`. */
   async attempt(request: HttpRequest, access: Access): Promise<Attempt<Answer>> {
     if (request.url.origin !== this.origin.origin) return this.#transport.attempt(request);
-    const authorization = (await this.#fixedHeader(access)) ?? (await this.#tokenFor(request, access))?.authorization;
+    const authorization =
+      (await this.#fixedHeader(access)) ?? (await this.#tokenFor(request, wantedBy(access)))?.authorization;
     const outcome = await this.#transport.attempt({ ...request, authorization });
     if (!('value' in outcome) || outcome.value.status !== 401) return outcome;
     // A storage that a redirect led to has no say in what the registry wants.
@@ -94,45 +100,44 @@ export class Session {
     const stale = this.#granted.findIndex(({ token }) => token.authorization === refused);
     if (stale >= 0) this.#granted.splice(stale, 1);
     const scopes = mergeScopes([...access.scopes, ...parseScopes(bearer.parameters.get('scope') ?? '')]);
-    const token = await this.#tokenFor(request, { ...access, scopes });
+    const token = await this.#tokenFor(request, { ...wantedBy(access), scopes });
     return token?.authorization === refused ? undefined : token?.authorization;
   }
 
   /** A token for these scopes; for less when a read asked for more than it needs and was refused. */
-  async #tokenFor({ method }: HttpRequest, access: Access): Promise<Token | undefined> {
+  async #tokenFor({ method }: HttpRequest, wanted: Wanted): Promise<Token | undefined> {
     if (this.#service === undefined) return undefined;
-    const key = keyOf(access.scopes);
-    const reading = readingScopes(access.scopes);
+    const key = keyOf(wanted);
+    const reading = readingOnly(wanted);
     const mayDoWithLess = (method === 'GET' || method === 'HEAD') && keyOf(reading) !== key;
-    if (mayDoWithLess && this.#refused.has(key)) return this.#token(reading, access.hint, this.#service);
+    if (mayDoWithLess && this.#refused.has(key)) return this.#token(reading, this.#service);
     try {
-      return await this.#token(access.scopes, access.hint, this.#service);
+      return await this.#token(wanted, this.#service);
     } catch (error) {
       const isRefusal = isRegistryError(error) && (error.status === 401 || error.status === 403);
       if (!isRefusal || !mayDoWithLess) throw error;
       this.#refused.add(key);
-      return this.#token(reading, access.hint, this.#service);
+      return this.#token(reading, this.#service);
     }
   }
 
-  async #token(scopes: readonly Scope[], hint: string, service: TokenService): Promise<Token> {
+  async #token(wanted: Wanted, service: TokenService): Promise<Token> {
     const nowMs = this.rules.clock.now();
-    const held = this.#granted.find(({ scopes: own, token }) => token.renewAtMs > nowMs && coversScopes(own, scopes));
+    const held = this.#granted.find(
+      ({ scopes, token }) => token.renewAtMs > nowMs && coversScopes(scopes, wanted.scopes),
+    );
     if (held !== undefined) return held.token;
-    const key = keyOf(scopes);
+    const key = keyOf(wanted);
     const running = this.#exchanges.get(key);
     if (running !== undefined) return running;
-    const exchange = this.#exchange(scopes, hint, service).finally(() => this.#exchanges.delete(key));
+    const exchange = this.#exchange(wanted, service).finally(() => this.#exchanges.delete(key));
     this.#exchanges.set(key, exchange);
     return exchange;
   }
 
-  async #exchange(scopes: readonly Scope[], hint: string, service: TokenService): Promise<Token> {
-    const token = await fetchToken(this.#transport, service, {
-      scopes,
-      hint,
-      credentials: await this.#credentials(mainScope(scopes)),
-    });
+  async #exchange({ scopes, hint, main }: Wanted, service: TokenService): Promise<Token> {
+    const credentials = await this.#credentials(main);
+    const token = await fetchToken(this.#transport, service, { scopes, hint, credentials });
     const outlived = this.#granted.findIndex((grant) => coversScopes(scopes, grant.scopes));
     if (outlived >= 0) this.#granted.splice(outlived, 1);
     this.#granted.push({ scopes, token });
@@ -140,8 +145,17 @@ export class Session {
   }
 }
 
-function keyOf(scopes: readonly Scope[]): string {
-  return scopes.map(formatScope).join(' ');
+function wantedBy(access: Access): Wanted {
+  return { ...access, main: mainScope(access.scopes) };
+}
+
+function readingOnly({ scopes, hint, main }: Wanted): Wanted {
+  return { scopes: readingScopes(scopes), hint, main: main && readingScopes([main])[0] };
+}
+
+/** Who asks belongs to it: a scope of the registry's may stand among those of several. */
+function keyOf({ scopes, main }: Wanted): string {
+  return [main === undefined ? '' : main.resource, ...scopes.map(formatScope)].join(' ');
 }
 
 function fixedHeader(challenges: readonly Challenge[], credentials: Credentials | undefined): string | undefined {

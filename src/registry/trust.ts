@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
+import { textAt } from '../core/json.ts';
 import { type Parsed, parsed, unparsable } from '../core/parsed.ts';
 import { quote, toLine } from '../core/printable.ts';
 import { BuildOnceError } from '../errors.ts';
@@ -21,7 +22,8 @@ export interface Trust {
   contextFor(target: URL): SecureContext | undefined;
 }
 
-const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+const BEGIN = '-----BEGIN CERTIFICATE-----';
+const END = '-----END CERTIFICATE-----';
 
 /**
  * Trusts what Node trusts (NODE_EXTRA_CA_CERTS too), the given authorities, those of SSL_CERT_FILE, and for each host what
@@ -58,6 +60,8 @@ export function parseAuthorities(text: string): Parsed<string> {
   return parsed(text);
 }
 
+const ABSENT: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);
+
 interface FolderContent {
   readonly folder: string;
   readonly ca: readonly string[];
@@ -66,6 +70,8 @@ interface FolderContent {
 
 /** Docker keeps one folder a host; the port 443 may stand in its name or not. */
 function foldersOf({ host, port }: URL, env: TrustSettings['env']): readonly string[] {
+  // A registry may redirect to https://../, which is a URL, and a folder that is no host's.
+  if (/^\.+(?::|$)/.test(host)) return [];
   const home = env['HOME'] || env['USERPROFILE'];
   const own = env['XDG_CONFIG_HOME'] || (home && path.join(home, '.config'));
   const roots = ['/etc/docker/certs.d', ...(own ? [path.join(own, 'docker', 'certs.d')] : [])];
@@ -96,7 +102,8 @@ function listFolder(folder: string): readonly string[] {
   try {
     return fs.readdirSync(folder).sort();
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return [];
+    // A folder of another user's may not even say whether it has one for this host; most have none.
+    if (ABSENT.has(textAt(cause, 'code'))) return [];
     throw invalid(folder, 'it cannot be read', cause);
   }
 }
@@ -146,7 +153,11 @@ function readEnvironmentFile(file: string | undefined): string {
 }
 
 function certificatesIn(text: string): readonly string[] {
-  return text.match(PEM) ?? [];
+  // Split, not matched: a text of beginnings without an end takes a regular expression hours.
+  return text
+    .split(END)
+    .slice(0, -1)
+    .flatMap((part) => (part.includes(BEGIN) ? [part.slice(part.indexOf(BEGIN)) + END] : []));
 }
 
 function invalid(folder: string, problem: string, cause?: unknown): BuildOnceError {

@@ -1,9 +1,9 @@
 import { digestFromHash, hasherFor } from '../core/digest.ts';
 import { RegistryError } from '../errors.ts';
+import { MAX_MANIFEST_BYTES } from '../oci/parse.ts';
 import type { Descriptor } from '../oci/types.ts';
+import { only } from './content-store.ts';
 import type { Content } from './repository.ts';
-
-const DEFAULT_LIMIT_BYTES = 4 * 1024 * 1024;
 
 /**
  * Content that is checked as it is read: RegistryError SIZE_INVALID or DIGEST_INVALID after the last piece, at the latest.
@@ -13,16 +13,26 @@ export function verifiedContent(descriptor: Descriptor, where: string, open: () 
   return {
     descriptor,
     stream: () => verify(descriptor, where, open()),
-    async bytes(limitBytes = DEFAULT_LIMIT_BYTES) {
-      if (descriptor.sizeBytes > limitBytes) {
-        throw new RegistryError('TOO_LARGE', `${where} has ${descriptor.sizeBytes} bytes: ${limitBytes} are allowed`);
-      }
+    async bytes(limitBytes = MAX_MANIFEST_BYTES) {
+      checkLimit(descriptor, where, limitBytes);
       const bytes = Buffer.alloc(descriptor.sizeBytes);
       let readBytes = 0;
       for await (const piece of verify(descriptor, where, open())) {
         bytes.set(piece, readBytes);
         readBytes += piece.length;
       }
+      return bytes;
+    },
+  };
+}
+
+/** Content that is in memory and checked already. */
+export function contentInMemory(descriptor: Descriptor, bytes: Uint8Array): Content {
+  return {
+    descriptor,
+    stream: () => only(bytes),
+    async bytes(limitBytes = MAX_MANIFEST_BYTES) {
+      checkLimit(descriptor, descriptor.digest, limitBytes);
       return bytes;
     },
   };
@@ -44,6 +54,11 @@ async function* verify(
   if (readBytes !== sizeBytes) throw wrongSize(where, `${readBytes}`, sizeBytes);
   const found = digestFromHash(hash, digest);
   if (found !== digest) throw new RegistryError('DIGEST_INVALID', `${where} has the digest ${found}, not ${digest}`);
+}
+
+function checkLimit({ sizeBytes }: Descriptor, where: string, limitBytes: number): void {
+  if (sizeBytes <= limitBytes) return;
+  throw new RegistryError('TOO_LARGE', `${where} has ${sizeBytes} bytes: ${limitBytes} are the most that is read`);
 }
 
 function wrongSize(where: string, found: string, expected: number): RegistryError {

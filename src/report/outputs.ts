@@ -3,7 +3,7 @@ import { formatPlatform } from '../core/platform.ts';
 import { toPrintable } from '../core/printable.ts';
 import { formatReference } from '../core/reference.ts';
 import type { Descriptor } from '../oci/types.ts';
-import type { Run } from '../stage.ts';
+import { imageOf, type Run } from '../stage.ts';
 
 /** Every output of the action, and what it holds; `action.yml` and the README's table are made from these. */
 export const OUTPUT_TABLE = {
@@ -31,7 +31,7 @@ export type Outputs = Partial<Readonly<Record<OutputName, string>>>;
 /** The outputs that this run can give, also when it failed half-way. Pure. */
 export function outputsOf(run: Run): Outputs {
   const { hash, lookup, build, tag } = run.results;
-  const image = tag?.image ?? build?.image ?? lookup?.image;
+  const image = imageOf(run);
   if (wasIdle(run)) return { built: 'false', pushed: 'false' };
   return {
     ...(hash === undefined ? {} : { hash: hash.hash }),
@@ -93,7 +93,7 @@ function labelsOfHit(
 
 /** Digest of each platform's manifest, attestations left out. */
 export function platformDigests(run: Run): readonly (readonly [platform: string, descriptor: Descriptor['digest']])[] {
-  const image = run.results.tag?.image ?? run.results.build?.image ?? run.results.lookup?.image;
+  const image = imageOf(run);
   if (image?.manifest.kind !== 'index') return [];
   return image.manifest.manifests.flatMap(({ platform, digest }) =>
     platform === undefined || platform.os === 'unknown' ? [] : [[formatPlatform(platform), digest] as const],

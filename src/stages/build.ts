@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { findChanges } from '../context-inputs.ts';
-import { type BuildSettings, presetCaches } from '../core/build-options.ts';
+import { auxiliaryRegistries, type BuildSettings, localCaches, presetCaches } from '../core/build-options.ts';
 import type { Digest } from '../core/digest.ts';
 import { imageLabels, readAssignments } from '../core/labels.ts';
 import { quote } from '../core/printable.ts';
-import { parseReference, type RepositoryName } from '../core/reference.ts';
+import type { RepositoryName } from '../core/reference.ts';
 import { findUnfit } from '../core/reuse.ts';
 import { BuildOnceError } from '../errors.ts';
 import { copyImage } from '../registry/copy.ts';
@@ -43,16 +43,18 @@ export const buildStage: Stage<'build', BuildPlan> = {
     const [repository] = run.options.images;
     if (lookup.image !== undefined) return { skip: 'the image is in the registry' };
     if (repository === undefined) return { skip: 'no image was asked for' };
-    const labels = labelsOf(run, repository);
-    return { repository, settings: settingsOf(run, repository, labels), needs: needsOf(run, repository) };
+    const settings = settingsOf(run, repository, labelsOf(run, repository));
+    return { repository, settings, needs: needsOf(run, repository, settings) };
   },
   async apply(plan, run) {
     const { host, event } = run;
     const [{ buildImage, chooseBuilder }, logins] = await Promise.all([
-      loadBuildx(),
-      loginsOf(run),
+      loadBuildx(host),
+      loginsOf(run, plan.needs),
       ...(event.push ? run.options.images.map((name) => openImage(run, name).checkPushAccess()) : []),
     ]);
+    if (ownCaches(run).length < run.options.cacheTo.length)
+      host.log.notice(`no cache is written beyond this machine: ${event.untrusted ?? ''}`);
     const docker = openDocker(host, logins);
     const { builder: named, emulation, binfmtImage } = run.options;
     const builder = await chooseBuilder(docker, named, plan.needs, emulation === 'auto' ? binfmtImage : undefined);
@@ -130,7 +132,7 @@ async function sizesOf(repository: Repository, image: FoundImage): Promise<Reado
 }
 
 function labelsOf(
-  { event, tags, startedAt, results }: Run,
+  { event, tags, startedAt, results, git: contexts }: Run,
   repository: RepositoryName,
 ): Readonly<Record<string, string>> {
   const { repository: github, git } = event;
@@ -140,28 +142,35 @@ function labelsOf(
     title: github?.fullName.split('/')[1] ?? repository.path.split('/').at(-1),
     description: github?.description,
     license: github?.license,
-    source: github?.url,
-    revision: git.sha,
+    // Without an event, the repository that the files are from.
+    source: github?.url ?? contexts?.main?.remote,
+    revision: git.sha ?? contexts?.main?.commit,
     version: tags.version,
     created: startedAt.toISOString(),
   });
 }
 
 function settingsOf(run: Run, repository: RepositoryName, labels: Readonly<Record<string, string>>): BuildSettings {
-  const { options, host, event } = run;
+  const { options, host, event, git } = run;
   const own = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
   const mayExport = event.push && event.git.pullRequest === undefined;
   const preset = presetCaches(options.cache, repository, mayExport);
   return {
     ...options,
-    context: path.resolve(host.cwd, options.context),
-    file: path.resolve(host.cwd, resultOf(run, 'hash').dockerfile),
+    context: git?.main?.pinned ?? path.resolve(host.cwd, options.context),
+    file: git?.main?.file ?? path.resolve(host.cwd, resultOf(run, 'hash').dockerfile),
+    secrets: [...options.secrets, ...(git?.secrets ?? [])],
     platforms: run.platforms,
     labels: withOwn(own, options.labels),
     annotations: withOwn(own, options.annotations),
     cacheFrom: [...options.cacheFrom, ...preset.cacheFrom],
-    cacheTo: [...options.cacheTo, ...preset.cacheTo],
+    cacheTo: [...ownCaches(run), ...preset.cacheTo],
   };
+}
+
+/** What a stranger's code leaves in a cache would be built into images later. */
+function ownCaches({ options, event }: Run): readonly string[] {
+  return event.untrusted === undefined ? options.cacheTo : localCaches(options.cacheTo);
 }
 
 /** The user's come last and win; the content hash comes after all. */
@@ -169,13 +178,13 @@ function withOwn(own: readonly string[], given: readonly string[]): readonly str
   return [...own.slice(0, -1), ...given, ...own.slice(-1)];
 }
 
-function needsOf(run: Run, repository: RepositoryName): BuilderNeeds {
+function needsOf(run: Run, repository: RepositoryName, settings: BuildSettings): BuilderNeeds {
   const { pins, runsPrograms } = resultOf(run, 'hash');
   return {
     platformCount: run.platforms.length,
     runs: runsPrograms ? run.platforms : [],
     pushTo: run.event.push ? repository.registry : undefined,
-    registries: [repository.registry, ...pins.map(({ registry }) => registry)],
+    registries: [repository.registry, ...pins.map(({ registry }) => registry), ...auxiliaryRegistries(settings)],
     access: accessOf(run),
   };
 }
@@ -190,23 +199,13 @@ function accessOf({ options, host, registries }: Run): RegistryAccess {
 }
 
 /** What Docker's own configuration may lack: credentials from the inputs, and from the GitHub token for its registry. */
-async function loginsOf(run: Run): Promise<readonly RegistryLogin[]> {
-  const { options, registries } = run;
-  const { registries: used } = needsOf(run, options.images[0] ?? { registry: '', path: '' });
+async function loginsOf({ options, registries }: Run, needs: BuilderNeeds): Promise<readonly RegistryLogin[]> {
   const given = options.username === undefined ? [] : [options.registry ?? options.images[0]?.registry ?? ''];
-  const caches = [...options.cacheFrom, ...options.cacheTo].flatMap(registryOfCache);
+  const emulator = options.binfmtImage.repository.registry;
   const logins: RegistryLogin[] = [];
-  for (const registry of new Set([...given, ...used, ...caches])) {
+  for (const registry of new Set([...given, ...needs.registries, emulator])) {
     const credentials = await registries.addition(registry);
     if (credentials !== undefined) logins.push({ registry, credentials });
   }
   return logins;
-}
-
-/** `type=registry,ref=ghcr.io/acme/app:cache` or the reference alone. */
-function registryOfCache(cache: string): readonly string[] {
-  const fields = cache.split(',').map((field) => field.trim());
-  const text = fields.find((field) => field.startsWith('ref='))?.slice('ref='.length) ?? cache;
-  const reference = parseReference(text);
-  return reference.ok ? [reference.value.repository.registry] : [];
 }

@@ -4,7 +4,6 @@ import type { GitEvent } from '../core/tag-rules.ts';
 import { parseDate } from '../core/timestamp.ts';
 import { UsageError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import type { Options } from '../options.ts';
 
 /** The repository on GitHub whose workflow runs. */
 export interface GitHubRepository {
@@ -24,12 +23,12 @@ export interface RunEvent {
   readonly repository: GitHubRepository | undefined;
   /** Where this run can be looked at. */
   readonly runUrl: string | undefined;
-  /** Whether this run pushes: as asked, but never when the run is untrusted. */
+  /** Whether this run pushes: never when it is untrusted, nor when the option says no. */
   readonly push: boolean;
   /** Why the run must not push whatever was asked, or `undefined`. */
   readonly untrusted: string | undefined;
   /** That a branch or tag was deleted, in words: the run is on the default branch then, and nothing was pushed there. */
-  readonly deleted?: string | undefined;
+  readonly deleted: string | undefined;
 }
 
 type Env = Host['env'];
@@ -54,8 +53,8 @@ const HEADS = [
   { events: /^workflow_run$/, part: 'workflow_run', head: ['head_repository', 'full_name'] },
 ];
 
-/** Reads the event that the runner wrote down. UsageError when that file is not JSON. */
-export function readEvent(host: Host, options: Pick<Options, 'push'>): RunEvent {
+/** Reads the event that the runner wrote down; `push` is whether the run may. UsageError when that file is not JSON. */
+export function readEvent(host: Host): RunEvent {
   const { env } = host;
   const payload = readPayload(host);
   const untrusted = whyUntrusted(env, payload);
@@ -63,7 +62,7 @@ export function readEvent(host: Host, options: Pick<Options, 'push'>): RunEvent 
     git: gitEvent(host, payload),
     repository: repositoryOf(env, payload),
     runUrl: runUrl(env),
-    push: options.push && untrusted === undefined,
+    push: untrusted === undefined,
     untrusted,
     deleted: deletedRef(env, payload),
   };
@@ -166,7 +165,7 @@ function whyUntrusted(env: Env, payload: unknown): string | undefined {
       return `the code comes from ${toLine(repository)}, a fork`;
     }
   }
-  if (isThere(payload, 'issue', 'pull_request')) {
+  if (isThere(payload, 'issue', 'pull_request') || (eventName === 'issue_comment' && !isThere(payload, 'issue'))) {
     return 'a comment on a pull request does not say where the code comes from';
   }
   if (env['GITHUB_ACTOR'] === 'dependabot[bot]' && READ_ONLY_FOR_DEPENDABOT.has(eventName)) {

@@ -6,6 +6,7 @@ import { contentHash, hashTag, type InputManifest } from '../core/input-manifest
 import { countedLabels } from '../core/labels.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { quote } from '../core/printable.ts';
+import { isGitSource } from '../core/remote-source.ts';
 import { readDockerfile } from '../dockerfile-inputs.ts';
 import type { Problem } from '../errors.ts';
 import { contextImages, type HashedImage, resolveImages } from '../hashed-images.ts';
@@ -68,7 +69,7 @@ export const hashStage: Stage<'hash', HashPlan> = {
         at(dockerfile, line),
       );
     }
-    if (entries.some(([name]) => name === '.git' || name.startsWith('.git/'))) {
+    if (run.git?.main === undefined && entries.some(([name]) => name === '.git' || name.startsWith('.git/'))) {
       host.log.warning(
         'the context holds .git, which differs in every run, so that nothing is ever reused; add .git to .dockerignore',
       );
@@ -92,9 +93,11 @@ export const hashStage: Stage<'hash', HashPlan> = {
 /** What is wrong with the files that the options name; asked before the first request. Pure but for reading. */
 export function findContextProblems(options: Options, files: Files): readonly Problem[] {
   const problems: Problem[] = [];
+  const isGit = isGitSource(options.context);
   const context = files.kindOf(options.context);
   const isDirectory = files.list(options.context) !== undefined;
-  if (!isDirectory) {
+  if (isGit) problems.push(...findOutsideFile(options));
+  else if (!isDirectory) {
     const seen = context === undefined ? 'there is no such directory' : 'it is not a directory';
     problems.push({
       input: 'context',
@@ -102,6 +105,7 @@ export function findContextProblems(options: Options, files: Files): readonly Pr
     });
   }
   if (
+    !isGit &&
     (isDirectory || options.file !== undefined) &&
     findDockerfile(files, options.context, options.file) === undefined
   ) {
@@ -123,6 +127,14 @@ export function findContextProblems(options: Options, files: Files): readonly Pr
   const patterns = compileUncounted(options);
   if (!patterns.ok) problems.push({ input: 'hash-ignore', message: patterns.problem });
   return problems;
+}
+
+/** In a git context, the Dockerfile is a file of the repository. */
+function findOutsideFile({ file }: Options): readonly Problem[] {
+  if (file === undefined) return [];
+  const isOutside = path.isAbsolute(file) || path.posix.normalize(file).split(/[\\/]/)[0] === '..';
+  const message = `${quote(file)} is outside of the git repository; a path relative to the context is allowed`;
+  return isOutside ? [{ input: 'file', message }] : [];
 }
 
 /** The options that change the image, as the user gave them; docs/content-hash.md lists them. */

@@ -5,7 +5,7 @@ import { BuildOnceError, RegistryError } from '../errors.ts';
 import type { Descriptor, Platform } from '../oci/types.ts';
 import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
-import { candidatesFor, isLoaded, openImage, type Results, type Run, resultOf, type Stage } from '../stage.ts';
+import { candidatesFor, imageOf, isLoaded, openImage, type Results, type Run, resultOf, type Stage } from '../stage.ts';
 import type { Docker } from '../tools/docker.ts';
 import { openDocker } from '../tools/docker-config.ts';
 import type { EngineImage } from '../tools/engine.ts';
@@ -43,8 +43,8 @@ export const loadStage: Stage<'load', LoadPlan> = {
   name: 'load',
   title: 'Load the image into the local engine',
   plan(run) {
-    const { tag, build, lookup } = run.results;
-    const image = tag?.image ?? build?.image ?? lookup?.image;
+    const { build } = run.results;
+    const image = imageOf(run);
     if (!isLoaded(run)) return { skip: 'load is off' };
     if (image === undefined) return { skip: 'there is no image' };
     const isOurs = build?.image.descriptor.digest === image.descriptor.digest;
@@ -64,11 +64,7 @@ export const loadStage: Stage<'load', LoadPlan> = {
     const there = before.find((image) => isSame(image, plan));
     const source = there?.id ?? (await bring(plan, docker, run));
     const [loaded] = there === undefined ? await inspectImages(docker, [source]) : [there];
-    if (loaded === undefined) {
-      throw new BuildOnceError('LOAD_FAILED', `the local engine does not show ${source}, which it has just got`, 1, {
-        hint: 'Run again; keep what prunes images away from this machine while it works.',
-      });
-    }
+    if (loaded === undefined) throw lost(source);
     const tags: LoadResult['tags'][number][] = [];
     for (const { reference, tag } of plan.names) {
       const prior = before.find(({ names }) => names.has(reference));
@@ -108,11 +104,7 @@ function isSame({ id, digests, platform }: EngineImage, plan: LoadPlan): boolean
 /** Makes the engine have the image; answers a name that leads to it there. */
 async function bring(plan: LoadPlan, docker: Docker, run: Run): Promise<string> {
   const { image, platform, layoutPath } = plan;
-  if (run.results.engine?.image === image) {
-    throw new BuildOnceError('LOAD_FAILED', `the local engine has lost ${image.descriptor.digest} meanwhile`, 1, {
-      hint: 'Run again; keep what prunes images away from this machine while it works.',
-    });
-  }
+  if (run.results.engine?.image === image) throw lost(image.descriptor.digest);
   if (layoutPath !== undefined) return loadFrom(layoutPath, plan, docker, run);
   const { repository, descriptor } = image;
   const reference = formatReference({ repository, tag: undefined, digest: descriptor.digest });
@@ -123,6 +115,12 @@ async function bring(plan: LoadPlan, docker: Docker, run: Run): Promise<string> 
   if (failure === undefined) return reference;
   run.host.log.notice(`the local engine could not pull ${reference} (${failure}); this run fetches it instead`);
   return loadFrom(await fetchPlatform(plan, run), plan, docker, run);
+}
+
+function lost(name: string): BuildOnceError {
+  return new BuildOnceError('LOAD_FAILED', `the local engine has lost ${name} meanwhile`, 1, {
+    hint: 'Run again; keep what prunes images away from this machine while it works.',
+  });
 }
 
 /** Copies the one platform into a layout, and the index that names it, so that the digest stays. */

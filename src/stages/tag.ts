@@ -2,7 +2,7 @@ import type { Digest } from '../core/digest.ts';
 import { INPUTS_ANNOTATION } from '../core/labels.ts';
 import { formatReference, formatRepositoryName, sameRepository } from '../core/reference.ts';
 import { findUnfit, type Wanted } from '../core/reuse.ts';
-import { decideMoves } from '../core/semver-tags.ts';
+import { decideMoves, type Move } from '../core/semver-tags.ts';
 import type { TagCandidate } from '../core/tag-candidates.ts';
 import { isBuildOnceError, RegistryError } from '../errors.ts';
 import type { Host } from '../host.ts';
@@ -165,7 +165,10 @@ async function tagAll(
   const outcomes: TagOutcome[] = [];
   for (const name of run.options.images) {
     const tagger = new Tagger(openImage(run, name), setting, run);
-    for (const candidate of choose(candidatesFor(run, name))) outcomes.push(await tagger.set(candidate));
+    for (const candidate of choose(candidatesFor(run, name))) {
+      const outcome = await tagger.set(candidate);
+      outcomes.push(isOnOurs(outcome, setting) ? await tagger.yieldLine(candidate, outcome) : outcome);
+    }
   }
   return outcomes;
 }
@@ -178,6 +181,11 @@ function isOfThisContent({ image, release }: Setting): boolean {
 /** Something was written, or was about to be when another run was quicker. */
 function isWritten({ outcome, detail }: TagOutcome): boolean {
   return outcome === 'created' || outcome === 'moved' || detail === NEVER_MOVES;
+}
+
+/** This run has set it. */
+function isOnOurs({ outcome, digest }: TagOutcome, { image }: Setting): boolean {
+  return (outcome === 'created' || outcome === 'moved') && digest === image.descriptor.digest;
 }
 
 /** Sets the tags of one repository, asking for its list of tags and for the head of the branch once, and only if needed. */
@@ -217,6 +225,25 @@ class Tagger {
     return { reference, tag, digest: now, outcome: current === undefined ? 'created' : 'moved', detail };
   }
 
+  /**
+   * A higher version may have been released after the list of tags was read and before this run set the tag of its line:
+   * then that one gets it back. Every run looks after its last write, so that the highest has it in the end.
+   */
+  async yieldLine({ tag, kind, line }: Candidate, outcome: TagOutcome): Promise<TagOutcome> {
+    if (line === undefined) return outcome;
+    let yielded = outcome;
+    for (let given: string | undefined; ; ) {
+      this.#tags = undefined;
+      const move = await this.#decide({ tag, kind, line });
+      if (move.higher === undefined || move.higher === given) return yielded;
+      given = move.higher;
+      const theirs = await this.#repository.resolve({ tag: given });
+      if (theirs === undefined) return yielded;
+      await this.#repository.tag(theirs, tag);
+      yielded = { ...outcome, digest: theirs.digest, outcome: 'kept', detail: move.reason };
+    }
+  }
+
   async #digestOf(tag: string): Promise<Digest | undefined> {
     return (await this.#repository.resolve({ tag }))?.digest;
   }
@@ -227,9 +254,14 @@ class Tagger {
       return this.#branch;
     }
     if (candidate.line === undefined) return undefined;
+    const { move, reason } = await this.#decide(candidate);
+    return move ? undefined : reason;
+  }
+
+  async #decide(candidate: Candidate): Promise<Pick<Move, 'move' | 'reason' | 'higher'>> {
     this.#tags ??= collect(this.#repository.tags());
-    const [move] = decideMoves([candidate], await this.#tags);
-    return move?.move === false ? move.reason : undefined;
+    const [move = { move: true, reason: '' }] = decideMoves([candidate], await this.#tags);
+    return move;
   }
 
   /** The image may be in another of the repositories only: then its bytes are copied, never built again. */

@@ -6,6 +6,7 @@ import { readTriggers } from '../core/stage-graph.ts';
 import { type DockerfileInputs, readDockerfile, type Unpinned } from '../dockerfile-inputs.ts';
 import { contextImages, type HashedImage, resolveImages } from '../hashed-images.ts';
 import type { Platform } from '../oci/types.ts';
+import { hasWindowsRules } from '../recorded-bits.ts';
 import { type Results, type Run, type RunnableStage, resultOf } from '../stage.ts';
 
 /** What the bases' triggers make the build read. */
@@ -25,7 +26,7 @@ export const coverTriggers: RunnableStage = async (run) => {
   const hash = resultOf(run, 'hash');
   const triggered = await findTriggered(run, hash);
   const covered = { ...hash, runsPrograms: hash.runsPrograms || triggered.runsPrograms };
-  const { uncovered } = triggered;
+  const uncovered = [...triggered.uncovered, ...findLostBits(run)];
   const result = uncovered.length === 0 ? covered : await uniqueHash(run, covered, triggered.images);
   for (const { message, line } of uncovered) {
     const at = { file: hash.dockerfile, ...(line === undefined ? {} : { line }) };
@@ -33,6 +34,12 @@ export const coverTriggers: RunnableStage = async (run) => {
   }
   return { ...run, results: { ...run.results, hash: result } };
 };
+
+/** The hash has the exec bits that git recorded; a build on Windows sends every file as executable. */
+function findLostBits({ host }: Run): readonly Unpinned[] {
+  const message = 'Windows has no exec bits, and every file of an image that is built there is executable';
+  return hasWindowsRules(host.files) ? [{ message, line: undefined }] : [];
+}
 
 async function uniqueHash(run: Run, hash: Results['hash'], images: readonly ImageUse[]): Promise<Results['hash']> {
   const more = await resolveImages(run.registries, hash.dockerfile, images);
@@ -48,7 +55,7 @@ async function findTriggered(run: Run, { dockerfile, pins }: Results['hash']): P
   const plain = readDockerfile(dockerfile, run);
   const own = { os: 'linux', architecture: run.host.architecture };
   const contexts = contextImages(run.options).flatMap((use) =>
-    [...run.platforms, own].map((platform) => ({ ...use, platform })),
+    [...run.platforms, own].map((platform) => ({ ...use, platform, required: false })),
   );
   const [bases, replaced] = await Promise.all([readAll(run, plain.bases, pins), readAll(run, contexts, pins)]);
   const triggers = new Map([...bases].map(([name, { texts }]) => [name, texts ?? []]));
@@ -84,7 +91,9 @@ async function readAll(
   }
   const found = [...platforms].map(async ([reference, wanted]): Promise<[string, Found]> => {
     const pin = pins.find((one) => one.reference === reference);
-    const texts = pin === undefined ? undefined : await readBaseTriggers(run.registries, pin, wanted);
+    const required = uses.find((use) => use.reference === reference && use.required);
+    const requiredBy = required && `${resultOf(run, 'hash').dockerfile}:${required.line}`;
+    const texts = pin === undefined ? undefined : await readBaseTriggers(run.registries, pin, wanted, requiredBy);
     return [reference, { texts, line: uses.find((use) => use.reference === reference)?.line }];
   });
   return new Map(await Promise.all(found));

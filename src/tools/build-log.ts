@@ -38,6 +38,18 @@ const HINTS: readonly (readonly [symptom: RegExp, hint: string])[] = [
     /exec format error/i,
     'The builder cannot run programs of this platform: set up emulation (docker/setup-qemu-action), use a builder of that platform, or drop the platform.',
   ],
+  [
+    /unknown scheme git\b/,
+    'For a git context the builder has no git: use another one, or check the repository out in an earlier step and name its directory.',
+  ],
+  [
+    /could not read Username|terminal prompts disabled/,
+    'The builder may not read a git repository: give the secret GIT_AUTH_TOKEN, a token that may.',
+  ],
+  [
+    /no match for platform in manifest/i,
+    'An image that the Dockerfile names has no such platform: name another one, or drop the platform. Windows images cannot be used.',
+  ],
   [/no space left on device/i, 'The builder has no disk space left: free some, for example with docker buildx prune.'],
   [
     /\b401\b|\b403\b|unauthorized|authentication required|pull access denied|insufficient_scope|\bdenied\b/i,

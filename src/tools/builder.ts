@@ -150,7 +150,8 @@ export function readInspectExtras(output: string): Pick<BuilderDescription, 'fea
   let problem: string | undefined;
   let section = '';
   for (const line of output.split('\n')) {
-    const [, indent = '', key = '', value = ''] = /^(\s?)([^:]{1,100}):\s*(.*)$/.exec(line) ?? [];
+    const [, indent = '', key = '', rest = ''] = /^(\s?)([^:]{1,100}):(.*)$/s.exec(line) ?? [];
+    const value = rest.trim();
     if (indent === '') section = key;
     if (line.startsWith('Platforms:')) platforms.push(...parsePlatforms(value));
     else if (line.startsWith('Error:')) problem ??= value;

@@ -28,6 +28,7 @@ import {
 import { type BuildOrigin, buildArguments, type Destination, secretVariables } from './buildx-arguments.ts';
 import { checkBuildx, type Docker, errorOf, runDocker, unreachableEngine } from './docker.ts';
 import { emulate, planEmulation } from './emulation.ts';
+import { describeEngine } from './engine.ts';
 import { type Pin, sourcePolicy } from './source-policy.ts';
 
 /** One image to build, for all its platforms at once. */
@@ -55,11 +56,17 @@ const EMULATION_OFF =
 
 const POLICY_VARIABLE = 'EXPERIMENTAL_BUILDKIT_SOURCE_POLICY';
 
+/** Removes the directory that the toolkit makes as it is loaded, and that nothing of ours uses. */
+export async function dropToolkitDirectory(host: Host): Promise<void> {
+  await host.cleanup({ kind: 'remove', path: Context.tmpDir() })();
+}
+
 /**
  * The builder to use: the one that is named (`builder`, else BUILDX_BUILDER), else the current one, started when it sleeps.
  * One that cannot do what is asked is an error when it was named; otherwise a docker-container builder is made for the run.
  * Platforms that it cannot run are emulated, where there is an `emulator`: the image that registers QEMU.
- * BuildOnceError `DOCKER_MISSING`, `BUILDER_NOT_FOUND`, `BUILDER_UNFIT`, `PLATFORM_MISSING`, `EMULATION_FAILED`.
+ * BuildOnceError `DOCKER_MISSING`, `ENGINE_UNSUPPORTED` for Windows containers, `BUILDER_NOT_FOUND`, `BUILDER_UNFIT`,
+ * `PLATFORM_MISSING`, `EMULATION_FAILED`.
  */
 export async function chooseBuilder(
   docker: Docker,
@@ -67,10 +74,9 @@ export async function chooseBuilder(
   needs: BuilderNeeds,
   emulator?: Reference,
 ): Promise<Builder> {
-  // The toolkit made it when it was loaded, and nothing of ours uses it.
-  await docker.host.cleanup({ kind: 'remove', path: Context.tmpDir() })();
   const named = name ?? (docker.host.env['BUILDX_BUILDER'] || undefined);
   const found = await inspectBuilder(docker, named);
+  if (mayBeForeign(found)) await describeEngine(docker);
   const lacks = findLacks(found, needs);
   if (named !== undefined && lacks.length > 0) {
     throw new BuildOnceError(
@@ -131,6 +137,7 @@ async function inspectBuilder(docker: Docker, name: string | undefined): Promise
   const { status, stdout, stderr } = await runDocker(docker, args, { env: { DEBUG: '1' } });
   if (status !== 0) {
     await checkBuildx(docker);
+    if (name === undefined) await describeEngine(docker);
     const which = name === undefined ? 'the current builder' : `the builder ${quote(name)}`;
     throw new BuildOnceError('BUILDER_NOT_FOUND', `${which} cannot be used: ${errorOf(stderr)}`, 1, {
       hint: 'docker buildx ls shows the builders there are; leave the input builder out to use the current one.',
@@ -143,6 +150,12 @@ async function inspectBuilder(docker: Docker, name: string | undefined): Promise
     nodes: nodes.map((node) => ({ endpoint: node.endpoint ?? '', driverOptions: node['driver-opts'] ?? [] })),
     ...readInspectExtras(stdout),
   };
+}
+
+/** The machine's own engine that names no platform of Linux, or cannot be used: it may be set to Windows containers. */
+function mayBeForeign({ driver, platforms, problem }: BuilderDescription): boolean {
+  const isLocal = driver === '' || driver === 'docker' || driver === 'docker-container';
+  return isLocal && (problem !== undefined || platforms.length === 0);
 }
 
 async function createBuilder(docker: Docker, needs: BuilderNeeds): Promise<BuilderDescription> {
@@ -224,6 +237,8 @@ function buildError(host: Host, settings: BuildSettings, failed: { output: strin
 
 /** buildx prints the bare file name; a Dockerfile outside of the workspace has no place that a runner could show. */
 function dockerfileLocation(host: Host, file: string, line: number): Location | undefined {
+  // One in a git context is no file of this machine.
+  if (!path.isAbsolute(file)) return undefined;
   const relative = path.relative(host.cwd, file);
   if (relative === '' || relative.startsWith('..') || path.isAbsolute(relative)) return undefined;
   return { file: relative.split(path.sep).join('/'), line };

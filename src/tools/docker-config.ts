@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { parseJson, valueAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
-import { isDockerHub } from '../core/reference.ts';
 import { BuildOnceError } from '../errors.ts';
 import type { Files, Host } from '../host.ts';
 import type { Credentials, Secret } from '../registry/credentials.ts';
+import { serverAddressOf } from '../registry/docker-config-file.ts';
 import type { Docker } from './docker.ts';
 
 /** Credentials for one registry that Docker's own configuration does not have, or that shall win over it. */
@@ -16,9 +16,6 @@ export interface RegistryLogin {
 
 /** https://github.com/docker/cli/pull/6008 */
 const AUTH_VARIABLE = 'DOCKER_AUTH_CONFIG';
-
-/** The key of Docker Hub in `auths` and `credHelpers`, by docker/cli's `registry.IndexServer`. */
-const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 
 /**
  * Docker's client with these logins. Without any it is the user's own configuration as it stands; otherwise a private copy
@@ -40,14 +37,15 @@ export function openDocker(host: Host, logins: readonly RegistryLogin[]): Docker
   const env = { DOCKER_CONFIG: directory, [AUTH_VARIABLE]: '' };
   if (own === undefined) return { host, env };
   copyTree(host.files, path.join(own, 'contexts'), path.join(directory, 'contexts'));
-  const builders = given(host.env['BUILDX_CONFIG']) ?? path.join(own, 'buildx');
+  const builders = host.env['BUILDX_CONFIG'] || path.join(own, 'buildx');
   return { host, env: { ...env, BUILDX_CONFIG: builders, ...certificates(host, own) } };
 }
 
 /** With DOCKER_TLS_VERIFY or DOCKER_TLS, docker looks for its certificates in the configuration's directory. */
 function certificates(host: Host, own: string): Readonly<Record<string, string>> {
-  const usesTls = (given(host.env['DOCKER_TLS_VERIFY']) ?? given(host.env['DOCKER_TLS'])) !== undefined;
-  return usesTls ? { DOCKER_CERT_PATH: given(host.env['DOCKER_CERT_PATH']) ?? own } : {};
+  return host.env['DOCKER_TLS_VERIFY'] || host.env['DOCKER_TLS']
+    ? { DOCKER_CERT_PATH: host.env['DOCKER_CERT_PATH'] || own }
+    : {};
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -57,10 +55,7 @@ type Json = Readonly<Record<string, unknown>>;
  * from answering first (docker/cli `ConfigFile.GetCredentialsStore`: an empty name means the file's own `auths`).
  */
 export function withLogins(config: Json, logins: readonly RegistryLogin[]): Json {
-  const auths = logins.map(({ registry, credentials }) => [
-    isDockerHub(registry) ? DOCKER_HUB_KEY : registry,
-    authEntry(credentials),
-  ]);
+  const auths = logins.map(({ registry, credentials }) => [serverAddressOf(registry), authEntry(credentials)]);
   return withAuths(config, Object.fromEntries(auths));
 }
 
@@ -104,10 +99,11 @@ function readConfig(files: Files, directory: string | undefined): Json {
 }
 
 function ownDirectory(host: Host): string | undefined {
-  const configured = given(host.env['DOCKER_CONFIG']);
-  if (configured !== undefined) return path.resolve(host.cwd, configured);
-  const home = given(host.env['HOME']) ?? given(host.env['USERPROFILE']);
-  return home === undefined ? undefined : path.join(home, '.docker');
+  const configured = host.env['DOCKER_CONFIG'];
+  if (configured) return path.resolve(host.cwd, configured);
+  const { HOME, USERPROFILE } = host.env;
+  const home = host.files.path.sep === '/' ? HOME : USERPROFILE;
+  return home ? path.join(home, '.docker') : undefined;
 }
 
 /** Copied, not linked: links need a privilege on Windows, and contexts are a few small files. */
@@ -128,8 +124,4 @@ function entriesOf(config: unknown, key: string): Json {
 
 function isJsonObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function given(text: string | undefined): string | undefined {
-  return text === '' ? undefined : text;
 }

@@ -39,17 +39,7 @@ export async function runDocker(
   }
 }
 
-/**
- * Makes sure that docker, its buildx plugin and an engine that answers are there; CommandError `DOCKER_MISSING` says which is
- * not and what to do.
- */
-export async function checkDocker(docker: Docker): Promise<void> {
-  await checkBuildx(docker);
-  const engine = await runDocker(docker, ['version', '--format={{.Server.Version}}']);
-  if (engine.status !== 0) throw unreachableEngine(engine.stderr);
-}
-
-/** As {@link checkDocker}, without asking for an engine: a remote builder needs none. */
+/** Makes sure that docker and its buildx plugin are there; CommandError `DOCKER_MISSING` says which is not and what to do. */
 export async function checkBuildx(docker: Docker): Promise<void> {
   const plugin = await runDocker(docker, ['buildx', 'version']);
   if (plugin.status === 0) return;

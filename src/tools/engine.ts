@@ -39,7 +39,7 @@ export async function describeEngine(docker: Docker): Promise<Platform> {
     `the Docker engine runs ${toLine(os, 40)} containers, not Linux ones`,
     1,
     {
-      hint: 'Switch the engine to Linux containers, point DOCKER_HOST to one that has them, or leave load out.',
+      hint: 'Switch the engine to Linux containers, or point DOCKER_HOST or the builder to one that has them.',
     },
   );
 }

@@ -1,11 +1,30 @@
-/** buildx and the toolkit behind it: a bundle of its own, loaded when a build is needed. */
-export function loadBuildx(): Promise<typeof import('./buildx.ts')> {
-  return import(/* webpackIgnore: true */ './buildx.ts');
+import { textAt } from '../core/json.ts';
+import type { Host } from '../host.ts';
+import { unwritable } from '../unwritable-file.ts';
+
+/**
+ * buildx and the toolkit behind it: a bundle of its own, loaded when a build is needed. The toolkit makes a temporary folder
+ * as soon as it is loaded, which goes at once: BuildOnceError `UNWRITABLE_FILE` when it cannot be made.
+ */
+export async function loadBuildx(host: Host): Promise<typeof import('./buildx.ts')> {
+  try {
+    const buildx = await import(/* webpackIgnore: true */ './buildx.ts');
+    await buildx.dropToolkitDirectory(host);
+    return buildx;
+  } catch (cause) {
+    if (textAt(cause, 'syscall') !== 'mkdtemp') throw cause;
+    throw unwritable((textAt(cause, 'path') ?? '').replace(/[\\/][^\\/]*$/, ''), cause);
+  }
 }
 
 /** The local engine: a bundle of its own, loaded when an image is to be in it. */
 export function loadEngine(): Promise<typeof import('./engine.ts')> {
   return import(/* webpackIgnore: true */ './engine.ts');
+}
+
+/** The git program: a bundle of its own, loaded when a context is a git repository. */
+export function loadGit(): Promise<typeof import('./git.ts')> {
+  return import(/* webpackIgnore: true */ './git.ts');
 }
 
 /** GitHub's API client: a bundle of its own, loaded when a branch tag is to move. */

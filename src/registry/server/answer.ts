@@ -56,6 +56,18 @@ export class Refusal extends Error {
   }
 }
 
+/** The whole body of a request, `what`, of at most so many bytes. */
+export async function readBody(body: AsyncIterable<Uint8Array>, what: string, limitBytes: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const piece of body) {
+    sizeBytes += piece.length;
+    if (sizeBytes > limitBytes) throw new Refusal(413, 'SIZE_INVALID', `${what} has at most ${limitBytes} bytes`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
 export function answerRefusal(refusal: Refusal): Answer {
   const errors = [{ code: refusal.code, message: refusal.message, detail: null }];
   return answerJson({ errors }, { ...refusal.headers }, refusal.status);
@@ -74,4 +86,10 @@ export function answerEmpty(status: number, headers: Headers): Answer {
 /** Only these methods, as 405 says it. */
 export function refuseMethod(method: string, allowed: string): Refusal {
   return new Refusal(405, 'UNSUPPORTED', `${method} is not supported here: ${allowed} is`, { Allow: allowed });
+}
+
+/** The answer less a header, whatever its case. */
+export function withoutHeader(answer: Answer, name: string): Answer {
+  const kept = Object.entries(answer.headers).filter(([key]) => key.toLowerCase() !== name.toLowerCase());
+  return { ...answer, headers: Object.fromEntries(kept) };
 }

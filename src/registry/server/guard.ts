@@ -36,7 +36,7 @@ export interface GuardedRequest {
 const SERVICE = 'build-once-registry';
 const DEFAULT_LIFETIME_MS = 300_000;
 
-/** Lets requests pass or refuses them. Without `auth` everybody may do everything. */
+/** Lets requests pass or refuses them, by who sends them. */
 export class Guard {
   readonly #auth: RegistryAuth;
   readonly #anonymous: Caller;

@@ -3,7 +3,7 @@ import { quote } from '../../core/printable.ts';
 import { isTag } from '../../core/reference.ts';
 import { MAX_MANIFEST_BYTES } from '../../oci/parse.ts';
 import { isManifestMediaType } from '../../oci/types.ts';
-import { type Answer, answerEmpty, type Call, Refusal, refuseMethod } from './answer.ts';
+import { type Answer, answerEmpty, type Call, Refusal, readBody, refuseMethod } from './answer.ts';
 import type { Shelves } from './shelves.ts';
 import { readManifest } from './stored-manifest.ts';
 
@@ -40,7 +40,7 @@ async function putManifest(shelves: Shelves, call: Call): Promise<Answer> {
   const { name, reference, query } = call;
   const wanted = parseReference(reference);
   const asked = [...new Set(query.getAll('tag'))].map(requireTag);
-  const bytes = await readBody(call);
+  const bytes = await readBody(call.body, 'a manifest', MAX_MANIFEST_BYTES);
   const digest = digestOf(bytes, 'digest' in wanted ? wanted.digest : undefined);
   if ('digest' in wanted && wanted.digest !== digest) {
     throw new Refusal(400, 'DIGEST_INVALID', `the manifest has the digest ${digest}, not ${wanted.digest}`);
@@ -80,19 +80,6 @@ function parseReference(reference: string): { readonly tag: string } | { readonl
 function requireTag(text: string): string {
   if (isTag(text)) return text;
   throw new Refusal(400, 'MANIFEST_INVALID', `${quote(text)} is neither a tag nor a digest`);
-}
-
-async function readBody({ body }: Call): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const piece of body) {
-    sizeBytes += piece.length;
-    if (sizeBytes > MAX_MANIFEST_BYTES) {
-      throw new Refusal(413, 'SIZE_INVALID', `a manifest has at most ${MAX_MANIFEST_BYTES} bytes`);
-    }
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
 }
 
 /** Without parameters; `undefined` when the client leaves the type to the document. */

@@ -1,8 +1,7 @@
 import { parseDigest } from '../../core/digest.ts';
 import { Turns } from '../turns.ts';
-import { type Answer, Refusal } from './answer.ts';
+import { type Answer, Refusal, withoutHeader } from './answer.ts';
 import type { Route } from './route.ts';
-import { withoutHeader } from './sabotage.ts';
 import type { Shelves } from './shelves.ts';
 
 /** What registries say of an immutable tag: Amazon ECR, Oracle's, Harbor. */

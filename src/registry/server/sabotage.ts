@@ -1,6 +1,6 @@
 import { digestOf } from '../../core/digest.ts';
 import { collect } from '../content-store.ts';
-import { type Answer, answerJson } from './answer.ts';
+import { type Answer, answerJson, withoutHeader } from './answer.ts';
 import type { Delivery } from './delivery.ts';
 import type { FaultAction } from './faults.ts';
 
@@ -55,12 +55,6 @@ async function spoil(action: Spoiling, answer: Answer): Promise<Answer> {
   const whole = answer.body instanceof Uint8Array ? answer.body : await collect(answer.body);
   const spoiled = action.kind === 'truncate' ? whole.subarray(0, Math.floor(whole.length / 2)) : flipBit(whole);
   return { ...answer, sizeBytes: spoiled.length, body: spoiled };
-}
-
-/** The answer less a header, whatever its case. */
-export function withoutHeader(answer: Answer, name: string): Answer {
-  const kept = Object.entries(answer.headers).filter(([key]) => key.toLowerCase() !== name.toLowerCase());
-  return { ...answer, headers: Object.fromEntries(kept) };
 }
 
 function flipBit(bytes: Uint8Array): Uint8Array {

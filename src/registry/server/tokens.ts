@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { coversScopes, formatScope, parseScopes, type Scope } from '../scope.ts';
-import { type Answer, answerJson, Refusal, refuseMethod } from './answer.ts';
+import { type Answer, answerJson, Refusal, readBody, refuseMethod } from './answer.ts';
 import { type Caller, mayDo } from './rights.ts';
 
 /** A question to the token endpoint. */
@@ -20,7 +20,7 @@ export interface TokenPolicy {
   readonly uses: number;
   /** Whoever has this name and password, or throws a Refusal. */
   readonly login: (name: string, password: string) => Caller;
-  /** What somebody without credentials may do; nothing when absent. */
+  /** Somebody without credentials. */
   readonly anonymous: Caller;
 }
 
@@ -68,7 +68,7 @@ export class Tokens {
   }
 
   async answer(request: TokenRequest): Promise<Answer> {
-    if (request.method === 'POST') return this.#answerForm(await readForm(request.body));
+    if (request.method === 'POST') return this.#answerForm(await readForm(request));
     if (request.method !== 'GET') throw refuseMethod(request.method, 'GET, POST');
     const { caller = this.#policy.anonymous, query } = request;
     const token = this.#issue(caller, query.getAll('scope').join(' '));
@@ -127,13 +127,6 @@ export function allowedPart(caller: Caller, { resource, actions }: Scope): Scope
   return { resource, actions: resource === 'registry:catalog' && caller.name !== undefined ? actions : [] };
 }
 
-async function readForm(body: AsyncIterable<Uint8Array>): Promise<URLSearchParams> {
-  const pieces: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const piece of body) {
-    sizeBytes += piece.length;
-    if (sizeBytes > MAX_FORM_BYTES) throw new Refusal(413, 'SIZE_INVALID', 'the form is too large');
-    pieces.push(piece);
-  }
-  return new URLSearchParams(Buffer.concat(pieces).toString('utf8'));
+async function readForm({ body }: TokenRequest): Promise<URLSearchParams> {
+  return new URLSearchParams(Buffer.from(await readBody(body, 'a form', MAX_FORM_BYTES)).toString('utf8'));
 }

@@ -22,6 +22,7 @@ const MAX_IDLE_MS = 3_600_000;
 export class Uploads {
   readonly #shelves: Shelves;
   readonly #open = new Map<string, Upload>();
+  #closed = false;
 
   constructor(shelves: Shelves) {
     this.#shelves = shelves;
@@ -49,6 +50,7 @@ export class Uploads {
 
   /** Drops what clients left unfinished. */
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#open.values()].map((upload) => this.#end(upload)));
   }
 
@@ -86,6 +88,8 @@ export class Uploads {
     const upload = { id: randomUUID(), name, staged, turns: new Turns(), lastUsedMs: performance.now() };
     if (digest === undefined) {
       this.#open.set(upload.id, upload);
+      // It began as the registry closed: nobody would end it.
+      if (this.#closed) await this.#end(upload);
       return answerEmpty(202, progress(upload));
     }
     try {

@@ -1,0 +1,148 @@
+import path from 'node:path';
+import { findDockerfile } from '../context.ts';
+import type { BuildSecret, NamedContext } from '../core/build-options.ts';
+import { commitOf, type GitSource, parseGitSource, pinnedSource, readBoolean } from '../core/git-source.ts';
+import { quote, toLine } from '../core/printable.ts';
+import { isGitSource } from '../core/remote-source.ts';
+import { UsageError } from '../errors.ts';
+import { gitAuthorization, type OwnRepository, ownTokenSecret } from '../git-credentials.ts';
+import { resolveInside } from '../inside.ts';
+import type { Run, RunnableStage } from '../stage.ts';
+import type { GitAccess } from '../tools/git.ts';
+import { loadGit } from '../tools/load.ts';
+
+/** What became of the git repositories among a run's contexts. */
+export interface GitContexts {
+  /** The build context, where it is one. */
+  readonly main: MainContext | undefined;
+  /** What the builder needs to fetch them, besides the secrets that were given. */
+  readonly secrets: readonly BuildSecret[];
+}
+
+/** A build context that is a git repository. `options.context` is its checkout, `options.file` the Dockerfile in there. */
+export interface MainContext {
+  /** For the builder: the repository at the commit that was hashed. */
+  readonly pinned: string;
+  readonly remote: string;
+  readonly commit: string;
+  /** The Dockerfile, relative to the context. */
+  readonly file: string;
+  /** `.git` is in the context, so that every commit is other content. */
+  readonly keepsGitDirectory: boolean;
+}
+
+const KEEP_GIT = /^BUILDKIT_CONTEXT_KEEP_GIT_DIR=(.*)$/s;
+
+/**
+ * Before the hash: resolves every context that is a git repository to a commit. The build context is checked out, and the
+ * stages after this one read it as a directory; named contexts count by their commit.
+ */
+export const pinGitContexts: RunnableStage = async (run) => {
+  const { options, host } = run;
+  const isGit = isGitSource(options.context);
+  if (!isGit && !options.buildContexts.some(({ value }) => isGitSource(value))) return run;
+  return host.log.group('Look up git contexts', async () => {
+    const buildContexts = await Promise.all(options.buildContexts.map((named) => pinNamed(run, named)));
+    const secrets = new Map(buildContexts.flatMap(({ secrets }) => secrets).map((one) => [one.id, one]));
+    const pinned = { ...run, options: { ...options, buildContexts: buildContexts.map(({ named }) => named) } };
+    if (!isGit) return { ...pinned, git: { main: undefined, secrets: [...secrets.values()] } };
+    const source = sourceOf(options.context);
+    for (const secret of builderSecrets(run, source)) secrets.set(secret.id, secret);
+    const { main, context, file } = await openMain(run, source);
+    return {
+      ...pinned,
+      options: { ...pinned.options, context, file },
+      git: { main, secrets: [...secrets.values()] },
+    };
+  });
+};
+
+async function openMain(
+  run: Run,
+  source: GitSource,
+): Promise<{ readonly main: MainContext; readonly context: string; readonly file: string }> {
+  const { host, options } = run;
+  const { checkOut } = await loadGit();
+  const commit = await resolve(run, source);
+  const { directory } = await checkOut(host, accessTo(run, source), commit);
+  const refuse = (input: string, what: string): never => {
+    throw new UsageError([{ input, message: `${toLine(source.remote)} has ${what} at ${commit}` }]);
+  };
+  const context = path.join(directory, ...source.directory.split('/'));
+  if (!isPlainDirectory(run, directory, source.directory)) {
+    refuse('context', `no directory ${quote(source.directory)}`);
+  }
+  const given = options.file === undefined ? undefined : path.join(context, options.file);
+  const found = findDockerfile(host.files, context, given);
+  const file = found === undefined ? undefined : resolveInside(host.files, context, path.relative(context, found));
+  if (found === undefined || file === undefined || host.files.kindOf(file) !== 'file') {
+    return refuse('file', `no Dockerfile ${quote(path.posix.join(source.directory, options.file ?? 'Dockerfile'))}`);
+  }
+  const keepsGitDirectory = source.directory === '' && (source.keepsGitDirectory || asksForGitDirectory(run));
+  const main = {
+    pinned: pinnedSource(source, commit),
+    remote: source.remote,
+    commit,
+    file: path.relative(context, found).split(path.sep).join('/'),
+    keepsGitDirectory,
+  };
+  return { main, context, file };
+}
+
+async function pinNamed(
+  run: Run,
+  named: NamedContext,
+): Promise<{ readonly named: NamedContext; readonly secrets: readonly BuildSecret[] }> {
+  if (!isGitSource(named.value)) return { named, secrets: [] };
+  const source = sourceOf(named.value);
+  const commit = await resolve(run, source);
+  return { named: { ...named, value: pinnedSource(source, commit) }, secrets: builderSecrets(run, source) };
+}
+
+async function resolve(run: Run, source: GitSource): Promise<string> {
+  const { resolveCommit } = await loadGit();
+  const commit = await resolveCommit(run.host, accessTo(run, source));
+  if (commitOf(source) === undefined)
+    run.host.log.info(`${toLine(source.remote)}: ${toLine(source.ref ?? 'the default branch')} is ${commit}`);
+  return commit;
+}
+
+function accessTo(run: Run, source: GitSource): GitAccess {
+  const { host, options } = run;
+  const authorization = gitAuthorization(source, { host, given: options, own: ownRepository(run) });
+  const [, credentials] = authorization?.split(' ') ?? [];
+  if (credentials !== undefined) host.log.mask(credentials);
+  return { source, authorization };
+}
+
+/** What a stranger's Dockerfile is built from gets no token: it could mount the secret. */
+function builderSecrets(run: Run, source: GitSource): readonly BuildSecret[] {
+  return run.event.untrusted === undefined ? ownTokenSecret(source, run.options, ownRepository(run)) : [];
+}
+
+function ownRepository({ event, options }: Run): OwnRepository | undefined {
+  const { repository } = event;
+  if (repository === undefined || options.githubToken === undefined) return undefined;
+  return { url: repository.url, token: options.githubToken };
+}
+
+/** The options hold what has been read as a source already. */
+function sourceOf(text: string): GitSource {
+  const source = parseGitSource(text);
+  if (source.ok) return source.value;
+  throw new UsageError([{ input: 'context', message: source.problem }]);
+}
+
+/** As BuildKit has it: a link on the way is none. */
+function isPlainDirectory({ host }: Run, root: string, inside: string): boolean {
+  const segments = inside.split('/').filter((segment) => segment !== '');
+  return segments.every(
+    (_, index) => host.files.kindOf(path.join(root, ...segments.slice(0, index + 1))) === 'directory',
+  );
+}
+
+/** The last one given wins. */
+function asksForGitDirectory({ options }: Run): boolean {
+  const values = options.buildArgs.flatMap((arg) => KEEP_GIT.exec(arg)?.[1] ?? []);
+  return readBoolean(values.at(-1) ?? '') ?? false;
+}

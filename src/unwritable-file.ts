@@ -1,0 +1,24 @@
+import { textAt } from './core/json.ts';
+import { quote } from './core/printable.ts';
+import { BuildOnceError } from './errors.ts';
+
+/**
+ * Does what writes to a file or a folder; when the system refuses, BuildOnceError `UNWRITABLE_FILE` that names the place.
+ * Full disks, read-only ones and folders of another user are nothing unusual on a machine of one's own.
+ */
+export function writing<T>(place: string, write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    throw unwritable(place, cause);
+  }
+}
+
+/** The error for a place where nothing can be written. */
+export function unwritable(place: string, cause: unknown): BuildOnceError {
+  const why = textAt(cause, 'code') ?? String(cause);
+  return new BuildOnceError('UNWRITABLE_FILE', `${quote(place)} cannot be written: ${why}`, 1, {
+    hint: 'Free some space there, make it writable, or set TMPDIR (RUNNER_TEMP on a runner) to another folder.',
+    cause,
+  });
+}
