@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { type ContextTree, contextTree } from './core/context-tree.ts';
 import {
   type ContextEntry,
   compileIgnorePatterns,
@@ -66,17 +67,40 @@ export interface ContextRead {
  * Every entry that the builder gets, with what of it counts: `sha256` and `x` or `-` of a file, `@target` of a link, `/` of
  * a directory that stays empty, `?` of a device, pipe or socket. BuildOnceError UNREADABLE_FILE for what cannot be read.
  */
-export function readContext(files: Files, { directory, matcher, uncounted }: ContextRead): readonly Entry[] {
+export function readContext(files: Files, read: ContextRead): readonly Entry[] {
+  const { counted, leaf } = openContext(files, read);
+  const parents = new Set(counted.map((entry) => posix.dirname(entry.path)));
+  return counted
+    .filter(({ path: at, kind }) => kind !== 'directory' || !parents.has(at))
+    .map((entry) => [entry.path, leaf(entry)]);
+}
+
+/** A context of which nothing but names was read so far. */
+export interface OpenContext {
+  /** What reaches the builder. */
+  readonly tree: ContextTree;
+  /** Of that, what counts. */
+  readonly counted: readonly ContextEntry[];
+  /** What counts of an entry, as {@link readContext} has it; read once. */
+  readonly leaf: (entry: ContextEntry) => string;
+}
+
+/** Lists a context. Errors as of {@link readContext}, of `leaf` too. */
+export function openContext(files: Files, { directory, matcher, uncounted }: ContextRead): OpenContext {
   const kept = walk(files, directory, matcher);
   const counted = uncounted === undefined ? kept : keepCounted(kept, uncounted);
-  const parents = new Set(counted.map((entry) => posix.dirname(entry.path)));
   const recorded = guard(
     () => recordedBits(files, directory),
     () => files.path.join(directory, '.git'),
   );
-  return counted
-    .filter(({ path: at, kind }) => kind !== 'directory' || !parents.has(at))
-    .map(({ path: at, kind }) => [at, leafOf(files, files.path.join(directory, at), kind, () => recorded(at))]);
+  const leaves = new Map<string, string>();
+  const leaf = ({ path: at, kind }: ContextEntry): string => {
+    const known = leaves.get(at) ?? leafOf(files, files.path.join(directory, at), kind, () => recorded(at));
+    leaves.set(at, known);
+    return known;
+  };
+  const readLink = (at: string): string => leaf({ path: at, kind: 'symlink' }).slice(1);
+  return { tree: contextTree(kept, readLink), counted, leaf };
 }
 
 /**
