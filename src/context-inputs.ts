@@ -7,7 +7,6 @@ import {
   readIgnoreFile,
 } from './context.ts';
 import { compareCodePoints } from './core/code-point-order.ts';
-import { resolveUse } from './core/context-resolver.ts';
 import { parseCsvRecord } from './core/csv.ts';
 import { compileIgnorePatterns, type IgnoreMatcher, parseIgnoreFile } from './core/dockerignore.ts';
 import {
@@ -16,7 +15,6 @@ import {
   type InputManifest,
   type NamedInput,
   type TargetInput,
-  type UseInput,
 } from './core/input-manifest.ts';
 import type { Parsed } from './core/parsed.ts';
 import { formatPlatform } from './core/platform.ts';
@@ -26,6 +24,7 @@ import { type PlatformReads, readCanonical, type Unpinned } from './dockerfile-i
 import type { Files, Host } from './host.ts';
 import type { Options } from './options.ts';
 import type { GitContexts } from './stages/git-contexts.ts';
+import { UseReader } from './use-reader.ts';
 
 /** What of the content hash comes from the disk. */
 export type ContextInputs = Pick<
@@ -84,53 +83,33 @@ function ownContext({ host: { files }, options, git }: Setting, dockerfile: stri
 function readTargets(setting: Setting, dockerfile: string, targets: readonly PlatformReads[]): ContextReading {
   const { host, options } = setting;
   const { files } = host;
-  const open = new Map<string, OpenContext & { readonly directory: string; readonly names: ReadonlySet<string> }>();
-  const contextOf = (name: string | undefined) => {
-    const value = options.buildContexts.find((context) => context.name === name)?.value;
-    const directory = name === undefined ? options.context : value;
-    if (directory === undefined || (name !== undefined && !isDirectoryContext(directory))) return undefined;
-    const known = open.get(name ?? '');
-    if (known !== undefined) return known;
-    const read = name === undefined ? ownContext(setting, dockerfile) : namedContext(files, directory);
-    const context = openContext(files, read);
-    const opened = { ...context, directory, names: new Set(context.counted.map(({ path }) => path)) };
-    open.set(name ?? '', opened);
-    return opened;
+  const open = (name: string | undefined): OpenContext | undefined => {
+    if (name === undefined) return openContext(files, ownContext(setting, dockerfile));
+    const directory = options.buildContexts.find((context) => context.name === name)?.value;
+    const isListed = directory !== undefined && isDirectoryContext(directory);
+    return isListed ? openContext(files, namedContext(files, directory)) : undefined;
   };
-  const paths = new Set<string>();
-  const leaves = new Map<string, string>();
-  const problems: { readonly problem: string; readonly line: number }[] = [];
+  const reader = new UseReader(open);
   const written = targets.map(({ platform, instructions, uses }): TargetInput => {
-    const read = uses.flatMap((use): readonly UseInput[] => {
-      const context = contextOf(use.context);
-      if (context === undefined) return [];
-      const resolved = resolveUse(context.tree, use);
-      if (!resolved.ok) problems.push(resolved);
-      const counted = (resolved.ok ? resolved.value : []).filter(({ path }) => path === '' || context.names.has(path));
-      const entries = counted.map((entry): Entry => {
-        const leaf = context.leaf(entry);
-        if (use.context === undefined && entry.path !== '') paths.add(entry.path);
-        leaves.set(files.path.join(context.directory, entry.path), leaf);
-        return [entry.name, leaf];
-      });
-      const named = use.context === undefined ? {} : { context: use.context };
-      return [{ op: use.op, ...named, source: use.source, entries }];
-    });
-    return { platform: formatPlatform(platform), instructions, uses: read };
+    return { platform: formatPlatform(platform), instructions, uses: uses.flatMap((use) => reader.read(use)) };
   });
   const named = options.buildContexts.filter(({ value }) => !isDirectoryContext(value));
   const extra = readExtraFiles(files, options.hashFiles);
-  for (const [at, leaf] of extra) leaves.set(files.path.join('', at), leaf);
-  const inputs: ContextInputs = {
-    form: 'inputs',
-    targets: written,
-    dockerfile: [],
-    context: [],
-    namedContexts: Object.fromEntries(named.map(({ name, value }) => [name, { source: value }])),
-    files: extra,
+  const leaves = reader.leaves.map(({ directory, path, leaf }): Entry => [files.path.join(directory, path), leaf]);
+  return {
+    inputs: {
+      form: 'inputs',
+      targets: written,
+      dockerfile: [],
+      context: [],
+      namedContexts: Object.fromEntries(named.map(({ name, value }) => [name, { source: value }])),
+      files: extra,
+    },
+    dockerfile: readCanonical(files, dockerfile),
+    paths: [...reader.paths].sort(compareCodePoints),
+    leaves: new Map([...extra.map(([at, leaf]): Entry => [files.path.join('', at), leaf]), ...leaves]),
+    problems: reader.problems,
   };
-  const canonical = readCanonical(files, dockerfile);
-  return { inputs, dockerfile: canonical, paths: [...paths].sort(compareCodePoints), leaves, problems };
 }
 
 function readWhole(setting: Setting, dockerfile: string): ContextReading {

@@ -77,6 +77,8 @@ export function readContext(files: Files, read: ContextRead): readonly Entry[] {
 
 /** A context of which nothing but names was read so far. */
 export interface OpenContext {
+  /** As it was given. */
+  readonly directory: string;
   /** What reaches the builder. */
   readonly tree: ContextTree;
   /** Of that, what counts. */
@@ -100,7 +102,7 @@ export function openContext(files: Files, { directory, matcher, uncounted }: Con
     return known;
   };
   const readLink = (at: string): string => leaf({ path: at, kind: 'symlink' }).slice(1);
-  return { tree: contextTree(kept, readLink), counted, leaf };
+  return { directory, tree: contextTree(kept, readLink), counted, leaf };
 }
 
 /**

@@ -55,7 +55,7 @@ interface Case {
   readonly before?: () => unknown;
   readonly change: () => unknown;
   readonly flags?: Flags;
-  readonly then?: Flags;
+  readonly later?: Flags;
 }
 
 const TREE = {
@@ -73,12 +73,12 @@ function when(title: string, text: string, change: () => unknown, more: Partial<
   return { ...more, title, files: { ...TREE, Dockerfile: text, ...more.files }, change };
 }
 
-async function bothHashes({ files, before, change, flags, then }: Case): Promise<readonly [string, string]> {
+async function bothHashes({ files, before, change, flags, later }: Case): Promise<readonly [string, string]> {
   write(files);
   before?.();
   const first = await hashOf(flags);
   change();
-  const second = await hashOf(then ?? flags);
+  const second = await hashOf(later ?? flags);
   for (const hash of [first, second]) expect(hash).toMatch(/^[0-9a-f]{64}$/);
   return [first, second];
 }
@@ -133,7 +133,7 @@ describe('must change', () => {
     }),
     when('22 declared build arg value', 'FROM scratch\nARG V\nCOPY src /\n', () => {}, {
       flags: { 'build-args': 'V=1' },
-      then: { 'build-args': 'V=2' },
+      later: { 'build-args': 'V=2' },
     }),
     when('23 ignore file newly excludes a copied file', COPY_SRC, () => write({ '.dockerignore': 'src/x' })),
     when('24 Dockerfile-specific ignore file wins', COPY_SRC, () => write({ 'Dockerfile.dockerignore': '' }), {
@@ -155,9 +155,9 @@ describe('must change', () => {
     when('36 CMD', `${COPY_SRC}CMD one\n`, () => write({ Dockerfile: `${COPY_SRC}CMD two\n` })),
     when('37 other target', 'FROM scratch AS a\nCOPY src /\nFROM scratch AS b\nCOPY other /\n', () => {}, {
       flags: { target: 'a' },
-      then: { target: 'b' },
+      later: { target: 'b' },
     }),
-    when('38 platforms', COPY_SRC, () => {}, { then: { platforms: 'linux/amd64,linux/arm64' } }),
+    when('38 platforms', COPY_SRC, () => {}, { later: { platforms: 'linux/amd64,linux/arm64' } }),
     when('39 empty file added', COPY_SRC, () => write({ 'src/empty': '' })),
     when('40 CRLF in a copied script', COPY_SRC, () => write({ 'src/a': 'a\r\n' }), { files: { 'src/a': 'a\n' } }),
     when('66 file of a named context', 'FROM scratch\nCOPY --from=more a /\n', edit('other/a'), {
@@ -191,9 +191,9 @@ describe('must not change', () => {
       context = join(root, 'copy');
     }),
     when('51 umask 002', COPY_SRC, () => chmodSync(join(context, 'src/a'), 0o664)),
-    when('52 undeclared arg', COPY_SRC, () => {}, { then: { 'build-args': 'NOBODY=asks' } }),
+    when('52 undeclared arg', COPY_SRC, () => {}, { later: { 'build-args': 'NOBODY=asks' } }),
     when('53 arg equal to the default', 'FROM scratch\nARG V=1\nCOPY src /\n', () => {}, {
-      then: { 'build-args': 'V=1' },
+      later: { 'build-args': 'V=1' },
     }),
     when('54 ignore-file comment', COPY_SRC, () => write({ '.dockerignore': '# comment\n' }), {
       files: { '.dockerignore': '' },
@@ -209,7 +209,7 @@ describe('must not change', () => {
     when('another name for a stage', 'FROM scratch AS a\nCOPY src /\nFROM scratch\nCOPY --from=a / /\n', () =>
       write({ Dockerfile: 'FROM scratch AS z\nCOPY src /\nFROM scratch\nCOPY --from=z / /\n' }),
     ),
-    when('the own name of the target', 'FROM scratch AS a\nCOPY src /\n', () => {}, { then: { target: 'A' } }),
+    when('the own name of the target', 'FROM scratch AS a\nCOPY src /\n', () => {}, { later: { target: 'A' } }),
     when('hash-ignore', COPY_SRC, edit('src/lib/b'), { flags: { 'hash-ignore': 'src/lib' } }),
   ];
   it.each(cases)('$title', async (one) => {
