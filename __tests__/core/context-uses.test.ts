@@ -287,6 +287,11 @@ describe('readTarget', () => {
     expect(uses(text, { buildArgs: new Map([['V', 'given']]) })).toEqual(expected);
   });
 
+  it('lets the trigger of a base read the stage that it stands in', () => {
+    const triggers = new Map([['onbuild', ['COPY a /', 'COPY --from=me / /x']]]);
+    expect(uses('FROM onbuild AS me\nCOPY b /', { triggers })).toEqual(['copy /a', 'copy /b']);
+  });
+
   it('reads named contexts where they are named', () => {
     const text =
       'FROM scratch AS replaced\nCOPY never /\nFROM base\nCOPY --from=tools a /\nCOPY --from=replaced b /\nRUN --mount=from=tools,source=c,target=/c true';
@@ -329,6 +334,7 @@ describe('resolveUse', () => {
     'src/empty/',
     'file',
     'two/a.ts',
+    'pair/z',
     ['link', 'src/lib'],
     ['up', '../../src'],
     ['abs', '/src/lib/b.ts'],
@@ -336,6 +342,7 @@ describe('resolveUse', () => {
     ['pool', 'loop'],
     ['gone', 'nowhere'],
     ['src/inner', 'lib'],
+    ['deep/abs', '/src/lib'],
     ['chain', 'link'],
   ]);
 
@@ -368,6 +375,9 @@ describe('resolveUse', () => {
     ['a glob for directories, one after the other', 'COPY */a.ts /', ['a.ts <- src/a.ts', 'a.ts <- two/a.ts']],
     ['a glob of nothing', 'COPY nothing* /', []],
     ['a glob below a file', 'COPY file/* /', []],
+    ['no more of a directory that the glob matches', 'COPY pa*[^y]? /', ['z <- pair/z']],
+    ['a slash for a class, and for nothing else', 'COPY two[^z]a.ts two?a.ts two*a.ts /', ['a.ts <- two/a.ts']],
+    ['an absolute link further down', 'COPY deep/abs /', ['b.ts <- src/lib/b.ts', 'c.md <- src/lib/c.md']],
     ['two stars as one', 'COPY **/*.md /', []],
     ['--parents with the path', 'COPY --parents src/**/*.md /', ['src/lib/c.md <- src/lib/c.md']],
     ['--parents from the pivot', 'COPY --parents src/./lib/b.ts /', ['lib/b.ts <- src/lib/b.ts']],

@@ -13,7 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readDockerfile } from '../../src/dockerfile-inputs.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
+import { parseOptions } from '../../src/options.ts';
 import { runCommand } from '../../src/pipeline.ts';
 
 let root: string;
@@ -210,6 +212,16 @@ describe('must not change', () => {
       write({ Dockerfile: 'FROM scratch AS z\nCOPY src /\nFROM scratch\nCOPY --from=z / /\n' }),
     ),
     when('the own name of the target', 'FROM scratch AS a\nCOPY src /\n', () => {}, { later: { target: 'A' } }),
+    when(
+      'another directory with the same content behind a link',
+      'FROM scratch\nCOPY l /l\n',
+      () => {
+        cpSync(join(context, 'src'), join(context, 'again'), { recursive: true });
+        remove('l');
+        link('again', 'l');
+      },
+      { before: () => link('src', 'l') },
+    ),
     when('hash-ignore', COPY_SRC, edit('src/lib/b'), { flags: { 'hash-ignore': 'src/lib' } }),
   ];
   it.each(cases)('$title', async (one) => {
@@ -230,6 +242,15 @@ describe('what BuildKit would refuse is refused, with the line', () => {
     link('loop', 'loop');
     expect(await hashOf()).toContain(message);
   });
+});
+
+it('never holds the password of a proxy', () => {
+  write({ Dockerfile: 'FROM scratch\nARG HTTP_PROXY\nCOPY . /\n' });
+  const host = createTerminalHost({ cwd: context, env: {}, write: () => {} });
+  const { options } = parseOptions({ 'build-args': 'HTTP_PROXY=http://me:secret@proxy' });
+  const read = readDockerfile('Dockerfile', { host, options, platforms: [{ os: 'linux', architecture: 'amd64' }] });
+  expect(JSON.stringify(read.targets)).toContain('ARG HTTP_PROXY=sha256:');
+  expect(JSON.stringify(read)).not.toContain('secret');
 });
 
 describe('what is not fully understood counts as a whole', () => {

@@ -12,7 +12,7 @@ export function isRemoteSource(source: string): boolean {
  * Narrower than {@link isRemoteSource}: `HTTP://…` is a path.
  */
 export function remoteKind(source: string): 'git' | 'http' | 'local' {
-  if (!/^\.\.?\//.test(source) && isGitSource(source)) return 'git';
+  if (isGitSource(source)) return 'git';
   return /^https?:\/\//.test(source) ? 'http' : 'local';
 }
 
