@@ -244,6 +244,26 @@ describe('what BuildKit would refuse is refused, with the line', () => {
   });
 });
 
+it.each([
+  ['src', 'counts towards the content and cannot be read: EACCES'],
+  ['other', /^[0-9a-f]{64}$/],
+])('a directory that may not be listed is an error only where it is read: %s', async (name, answer) => {
+  write({ ...TREE, Dockerfile: COPY_SRC });
+  const host = createTerminalHost({ cwd: context, env: {}, write: () => {} });
+  const list: typeof host.files.list = (at) => {
+    if (at.endsWith(name)) throw Object.assign(new Error('denied'), { code: 'EACCES' });
+    return host.files.list(at);
+  };
+  const { report, error } = await runCommand(
+    'hash',
+    { platforms: 'linux/amd64' },
+    { ...host, files: { ...host.files, list } },
+  );
+  const said = report.hash ?? `${error?.message}`;
+  if (typeof answer === 'string') expect(said).toContain(answer);
+  else expect(said).toMatch(answer);
+});
+
 it('never holds the password of a proxy', () => {
   write({ Dockerfile: 'FROM scratch\nARG HTTP_PROXY\nCOPY . /\n' });
   const host = createTerminalHost({ cwd: context, env: {}, write: () => {} });

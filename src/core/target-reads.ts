@@ -101,7 +101,7 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
     if (!reads.ok) return misplaced(reads.problem, line);
     environment = environmentAfter(environment, instruction, evaluation);
     directory = directoryAfter(instruction, place);
-    steps.push({ ...step, reads: reads.value, variables: environment.known });
+    steps.push({ ...step, reads: reads.value, words: effectiveWords(instruction, environment) });
   }
   const { base, platform, line } = stage;
   const uses = base.kind === 'context' ? [wholeContext(base.name, line)] : [];
@@ -115,6 +115,14 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
     directory,
     platform: given?.ok ? given.value : undefined,
     platformText: platform,
+  });
+}
+
+function effectiveWords(instruction: Instruction, { known }: Environment): readonly string[] {
+  if (instruction.name !== 'ARG') return instruction.words;
+  return pairsOf(instruction).map(({ name, value }) => {
+    const effective = known.get(name) ?? value;
+    return effective === undefined ? name : `${name}=${effective}`;
   });
 }
 

@@ -2,7 +2,7 @@ import type { Platform } from '../oci/types.ts';
 import type { ImageUse } from './build-inputs.ts';
 import type { ContextUse, InstructionReads } from './context-use.ts';
 import { csvRecord } from './csv.ts';
-import { canonicalFrom, canonicalInstruction, type Dockerfile, type Instruction, pairsOf } from './dockerfile.ts';
+import { canonicalFrom, canonicalInstruction, type Dockerfile, type Instruction } from './dockerfile.ts';
 import { parseMount } from './run-mount.ts';
 import type { Environment } from './stage-environment.ts';
 import type { Source } from './stage-graph.ts';
@@ -26,10 +26,11 @@ export interface TargetReads {
   readonly uncertain: readonly string[];
 }
 
-/** An instruction with what it reads and the variables after it. */
+/** An instruction with what it reads. */
 export interface EvaluatedStep extends LinkedStep {
   readonly reads: InstructionReads;
-  readonly variables: Environment['known'];
+  /** Of an ARG, its words with the values that they have here. */
+  readonly words: readonly string[];
 }
 
 /** A stage that may be needed for the target. */
@@ -148,17 +149,8 @@ function nameOf(source: Source, numbers: ReadonlyMap<number, number>): string {
 }
 
 /** With its ARGs' values, and stages by their place. */
-function rewrite(
-  { instruction, sources, variables }: EvaluatedStep,
-  numbers: ReadonlyMap<number, number>,
-): Instruction {
-  if (instruction.name === 'ARG') {
-    const words = pairsOf(instruction).map(({ name, value }) => {
-      const known = variables.get(name) ?? value;
-      return known === undefined ? name : `${name}=${known}`;
-    });
-    return { ...instruction, words };
-  }
+function rewrite({ instruction, sources, words }: EvaluatedStep, numbers: ReadonlyMap<number, number>): Instruction {
+  if (instruction.name === 'ARG') return { ...instruction, words };
   let mounts = 0;
   const flags = instruction.flags.map((flag) => {
     if (flag.name === 'from') return { ...flag, value: renamed(flag.value, sources[0], numbers) };
