@@ -35,4 +35,16 @@ describe('the proxy of Docker’s configuration', () => {
     const files = posixFiles({ '.docker/config.json': { kind: 'file', text: proxies('default') } });
     expect(proxyOf(files, { HOME: '' })).toBeUndefined();
   });
+
+  it('stands in both spellings, and is none where the configuration is not JSON', () => {
+    const argsOf = (text: string) => {
+      const files = posixFiles({ 'docker/config.json': { kind: 'file', text } });
+      return forwardedArgs({ env: { DOCKER_CONFIG: 'docker' }, files, cwd: files.resolve('.') });
+    };
+    expect([...argsOf(proxies('default'))]).toEqual([
+      ['HTTP_PROXY', 'http://proxy'],
+      ['http_proxy', 'http://proxy'],
+    ]);
+    expect([...argsOf('{')]).toEqual([]);
+  });
 });

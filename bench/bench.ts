@@ -1,11 +1,15 @@
 /**
  * `npm run bench` – what a reused image costs against what a build costs, as ratios from one run: whole processes, timed
  * from outside, ours and theirs in turn. Prints a Markdown table to standard output, progress to standard error.
- * `--rounds N` measures N times (7), `--only NAME` the rows whose name begins so. What this machine cannot run is left
- * out and said. A target that is missed is no failure; a process that ends with an error is.
+ * `--rounds N` measures N times (7), `--only NAME` the rows whose name begins so, `--write` puts the table into
+ * docs/performance.md too. What this machine cannot run is left out and said. A target that is missed is no failure; a
+ * process that ends with an error is.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { inspectMachine } from '../__tests__/support/layers.ts';
+import { CHECKOUT } from '../__tests__/support/programs.ts';
 import { startToolchain } from '../__tests__/support/toolchain.ts';
 import { currentLoad, describeMachine } from './machine.ts';
 import { interleave } from './measure.ts';
@@ -14,7 +18,11 @@ import { openScenes } from './scenes.ts';
 import { factLine, renderBench, rowLine } from './table.ts';
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '7' }, only: { type: 'string', default: '' } },
+  options: {
+    rounds: { type: 'string', default: '7' },
+    only: { type: 'string', default: '' },
+    write: { type: 'boolean', default: false },
+  },
 });
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1');
@@ -23,6 +31,7 @@ const [rows, facts] = [ROWS.filter(isWanted), FACTS.filter(isWanted)];
 if (rows.length + facts.length === 0) {
   throw new Error(`--only takes the beginning of one of: ${[...FACTS, ...ROWS].map(({ name }) => name).join(', ')}`);
 }
+if (values.write && values.only !== '') throw new Error('--write takes the whole table: leave --only out');
 
 const interrupt = new AbortController();
 process.once('SIGINT', () => interrupt.abort(new Error('interrupted')));
@@ -54,7 +63,9 @@ try {
     load: [loadBefore, currentLoad()],
     skipped: skippedLines(),
   } as const;
-  process.stdout.write(`${renderBench(report)}\n`);
+  const table = renderBench(report);
+  process.stdout.write(`${table}\n`);
+  if (values.write) writePage(table);
 } finally {
   await scenes.close();
   await running?.stop();
@@ -65,6 +76,14 @@ function skippedLines(): string[] {
     const why = needs.map((layer) => missing[layer]).find((layer) => layer !== undefined);
     return why === undefined ? [] : [`\`${name}\` was left out: ${why.why}; set up: \`${why.command}\``];
   });
+}
+
+/** Between the marks; the text around them is written by hand. */
+function writePage(table: string): void {
+  const page = join(CHECKOUT, 'docs/performance.md');
+  const [before, , after] = readFileSync(page, 'utf8').split(/(?<=<!-- bench -->\n)|(?=<!-- \/bench -->)/);
+  if (after === undefined) throw new Error(`${page} has lost the marks of the table`);
+  writeFileSync(page, `${before}${table}\n${after}`);
 }
 
 function say(name: string): void {

@@ -10,6 +10,7 @@ const INPUT = 'INPUT_';
 const { env } = process;
 const interrupt = watchSignals(process);
 const host = createActionsHost({ env, cwd: env['GITHUB_WORKSPACE'] ?? process.cwd(), signal: interrupt.signal });
+interrupt.beforeEnd(() => host.removeAtOnce());
 try {
   await main();
 } catch (error) {

@@ -12,6 +12,7 @@ import { VERSION } from './version.ts';
 
 const interrupt = watchSignals(process);
 const host = createTerminalHost({ signal: interrupt.signal });
+interrupt.beforeEnd(() => host.removeAtOnce());
 try {
   await main(process.argv.slice(2));
 } catch (error) {

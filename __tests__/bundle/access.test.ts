@@ -6,9 +6,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
 import type { Seen } from '../registry/scripted-server.ts';
 import { serveTokens, type TokenRegistry } from '../registry/token-registry.ts';
+import { hashOf } from '../support/content-hash.ts';
 import { pullRequest, push, repository, SHA } from '../support/event-payloads.ts';
 import { plantImage } from '../support/planted-image.ts';
-import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
+import { CHECKOUT, NODE_DIRECTORY } from '../support/programs.ts';
 import { type ActionResult, type ActionRun, runAction } from '../support/runner.ts';
 import type { RunnerEvent } from '../support/runner-environment.ts';
 
@@ -28,11 +29,7 @@ beforeAll(async () => {
   mkdirSync(workspace);
   writeFileSync(join(workspace, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
   writeFileSync(join(directory, 'docker'), `#!/bin/sh\necho "$@" >> '${directory}/calls'\nexit 1\n`, { mode: 0o755 });
-  const node = join(NODE_DIRECTORY, 'node');
-  const { stdout } = await run([node, join(CHECKOUT, 'dist/cli.js'), 'hash', '--json', '--platforms=linux/amd64'], {
-    cwd: workspace,
-  });
-  hash = String(JSON.parse(stdout).hash);
+  hash = await hashOf(workspace);
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 beforeEach(async () => {

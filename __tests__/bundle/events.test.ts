@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
+import { hashOf } from '../support/content-hash.ts';
 import * as given from '../support/event-payloads.ts';
 import { plantImage } from '../support/planted-image.ts';
-import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
+import { CHECKOUT, NODE_DIRECTORY } from '../support/programs.ts';
 import { type ActionResult, type ActionRun, runAction } from '../support/runner.ts';
 import type { RunnerEvent } from '../support/runner-environment.ts';
 
@@ -29,15 +30,7 @@ beforeAll(async () => {
   registry = await startRegistry();
   workspace = mkdtempSync(join(tmpdir(), 'build-once-events-'));
   writeFileSync(join(workspace, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
-  const cli: [string, ...string[]] = [
-    join(NODE_DIRECTORY, 'node'),
-    join(CHECKOUT, 'dist/cli.js'),
-    'hash',
-    '--json',
-    '--platforms=linux/amd64',
-  ];
-  const { stdout } = await run(cli, { cwd: workspace });
-  hash = String(JSON.parse(stdout).hash);
+  hash = await hashOf(workspace);
 });
 afterAll(async () => {
   await registry.close();

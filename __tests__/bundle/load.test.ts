@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
+import { hashOf } from '../support/content-hash.ts';
 import { plantImage } from '../support/planted-image.ts';
-import { CHECKOUT, mustRun, NODE_DIRECTORY } from '../support/programs.ts';
+import { CHECKOUT, NODE_DIRECTORY } from '../support/programs.ts';
 import { type ActionResult, runAction } from '../support/runner.ts';
 import { installStubDocker, type StubDocker } from '../tools/stub-docker.ts';
 
@@ -28,9 +29,7 @@ beforeEach(async () => {
   workspace = mkdtempSync(join(tmpdir(), 'build-once-load-'));
   writeFileSync(join(workspace, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
   image = `${registry.host}/t/${Math.random().toString(36).slice(2)}`;
-  const cli = [join(NODE_DIRECTORY, 'node'), join(CHECKOUT, 'dist/cli.js'), 'hash', '--json'] as const;
-  const report: unknown = JSON.parse(await mustRun([...cli, '--platforms=linux/amd64'], { cwd: workspace }));
-  hash = typeof report === 'object' && report !== null && 'hash' in report ? String(report.hash) : '';
+  hash = await hashOf(workspace);
 });
 afterEach(() => {
   stub?.remove();

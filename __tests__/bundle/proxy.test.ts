@@ -3,11 +3,12 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { textAt } from '../../src/core/json.ts';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
+import { hashOf } from '../support/content-hash.ts';
 import { type ForwardProxy, startForwardProxy } from '../support/forward-proxy.ts';
+import { listen } from '../support/listen.ts';
 import { plantImage } from '../support/planted-image.ts';
-import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
+import { CHECKOUT, NODE_DIRECTORY } from '../support/programs.ts';
 import { runAction } from '../support/runner.ts';
 
 const COMMIT = 'a'.repeat(40);
@@ -28,20 +29,10 @@ beforeAll(async () => {
   api = createServer((_, response) =>
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ object: { sha: COMMIT } })),
   );
-  await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
-  const address = api.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
   workspace = mkdtempSync(join(tmpdir(), 'build-once-proxy-'));
   writeFileSync(join(workspace, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
-  const argv = [
-    join(NODE_DIRECTORY, 'node'),
-    join(CHECKOUT, 'dist/cli.js'),
-    'hash',
-    '--json',
-    '--platforms=linux/amd64',
-  ] as const;
-  hash = textAt(JSON.parse((await run(argv, { cwd: workspace })).stdout), 'hash') ?? '';
-  routes = { [REGISTRY]: registry.host, [API]: `127.0.0.1:${port}` };
+  hash = await hashOf(workspace);
+  routes = { [REGISTRY]: registry.host, [API]: await listen(api) };
 });
 afterAll(async () => {
   await registry.close();

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
+import { hashOf } from '../support/content-hash.ts';
+import { listen } from '../support/listen.ts';
 import { plantImage } from '../support/planted-image.ts';
-import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
+import { CHECKOUT, NODE_DIRECTORY } from '../support/programs.ts';
 import { type ActionRun, runAction } from '../support/runner.ts';
 
 const COMMIT = 'a'.repeat(40);
@@ -27,17 +29,9 @@ beforeEach(async () => {
   workspace = mkdtempSync(join(tmpdir(), 'build-once-reuse-'));
   writeFileSync(join(workspace, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
   image = `${registry.host}/t/${Math.random().toString(36).slice(2)}`;
-  hash = await hashOf('--platforms=linux/amd64');
+  hash = await hashOf(workspace);
 });
 afterEach(() => rmSync(workspace, { recursive: true }));
-
-async function hashOf(...flags: string[]): Promise<string> {
-  const node = join(NODE_DIRECTORY, 'node');
-  const { stdout } = await run([node, join(CHECKOUT, 'dist/cli.js'), 'hash', '--json', ...flags], { cwd: workspace });
-  const report: unknown = JSON.parse(stdout);
-  if (typeof report !== 'object' || report === null || !('hash' in report)) throw new Error(stdout);
-  return String(report.hash);
-}
 
 const step = (inputs: Readonly<Record<string, string>> = {}, more: Partial<ActionRun> = {}) =>
   runAction({
@@ -108,7 +102,7 @@ describe('a run on a machine without docker', () => {
   });
 
   it('misses an image that lacks a wanted platform', async () => {
-    hash = await hashOf('--platforms=linux/amd64,linux/arm64');
+    hash = await hashOf(workspace, ['--platforms=linux/amd64,linux/arm64']);
     await plant();
     const result = await step({ platforms: 'linux/amd64,linux/arm64' });
     expect(result.outputs['reason']).toBe('incomplete');
@@ -183,9 +177,7 @@ describe('a branch tag', () => {
       expect(request.url).toBe('/repos/acme/app/git/ref/heads%2Fmain');
       response.setHeader('content-type', 'application/json').end(JSON.stringify({ object: { sha: head } }));
     });
-    await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
-    const address = api.address();
-    url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : ''}`;
+    url = `http://${await listen(api)}`;
   });
   afterAll(() => new Promise((resolve) => api.close(resolve)));
 

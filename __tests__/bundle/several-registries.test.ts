@@ -134,7 +134,7 @@ describe('an image for two registries', () => {
     expect(await missing.tags()).toEqual(askedOf(result));
     expect(await there.tags()).toEqual({ ...askedOf(result), main: built.outputs['digest'] });
     expect(await missing.registry.integrity()).toEqual([]);
-    expect(there.writes().filter((write) => write.endsWith('upload'))).toEqual([]);
+    expect(there.writes().filter((write) => /^(?:PATCH|PUT) upload$/.test(write))).toEqual([]);
   });
 
   it('gets mounted, and travels not at all, where the other is of the same registry', async () => {
@@ -148,8 +148,8 @@ describe('an image for two registries', () => {
     expect(await readTags(mirror.image, mirror.login)).toEqual(askedOf(result));
     expect(first.registry.requests.filter(({ kind, method }) => kind === 'blob' && method === 'GET')).toEqual([]);
     const uploads = first.registry.requests.filter(({ kind, status }) => kind === 'upload' && status !== 401);
-    expect(uploads.map(({ method, status }) => `${method} ${status}`)).toEqual(uploads.map(() => 'POST 201'));
-    expect(uploads.length).toBeGreaterThan(0);
+    expect(uploads.filter(({ method }) => /^(?:PATCH|PUT)$/.test(method))).toEqual([]);
+    expect(uploads.filter(({ path }) => path.includes('mount=')).map(({ status }) => status)).toContain(201);
   });
 
   it('moves each version line under the releases of its own registry', async () => {

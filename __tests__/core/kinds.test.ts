@@ -109,12 +109,12 @@ describe('an assignment', () => {
   });
 
   it.each(['KEY', '=VALUE', ' =VALUE', '', 'K=\0'])('%j is none', (text) => {
-    expect(problemOf(label(text))).toContain('is not a label: KEY=VALUE is allowed');
+    expect(problemOf(label(text))).toContain('is no label: KEY=VALUE is allowed');
   });
 
   it('may be a bare key where that means something', () => {
     expect(buildArg('KEY')).toEqual(parsed('KEY'));
-    expect(problemOf(buildArg('=x'))).toContain('is not a build arg');
+    expect(problemOf(buildArg('=x'))).toContain('is no build arg');
   });
 
   it('that is bad does not show its value', () => {

@@ -293,6 +293,7 @@ describe('the post step', () => {
   it.each<[string, unknown]>([
     ['no list', { kind: 'remove', path: '/tmp/build-once-x' }],
     ['the root', [{ kind: 'remove', path: '/' }]],
+    ['what a link leads to', [{ kind: 'remove', path: '/tmp/build-once-x/' }]],
     ['the home', [{ kind: 'remove', path: os.homedir() }]],
     ['the temporary directory', [{ kind: 'remove', path: os.tmpdir() }]],
     ['another directory there', [{ kind: 'remove', path: path.join(os.tmpdir(), 'other-x') }]],

@@ -13,6 +13,7 @@ function startRun(cleanup = ''): RunningScript {
     import { createTerminalHost } from '${source('hosts/terminal.ts')}';
     const interrupt = watchSignals(process);
     const host = createTerminalHost({ signal: interrupt.signal });
+    interrupt.beforeEnd(() => host.removeAtOnce());
     const directory = host.files.makeTemporaryDirectory('build-once-signals-');
     host.files.write(directory + '/secret', 'x');
     try {
@@ -52,21 +53,25 @@ describe('an interrupted process', () => {
     ['SIGINT', 'SIGINT'],
     ['SIGINT', 'SIGTERM'],
     ['SIGTERM', 'SIGINT'],
-  ] as const)('that hangs while it cleans up after %s ends at once with %s', async (first, second) => {
-    const run = startRun('await new Promise((resolve) => setTimeout(resolve, 60_000));');
-    await run.printed('ready');
-    run.child.kill(first);
-    await run.printed('cleaning up');
-    run.child.kill(second);
-    const ended = await run.ended;
-    expect(ended).toMatchObject({ status: null, signal: second });
-    fs.rmSync(directoryOf(ended.stdout), { recursive: true });
-  });
+  ] as const)(
+    'that hangs while it cleans up after %s ends at once with %s, and leaves no files',
+    async (first, second) => {
+      const run = startRun('await new Promise((resolve) => setTimeout(resolve, 60_000));');
+      await run.printed('ready');
+      run.child.kill(first);
+      await run.printed('cleaning up');
+      run.child.kill(second);
+      const ended = await run.ended;
+      expect(ended).toMatchObject({ status: null, signal: second });
+      expect(fs.existsSync(directoryOf(ended.stdout))).toBe(false);
+    },
+  );
 });
 
 describe('the watch over signals', () => {
   it('aborts once, with the first signal as the reason, and lets go of both', () => {
-    const process = new EventEmitter();
+    const killed: unknown[] = [];
+    const process = Object.assign(new EventEmitter(), { pid: 7, kill: (...args: unknown[]) => killed.push(args) });
     const interrupt = watchSignals(process);
     expect([interrupt.signal.aborted, interrupt.exitCode()]).toEqual([false, undefined]);
     process.emit('SIGTERM');
@@ -74,5 +79,6 @@ describe('the watch over signals', () => {
     expect(interrupt.signal.reason).toMatchObject({ code: 'INTERRUPTED', message: 'interrupted by SIGTERM' });
     expect(interrupt.exitCode()).toBe(143);
     expect(process.eventNames()).toEqual([]);
+    expect(killed).toEqual([[7, 'SIGINT']]);
   });
 });

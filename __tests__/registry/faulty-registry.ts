@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
 import { onTestFinished } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
+import { listen } from '../support/listen.ts';
 
 /** A request on its way to the registry. */
 export interface Passing {
@@ -54,14 +55,13 @@ export async function serveFaulty(
     else if (fault !== undefined && 'cutAfterBytes' in fault) cut(incoming, fault.cutAfterBytes);
     else setTimeout(() => forward(incoming, response, sound.host, fault), delayMsOf(request));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const host = await listen(server);
   onTestFinished(async () => {
     server.closeAllConnections();
     server.close();
     await sound.close();
   });
-  const address = server.address();
-  return { host: `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, sound, seen };
+  return { host, sound, seen };
 }
 
 function passing(incoming: IncomingMessage, seen: readonly Passing[]): Passing {

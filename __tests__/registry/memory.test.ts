@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { parseDigest } from '../../src/core/digest.ts';
 import { MEDIA_TYPES } from '../../src/oci/types.ts';
 import { openLayout } from '../../src/registry/layout.ts';
+import { listen } from '../support/listen.ts';
 import { mustRun } from '../support/programs.ts';
 import { sampleImage } from './sample-image.ts';
 
@@ -28,13 +29,12 @@ async function serveSink(): Promise<{ readonly host: string; readonly received: 
       response.writeHead(status, { location: '/up/1' }).end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const host = await listen(server);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  const address = server.address();
-  return { host: `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, received };
+  return { host, received };
 }
 
 test('a layer of 2 GiB goes from a layout into a registry in less than 100 MB', async () => {

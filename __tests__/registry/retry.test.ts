@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseRetryAfter, type RetryNotice } from '../../src/registry/retry.ts';
+import { listen } from '../support/listen.ts';
 import { failureOf, get, openTransport } from './open-transport.ts';
 import { fakeClock, serve } from './scripted-server.ts';
 
@@ -95,11 +96,9 @@ describe('repetition', () => {
         else socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
       });
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const host = await listen(server);
     onTestFinished(() => void server.close());
-    const address = server.address();
-    const port = typeof address === 'object' ? address?.port : undefined;
-    expect(Buffer.from((await openTransport().send(get(`127.0.0.1:${port}`))).body).toString()).toBe('ok');
+    expect(Buffer.from((await openTransport().send(get(host))).body).toString()).toBe('ok');
     expect(connections).toBe(3);
   });
 

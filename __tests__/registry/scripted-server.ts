@@ -1,7 +1,8 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { Clock } from '../../src/registry/retry.ts';
+import { listen } from '../support/listen.ts';
 
 /** A request as the server saw it. */
 export interface Seen {
@@ -44,22 +45,17 @@ export async function serve(
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const host = await listen(server);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
   return {
-    host: `127.0.0.1:${portOf(server.address())}`,
+    host,
     seen,
     sockets,
     lines: () => seen.map(({ method, path }) => `${method} ${path}`),
   };
-}
-
-function portOf(address: AddressInfo | string | null): number {
-  if (address === null || typeof address === 'string') throw new TypeError('the server has no port');
-  return address.port;
 }
 
 /** A clock that is told to wait and does not: it notes how long, and lets that time pass at once. */

@@ -329,6 +329,15 @@ describe('a refusal', () => {
     expect(await messageOf(repository(server.host, credentials))).toMatch(expected);
   });
 
+  test('with 403 blames the rights, not the password', async () => {
+    const server = await serve(({ headers }, response) =>
+      headers.authorization === undefined
+        ? response.writeHead(401, { 'www-authenticate': 'Basic realm="test"' }).end()
+        : response.writeHead(403).end(),
+    );
+    expect(await messageOf(repository(server.host, PASSWORD))).toMatch(none);
+  });
+
   test('that is none says nothing of them', async () => {
     const server = await serveTokens({ answer: (_, response) => response.writeHead(404).end() });
     expect(await messageOf(repository(server.host, PASSWORD))).toMatch(none);

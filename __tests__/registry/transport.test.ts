@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { retry } from '../../src/registry/retry.ts';
 import { createTransport, type RequestRecord } from '../../src/registry/transport.ts';
+import { listen } from '../support/listen.ts';
 import { failureOf, get, openTransport } from './open-transport.ts';
 import { serve } from './scripted-server.ts';
 
@@ -99,9 +100,9 @@ describe('limits', () => {
 });
 
 describe('a registry that sends a byte now and then', () => {
-  const drip = (sizeBytes: number) =>
+  const drip = (sizeBytes: number, status = 200) =>
     serve((_, response) => {
-      response.writeHead(200, { 'content-length': String(sizeBytes) });
+      response.writeHead(status, { 'content-length': String(sizeBytes), location: '/elsewhere' });
       const timer = setInterval(() => response.write('x'), 10);
       response.on('close', () => clearInterval(timer));
     });
@@ -118,6 +119,13 @@ describe('a registry that sends a byte now and then', () => {
     let sizeBytes = 0;
     for await (const chunk of stream ?? []) sizeBytes += chunk.length;
     expect(sizeBytes).toBe(20);
+  });
+
+  test.each([404, 307])('but not for what comes with an answer %d where content was asked for', async (status) => {
+    const server = await drip(1_000_000, status);
+    const { send } = openTransport({ answerTimeoutMs: 60, attempts: 1 });
+    const sending = send({ ...get(server.host), streamed: true });
+    expect(await failureOf(sending)).toMatchObject({ code: 'TIMED_OUT' });
   });
 });
 
@@ -162,10 +170,8 @@ describe('payloads', () => {
       socket.once('data', () => socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno'));
       socket.resume();
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const host = await listen(server);
     onTestFinished(() => void server.close());
-    const address = server.address();
-    const host = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
     let pulled = 0;
     let markEnded = (): void => undefined;
     const ended = new Promise<void>((resolve) => {
@@ -199,6 +205,14 @@ test('keeps one connection open, and closes it when told', async () => {
   transport.close();
   await closed;
   expect(server.sockets.size).toBe(0);
+});
+
+test('makes no other attempt once it is closed, and tells of none', async () => {
+  const notices: unknown[] = [];
+  const { send, transport } = openTransport({ onRetry: (notice) => notices.push(notice) });
+  const server = await serve(() => transport.close());
+  expect(await failureOf(send(get(server.host)))).toMatchObject({ code: 'ABORTED' });
+  expect(notices).toEqual([]);
 });
 
 test('takes content as it is, without decompression', async () => {

@@ -5,28 +5,29 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { answerFailure } from '../../src/registry/failure.ts';
 import type { HttpRequest, TransportSettings } from '../../src/registry/transport.ts';
 import { openTrust, parseAuthorities } from '../../src/registry/trust.ts';
 import { source, startScript } from '../hosts/script.ts';
 import { hasOpenssl, makeAuthority } from '../support/certificates.ts';
+import { listen } from '../support/listen.ts';
 import { failureOf, openTransport } from './open-transport.ts';
 import { serve } from './scripted-server.ts';
 
 const authority = hasOpenssl ? makeAuthority() : { cert: '', issue: () => ({ key: '', cert: '' }) };
 const other = hasOpenssl ? makeAuthority() : authority;
 
-async function listen(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+/** By the name that the certificate has. */
+async function listenAsLocalhost(server: Server): Promise<string> {
   onTestFinished(() => void server.close());
-  const address = server.address();
-  return `localhost:${typeof address === 'object' ? (address?.port ?? '') : ''}`;
+  return (await listen(server)).replace('127.0.0.1', 'localhost');
 }
 
 /** A registry over TLS on `localhost`. */
 function serveTls(options: ServerOptions = {}): Promise<string> {
   const server = createTlsServer({ ...authority.issue('localhost'), ...options }, (_, response) => response.end());
   onTestFinished(() => server.closeAllConnections());
-  return listen(server);
+  return listenAsLocalhost(server);
 }
 
 function home(files: Readonly<Record<string, string>> = {}): string {
@@ -160,6 +161,17 @@ test.each(['..', '.', '..:5000'])('the host https://%s has no folder in certs.d'
   expect(openTrust({ env }).contextFor(new URL(`https://${host}/v2/`))).toBeUndefined();
 });
 
+describe('a registry that should speak plain http', () => {
+  test.each(['Client sent an HTTP request to an HTTPS server.', 'The plain HTTP request was sent to HTTPS port'])(
+    'and says %j is an error that names registry-insecure',
+    (said) => {
+      const url = new URL('http://registry.lan:5000/v2/');
+      const error = answerFailure({ method: 'GET', url, status: 400, body: Buffer.from(said) });
+      expect(error).toMatchObject({ code: 'UNEXPECTED_ANSWER', hint: expect.stringContaining('registry-insecure') });
+    },
+  );
+});
+
 describe('a registry that should speak TLS', () => {
   test('and speaks plain http is an error that names registry-insecure', async () => {
     const server = await serve((_, response) => response.end());
@@ -169,7 +181,9 @@ describe('a registry that should speak TLS', () => {
 
   test('and is silent is given up', async () => {
     const sockets = new Set<unknown>();
-    const host = await listen(createServer((socket) => void sockets.add(socket.on('error', () => undefined).resume())));
+    const host = await listenAsLocalhost(
+      createServer((socket) => void sockets.add(socket.on('error', () => undefined).resume())),
+    );
     const error = await failureOf(ask(host, { attempts: 2, connectTimeoutMs: 40 }));
     expect(error).toMatchObject({ code: 'TIMED_OUT' });
     expect(sockets.size).toBe(2);

@@ -8,6 +8,7 @@ import type { Proxy } from '../../src/registry/proxies.ts';
 import type { RequestRecord, TransportSettings } from '../../src/registry/transport.ts';
 import { hasOpenssl, makeAuthority } from '../support/certificates.ts';
 import { type ForwardProxy, type ForwardProxySettings, startForwardProxy } from '../support/forward-proxy.ts';
+import { listen } from '../support/listen.ts';
 import { failureOf, openTransport } from './open-transport.ts';
 import { serve } from './scripted-server.ts';
 
@@ -27,11 +28,9 @@ function through(url: string, settings: TransportSettings = {}) {
   return openTransport({ env: { HTTP_PROXY: url, HTTPS_PROXY: url }, ...settings });
 }
 
-async function listen(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+function listenHere(server: Server): Promise<string> {
   onTestFinished(() => void server.close());
-  const address = server.address();
-  return `127.0.0.1:${typeof address === 'object' ? (address?.port ?? '') : ''}`;
+  return listen(server);
 }
 
 describe('plain http through a proxy', () => {
@@ -180,7 +179,7 @@ describe('https through a proxy', () => {
   });
 
   test('ends when the target never speaks TLS', async () => {
-    const host = await listen(createServer((socket) => void socket.on('error', () => undefined).resume()));
+    const host = await listenHere(createServer((socket) => void socket.on('error', () => undefined).resume()));
     const proxy = await startProxy({ routes: { 'registry.test:443': host } });
     const error = await failureOf(through(proxy.url, { attempts: 1, connectTimeoutMs: 40 }).send(SECURE));
     expect(error).toMatchObject({ code: 'TIMED_OUT' });
@@ -197,7 +196,7 @@ describe.skipIf(!hasOpenssl)('TLS inside of a tunnel', () => {
       response.end('servername' in socket ? String(socket.servername) : '');
     });
     onTestFinished(() => server.closeAllConnections());
-    return listen(server);
+    return listenHere(server);
   }
 
   test('is with the registry, by its name, on one connection', async () => {

@@ -1,7 +1,9 @@
-import { createServer, type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { listen } from './listen.ts';
+import { relay } from './relay.ts';
 
 /** What a client asked of the proxy. */
 export interface ProxiedRequest {
@@ -53,7 +55,11 @@ export async function startForwardProxy(settings: ForwardProxySettings): Promise
     const route = target && settings.routes[`${target.hostname}:${target.port || '80'}`];
     if (refused !== undefined || target === undefined || route === undefined) {
       answer.writeHead(refused ?? 502, { 'proxy-authenticate': 'Basic realm="proxy"' }).end('refused');
-    } else pass(incoming, answer, new URL(`${target.pathname}${target.search}`, `http://${route}`));
+    } else {
+      const { 'proxy-authorization': _, ...headers } = incoming.headers;
+      const [hostname, port] = route.split(':');
+      relay(incoming, answer, { hostname, port, path: `${target.pathname}${target.search}`, headers });
+    }
   };
   const server = settings.tls === undefined ? createServer(forward) : createTlsServer(settings.tls, forward);
   server.on('connect', (incoming: IncomingMessage, socket: Duplex) => {
@@ -67,11 +73,8 @@ export async function startForwardProxy(settings: ForwardProxySettings): Promise
       socket.end(`HTTP/1.1 ${refused ?? 502} Refused\r\nContent-Length: 0\r\n\r\n`);
     } else tunnel(socket, route);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
   return {
-    url: `${settings.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
+    url: `${settings.tls === undefined ? 'http' : 'https'}://${await listen(server)}`,
     requests,
     tunnels,
     close: async () => {
@@ -90,15 +93,4 @@ function tunnel(socket: Duplex, route: string): void {
   });
   target.on('error', () => socket.destroy());
   socket.on('close', () => target.destroy());
-}
-
-function pass(incoming: IncomingMessage, answer: ServerResponse, url: URL): void {
-  const { 'proxy-authorization': _, ...headers } = incoming.headers;
-  const outgoing = request(url, { method: incoming.method, headers }, (response) => {
-    answer.writeHead(response.statusCode ?? 502, response.headers);
-    response.pipe(answer);
-  });
-  outgoing.on('error', () => answer.destroy());
-  answer.on('close', () => outgoing.destroy());
-  incoming.pipe(outgoing);
 }

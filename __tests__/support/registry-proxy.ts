@@ -1,4 +1,6 @@
-import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
+import { createServer } from 'node:http';
+import { listen } from './listen.ts';
+import { relay } from './relay.ts';
 
 /** A request that came by. */
 export interface SeenRequest {
@@ -24,22 +26,21 @@ export interface RegistryProxy {
 export async function startRegistryProxy(target: string): Promise<RegistryProxy> {
   const requests: SeenRequest[] = [];
   let held: { matches: (request: SeenRequest) => boolean; came: () => void } | undefined;
+  const [hostname, port] = target.split(':');
   const server = createServer((incoming, answer) => {
     const seen: SeenRequest = { method: incoming.method ?? '', path: incoming.url ?? '', status: undefined };
     requests.push(seen);
     if (held?.matches(seen) === true) held.came();
     else {
-      forward(incoming, answer, target);
+      // With the client's own Host header, so that the registry's Location headers lead back here.
+      relay(incoming, answer, { hostname, port });
       answer.on('finish', () => {
         seen.status = answer.statusCode;
       });
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
   return {
-    host: `127.0.0.1:${port}`,
+    host: await listen(server),
     requests,
     forget: () => void requests.splice(0),
     hold: (matches) =>
@@ -54,19 +55,4 @@ export async function startRegistryProxy(target: string): Promise<RegistryProxy>
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-/** With the client's own Host header, so that the registry's Location headers lead back here. */
-function forward(incoming: IncomingMessage, answer: ServerResponse, target: string): void {
-  const [hostname, port] = target.split(':');
-  const outgoing = send(
-    { hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers },
-    (response) => {
-      answer.writeHead(response.statusCode ?? 502, response.headers);
-      response.pipe(answer);
-    },
-  );
-  outgoing.on('error', () => answer.destroy());
-  answer.on('close', () => outgoing.destroy());
-  incoming.pipe(outgoing);
 }

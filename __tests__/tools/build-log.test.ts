@@ -36,6 +36,13 @@ ${rule}
 ERROR: failed to build: failed to solve: process "/bin/sh -c echo a   && echo b   && false" did not complete successfully: exit code: 1
 `;
 
+describe('an argument that docker does not take', () => {
+  it('is the reason, and not the hint on usage below it', () => {
+    const said = `invalid argument "x" for "--ulimit" flag: invalid ulimit argument: x\n\nUsage:  docker buildx build\n\nRun 'docker buildx build --help' for more information\n`;
+    expect(parseBuildFailure(said).reason).toBe('invalid argument "x" for "--ulimit" flag: invalid ulimit argument: x');
+  });
+});
+
 describe('a failing command', () => {
   it('is told with its step, its own log, its reason and its line', () => {
     expect(parseBuildFailure(failedRun)).toEqual({

@@ -155,4 +155,12 @@ describe("docker's configuration", () => {
       await host.finish();
     },
   );
+
+  it('that cannot be read is an error that says so', async () => {
+    write('.docker/config.json/x', '');
+    const host = hostAt();
+    const expected = { code: 'DOCKER_CONFIG_INVALID', message: expect.stringContaining('cannot be read (EISDIR)') };
+    expect(() => openDocker(host, [login])).toThrow(expect.objectContaining(expected));
+    await host.finish();
+  });
 });

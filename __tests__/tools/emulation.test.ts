@@ -260,6 +260,11 @@ describe('registering', () => {
       'Error response from daemon: authorization denied by plugin: no --privileged',
       /owner of the machine/,
     ],
+    [
+      'the image is for something else',
+      'Error response from daemon: runc create failed: exec: "--install=arm64": executable file not found in $PATH',
+      /registers no emulators/,
+    ],
     ['the kernel is guarded', 'Error response from daemon: failed to create task: seccomp: x', /setup-qemu-action/],
   ])('fails in docker’s words when %s', async (_, words, hint) => {
     const pull = says(`Unable to find image '${IMAGE}' locally`) + says(`docker: ${words}`);

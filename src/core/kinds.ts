@@ -85,6 +85,6 @@ export function assignment(what: string, rules: { readonly bare?: boolean } = {}
     const key = text.split('=', 1)[0] ?? '';
     const bareKey = rules.bare === true && !text.includes('=');
     if (key.trim() !== '' && (bareKey || text.includes('=')) && !text.includes('\0')) return parsed(text);
-    return unparsable(`${quote(key)} is not a ${what}: KEY=VALUE is allowed`);
+    return unparsable(`${quote(key)} is no ${what}: KEY=VALUE is allowed`);
   };
 }

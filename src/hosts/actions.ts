@@ -92,7 +92,9 @@ export function pendingUndos(env: Readonly<Record<string, string | undefined>>):
 function undoOf(value: unknown, temporary: ReadonlySet<string>): Undo[] {
   const at = textAt(value, 'path') ?? '';
   if (textAt(value, 'kind') === 'remove') {
-    const isOurs = temporary.has(path.dirname(at)) && OUR_DIRECTORY.test(path.basename(at));
+    // With a slash at its end it would be what a link leads to.
+    const isPlain = at === path.join(path.dirname(at), path.basename(at));
+    const isOurs = isPlain && temporary.has(path.dirname(at)) && OUR_DIRECTORY.test(path.basename(at));
     return isOurs ? [{ kind: 'remove', path: at }] : [];
   }
   const argv = valueAt(value, 'argv');

@@ -27,6 +27,11 @@ export class Cleanups {
     for (const undo of [...this.#pending].reverse()) await this.#run(undo);
   }
 
+  /** Removes what is left of files and folders without waiting, before the process is ended. */
+  removeAtOnce(): void {
+    for (const undo of [...this.#pending].reverse()) if (undo.kind === 'remove') void this.#run(undo);
+  }
+
   async #run(undo: Undo): Promise<void> {
     if (!this.#pending.delete(undo)) return;
     await this.#undoIt(undo);

@@ -24,6 +24,8 @@ export interface Machine extends Host {
   /** The text without the secrets that were masked: for what is shown but not logged. Before it is cut or escaped. */
   readonly hide: (text: string) => string;
   finish(): Promise<void>;
+  /** Removes the run's files and folders before this returns; for the moment before the process is ended. */
+  removeAtOnce(): void;
 }
 
 /** The parts that every host shares: files, processes, time, cleaning up. */
@@ -61,6 +63,7 @@ export function createMachine(settings: MachineSettings): Machine {
     exec,
     cleanup: (undo) => cleanups.add(undo),
     finish: () => cleanups.runAll(),
+    removeAtOnce: () => cleanups.removeAtOnce(),
     hide: (text) => masker.hide(text),
   };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, readSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Digest, hasherFor } from '../core/digest.ts';
@@ -45,7 +45,8 @@ export class ContentFolder implements ContentStore {
     try {
       const buffers = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)] as const;
       for (let [filled, next] = buffers; ; [filled, next] = [next, filled]) {
-        const { bytesRead } = await file.read(filled, 0, READ_BYTES);
+        // Not through the thread pool: what a builder has just written is in memory, and an upload is a tenth faster.
+        const bytesRead = readSync(file.fd, filled);
         if (bytesRead === 0) return;
         yield filled.subarray(0, bytesRead);
       }

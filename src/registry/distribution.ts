@@ -1,6 +1,6 @@
 import { type Digest, digestOf } from '../core/digest.ts';
 import { quote } from '../core/printable.ts';
-import { isTag, type RepositoryName } from '../core/reference.ts';
+import { formatRepositoryName, isTag, type RepositoryName } from '../core/reference.ts';
 import { isRegistryError, RegistryError } from '../errors.ts';
 import { MAX_MANIFEST_BYTES, parseManifest, parseTagList } from '../oci/parse.ts';
 import { type Descriptor, isManifestMediaType, MEDIA_TYPES } from '../oci/types.ts';
@@ -84,7 +84,7 @@ export class Distribution implements Repository, PushAccess, TagDeletion {
     if (bytes === undefined) {
       throw new RegistryError(
         'MANIFEST_UNKNOWN',
-        `${this.name.registry}/${this.name.path} has no ${manifest.digest} to tag`,
+        `${formatRepositoryName(this.name)} has no ${manifest.digest} to tag`,
       );
     }
     try {

@@ -46,7 +46,8 @@ export class Endpoint {
 
   /** The error for an answer that is not the one hoped for; a refusal says what to do. */
   failure(answer: FailedAnswer): RegistryError {
-    const login = this.session.refusal;
+    // 403 is for credentials that are good and not enough.
+    const login = answer.status === 401 ? this.session.refusal : undefined;
     if (answer.method === 'GET' || answer.method === 'HEAD') return answerFailure(answer, { ...this.#reading, login });
     // Only the start of an upload is about the repository itself: elsewhere something in it is missing.
     const creation = answer.method === 'POST' ? { creation: creationHint(this.name) } : {};

@@ -85,13 +85,23 @@ export function answerFailure(answer: FailedAnswer, refusal?: Refusal): Registry
   const said = entries.map(({ code, message }) => (message === '' ? code : `${code} ${quote(message)}`)).join(', ');
   const code = entries.find((entry) => SPECIFIED_CODES.has(entry.code))?.code ?? codeOf(status);
   const refused = status === 401 || status === 403 ? refusal : undefined;
-  const hint = status === 404 ? refusal?.creation : refused?.hint;
+  const hint = wantsTls(answer) ? TLS_HINT : status === 404 ? refusal?.creation : refused?.hint;
   const problem = [`the registry answered ${status}${said === '' ? '' : `, ${said}`}`, refused?.login];
   return requestFailure(code, answer, problem.filter((part) => part !== undefined).join(': '), {
     status,
     entries,
     ...(hint === undefined ? {} : { hint }),
   });
+}
+
+const TLS_HINT =
+  'It speaks https there: leave it out of registry-insecure. A registry on this machine is asked over https by the name of the machine, not as localhost.';
+
+/** Servers for https answer a request in plain http so: Go's and nginx. */
+function wantsTls({ url, status, body }: FailedAnswer): boolean {
+  return (
+    url.protocol === 'http:' && status === 400 && /to (?:an )?HTTPS (?:server|port)/.test(Buffer.from(body).toString())
+  );
 }
 
 /** The error for a connection that failed, through `proxy` where there was one, and whether another attempt may help. */

@@ -1,4 +1,10 @@
-import { isDockerHub, isLoopback, type RepositoryName, registryAddress } from '../core/reference.ts';
+import {
+  formatRepositoryName,
+  isDockerHub,
+  isLoopback,
+  type RepositoryName,
+  registryAddress,
+} from '../core/reference.ts';
 import type { Credentials } from './credentials.ts';
 import { Distribution } from './distribution.ts';
 import { Endpoint } from './endpoint.ts';
@@ -47,7 +53,7 @@ export function openRegistries(settings: RegistriesSettings): Registries {
           keychain.credentials(name.registry, scope),
         );
       sessions.set(name.registry, session);
-      const key = `${name.registry}/${name.path}`;
+      const key = formatRepositoryName(name);
       const cache = caches.get(key) ?? new ManifestCache();
       caches.set(key, cache);
       return new Distribution(new Endpoint(name, session, access === 'push'), cache);

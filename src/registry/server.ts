@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isLoopback, parseRegistryHost, parseRepositoryName } from '../core/reference.ts';
@@ -109,11 +109,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
     faults: new Faults(options.faults),
     closing: new AbortController(),
   };
-  const answer = (request: IncomingMessage, response: ServerResponse): void => void serve(request, response, services);
-  const server = tls === undefined ? createServer(answer) : createSecureServer({ ...tls }, answer);
-  // Large layers take their time, and a client's idle connection must not be cut as it is used again.
-  server.requestTimeout = 0;
-  server.keepAliveTimeout = 60_000;
+  const server = openServer(tls, (request, response) => void serve(request, response, services));
   const address = await listen(server, port, host);
   return {
     host: address,
@@ -159,6 +155,14 @@ async function openShelves(directory: string | undefined): Promise<Shelves> {
   const store = new ContentFolder(directory);
   await store.removeStaged();
   return new Shelves(await openJournal(directory, store), store);
+}
+
+function openServer(tls: RegistryOptions['tls'], answer: RequestListener): Server {
+  const server = tls === undefined ? createServer(answer) : createSecureServer({ ...tls }, answer);
+  // Large layers take their time, and a client's idle connection must not be cut as it is used again.
+  server.requestTimeout = 0;
+  server.keepAliveTimeout = 60_000;
+  return server;
 }
 
 async function listen(server: Server, port: number, host: string): Promise<string> {

@@ -93,10 +93,13 @@ const DEFAULT_ANSWER_TIMEOUT_MS = 60_000;
 
 /** Opens the way to registries; no connection is made before the first request. UsageError when a proxy makes no sense. */
 export function createTransport(settings: TransportSettings = {}): Transport {
-  const { signal, onRequest, onRetry, onProxy, clock = systemClock, env = {}, authorities } = settings;
+  const { onRequest, onRetry, onProxy, clock = systemClock, env = {}, authorities } = settings;
   const answerTimeoutMs = settings.answerTimeoutMs ?? DEFAULT_ANSWER_TIMEOUT_MS;
   const proxies = readProxies(env);
   if (proxies.problems.length > 0) throw new UsageError(proxies.problems);
+  // What another request's failure has left over must not go on, nor be tried again, once nobody waits for it.
+  const closing = new AbortController();
+  const signal = settings.signal === undefined ? closing.signal : AbortSignal.any([settings.signal, closing.signal]);
   const wire = openWire({
     signal,
     proxies,
@@ -123,7 +126,10 @@ export function createTransport(settings: TransportSettings = {}): Transport {
         throw error;
       }
     },
-    close: () => wire.close(),
+    close() {
+      closing.abort();
+      wire.close();
+    },
   };
 }
 
@@ -144,8 +150,8 @@ async function follow(line: Line, first: HttpRequest): Promise<Answer> {
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
     const message = await exchange(line, request);
     const target = redirectOf({ ...request, plainHosts: line.plainHosts }, message);
-    if (target === undefined) return await answerOf({ ...request, plainHosts: line.plainHosts }, message);
-    await readUpTo(message, MAX_ERROR_BYTES);
+    if (target === undefined) return await answerOf({ ...request, plainHosts: line.plainHosts }, message, line);
+    await readBriefly(message, line);
     const authorization = target.origin === request.url.origin ? request.authorization : undefined;
     request = { ...request, url: target, authorization };
   }
@@ -191,12 +197,27 @@ function redirectOf(request: HttpRequest & Pick<Answer, 'plainHosts'>, message: 
   return target;
 }
 
-async function answerOf(request: HttpRequest & Pick<Answer, 'plainHosts'>, message: IncomingMessage): Promise<Answer> {
+/** What comes with an error or a redirect; content that may take its time is not among it. */
+async function readBriefly(message: IncomingMessage, { answerTimeoutMs }: Line): Promise<Uint8Array> {
+  const late = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
+  const timer = setTimeout(() => message.destroy(late), answerTimeoutMs);
+  try {
+    return await readUpTo(message, MAX_ERROR_BYTES);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function answerOf(
+  request: HttpRequest & Pick<Answer, 'plainHosts'>,
+  message: IncomingMessage,
+  line: Line,
+): Promise<Answer> {
   const { method, url, plainHosts } = request;
   const status = message.statusCode ?? 0;
   const head = { method, url, plainHosts, status, header: (name: string) => headerOf(message, name) };
   const succeeded = status >= 200 && status < 300;
-  if (!succeeded) return { ...head, body: await readUpTo(message, MAX_ERROR_BYTES), stream: undefined };
+  if (!succeeded) return { ...head, body: await readBriefly(message, line), stream: undefined };
   if (request.streamed) return { ...head, body: new Uint8Array(), stream: contentOf(message) };
   const limitBytes = request.limitBytes ?? DEFAULT_LIMIT_BYTES;
   const announcedBytes = method === 'HEAD' ? 0 : Number(headerOf(message, 'content-length') ?? 0);

@@ -22,6 +22,8 @@ export interface Trust {
   contextFor(target: URL): SecureContext | undefined;
 }
 
+type Tls = typeof import('node:tls');
+
 const BEGIN = '-----BEGIN CERTIFICATE-----';
 const END = '-----END CERTIFICATE-----';
 
@@ -133,14 +135,10 @@ function contextOf(
 
 /** What stands in for no `ca` at all: naming one replaces the defaults. */
 function defaultAuthorities(env: TrustSettings['env']): readonly string[] {
-  const tls = process.getBuiltinModule('node:tls');
+  const tls: Pick<Tls, 'rootCertificates'> & Partial<Tls> = process.getBuiltinModule('node:tls');
   // Since Node 22.15; it knows NODE_EXTRA_CA_CERTS and the options of Node itself.
-  if ('getCACertificates' in tls) return tls.getCACertificates('default');
-  return [...rootsOf(tls), ...certificatesIn(readEnvironmentFile(env['NODE_EXTRA_CA_CERTS']))];
-}
-
-function rootsOf({ rootCertificates }: Pick<typeof import('node:tls'), 'rootCertificates'>): readonly string[] {
-  return rootCertificates;
+  if (tls.getCACertificates !== undefined) return tls.getCACertificates('default');
+  return [...tls.rootCertificates, ...certificatesIn(readEnvironmentFile(env['NODE_EXTRA_CA_CERTS']))];
 }
 
 /** As Go and Node do: what such a variable names need not be there. */

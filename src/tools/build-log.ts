@@ -27,6 +27,8 @@ const LOG_ENTRY = /^(\d+\.\d+) (.*)$/;
 const EXCERPT = /^\S.{0,1000}:(\d{1,9})$/;
 const EXCERPT_RULE = /^-{20}$/;
 const ERROR = /^ERROR: (.*)$/;
+/** What docker says of an argument that it does not take; how it is used follows. */
+const ARGUMENT = /^(invalid argument .*)$/;
 const REASON_PREFIX = /^(?:failed to build: |failed to solve: )+/;
 
 const LOCKED_BLOB =
@@ -74,7 +76,11 @@ export function isHarmless(line: string): boolean {
 export function parseBuildFailure(output: string): BuildFailure {
   const lines = output.split('\n').map((line) => line.replace(/\r$/, ''));
   const rest = lines.filter((line) => line.trim() !== '');
-  const reason = lastMatch(lines, ERROR)?.replace(REASON_PREFIX, '') ?? rest.at(-1) ?? 'it gave no reason';
+  const reason =
+    lastMatch(lines, ERROR)?.replace(REASON_PREFIX, '') ??
+    lastMatch(lines, ARGUMENT) ??
+    rest.at(-1) ??
+    'it gave no reason';
   const failed = failedVertex(lines, reason);
   const ownLog = failed === undefined ? [] : vertexLog(lines, failed);
   const log = (ownLog.length > 0 ? ownLog : rest).slice(-LOG_LINES).map((line) => toLine(line, MAX_LOG_LINE_LENGTH));

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { parseJson, valueAt } from '../core/json.ts';
+import { parseJson, textAt, valueAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
 import { BuildOnceError } from '../errors.ts';
 import type { Files, Host } from '../host.ts';
@@ -21,7 +21,7 @@ const AUTH_VARIABLE = 'DOCKER_AUTH_CONFIG';
  * Docker's client with these logins. Without any it is the user's own configuration as it stands; otherwise a private copy
  * of it, with the logins added, in a directory that only this user can read and that goes at the end of the run. Contexts,
  * plugins and builders are the user's. What DOCKER_AUTH_CONFIG holds moves into the copy: clients before 28.3 do not read
- * it, and later ones would let it win. BuildOnceError `DOCKER_CONFIG_INVALID` when the user's file is not JSON.
+ * it, and later ones would let it win. BuildOnceError `DOCKER_CONFIG_INVALID` when the user's file is not JSON or cannot be read.
  */
 export function openDocker(host: Host, logins: readonly RegistryLogin[]): Docker {
   const fromEnvironment = entriesOf(parseJson(host.env[AUTH_VARIABLE] ?? ''), 'auths');
@@ -88,12 +88,24 @@ function withPlugins(config: Json, directory: string): Json {
 
 function readConfig(files: Files, directory: string | undefined): Json {
   const file = directory === undefined ? undefined : path.join(directory, 'config.json');
-  const text = file === undefined ? undefined : files.readText(file);
+  const text = file === undefined ? undefined : readText(files, file);
   if (file === undefined || text === undefined || text.trim() === '') return {};
   // No `cause`: the parser's message quotes the text, and there are passwords in it.
   const config = parseJson(text);
   if (isJsonObject(config)) return config;
-  throw new BuildOnceError('DOCKER_CONFIG_INVALID', `Docker's configuration ${quote(file)} is not a JSON object`, 2, {
+  throw invalid(file, 'is not a JSON object');
+}
+
+function readText(files: Files, file: string): string | undefined {
+  try {
+    return files.readText(file);
+  } catch (error) {
+    throw invalid(file, `cannot be read (${textAt(error, 'code') ?? 'unknown reason'})`);
+  }
+}
+
+function invalid(file: string, why: string): BuildOnceError {
+  return new BuildOnceError('DOCKER_CONFIG_INVALID', `Docker's configuration ${quote(file)} ${why}`, 2, {
     hint: 'Repair the file, or log in to the registry again with docker login.',
   });
 }

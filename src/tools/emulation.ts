@@ -48,6 +48,10 @@ const HINTS: readonly (readonly [symptom: RegExp, hint: string])[] = [
     /already registered/,
     'There is an entry of that name which containers cannot use: remove it on that machine (echo -1 to its file below /proc/sys/fs/binfmt_misc) and run again.',
   ],
+  [
+    /executable file not found/,
+    'That image registers no emulators: binfmt-image takes tonistiigi/binfmt, a copy of it, or one that takes --install=ARCHITECTURE.',
+  ],
   [/unsupported architecture|no such file/i, `The image has no emulator for it: name another one in binfmt-image.`],
   [
     /toomanyrequests|rate limit|failed to (?:resolve|pull|copy)|pull access denied|manifest unknown|not found|no such host|i\/o timeout|connection refused|unauthorized/i,

@@ -19,7 +19,7 @@ stop() {
 }
 # ours PID: containerd and its shims by the path of this run in their arguments, containers by what is mounted as their root.
 ours() {
-  tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qF "$RUN/docker-exec/" && return 0
+  tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -qF "$RUN/docker-exec/" && return 0
   awk -v run="$RUN/" '$5 == "/" && index($0, run) { found = 1 } END { exit !found }' "/proc/$1/mountinfo" 2>/dev/null
 }
 

@@ -1,0 +1,79 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { textAt } from '../../src/core/json.ts';
+import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
+import { plantImage } from '../support/planted-image.ts';
+import { CHECKOUT, mustRun, NODE_DIRECTORY } from '../support/programs.ts';
+import { runAction } from '../support/runner.ts';
+
+/** What each file of the action may load by itself; a bundle more has to be asked for. */
+const ALONE = ['action.yml', 'dist/package.json', 'dist/index.js', 'dist/post.js', 'dist/cli.js'];
+
+/** Node's modules that a reused image in a registry without TLS may cost, with those that they load themselves. */
+const ALLOWED =
+  'async_hooks buffer diagnostics_channel events fs module path querystring timers url util util/types' +
+  ' crypto fs/promises os string_decoder timers/promises net stream stream/promises' +
+  ' http _http_agent _http_client _http_common _http_incoming _http_outgoing _http_server';
+
+/** Adds the names of the modules of Node that were loaded, at the end of each process. */
+const WITNESS = `import { appendFileSync } from 'node:fs';
+const prefix = 'NativeModule ';
+process.on('exit', () => appendFileSync(process.env.WITNESS, process.moduleLoadList
+  .filter((entry) => entry.startsWith(prefix) && !entry.startsWith(prefix + 'internal/'))
+  .map((entry) => entry.slice(prefix.length) + '\\n').join('')));`;
+
+let registry: RunningRegistry;
+let directory: string;
+let image: string;
+let env: Readonly<Record<string, string>>;
+const workspace = (): string => join(directory, 'workspace');
+const node = join(NODE_DIRECTORY, 'node');
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  directory = mkdtempSync(join(tmpdir(), 'build-once-hit-path-'));
+  mkdirSync(workspace());
+  writeFileSync(join(workspace(), 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
+  writeFileSync(join(directory, 'witness.mjs'), WITNESS);
+  for (const file of ALONE) cpSync(join(CHECKOUT, file), join(directory, file));
+  image = `${registry.host}/acme/app`;
+  const argv = [node, join(directory, 'dist/cli.js'), 'hash', '--json', '--platforms=linux/amd64'] as const;
+  const hash = textAt(JSON.parse(await mustRun(argv, { cwd: workspace() })), 'hash') ?? '';
+  const annotations = { 'dev.build-once.inputs': hash };
+  await plantImage({ image, tags: [`hash-${hash.slice(0, 32)}`], annotations });
+  env = {
+    PATH: NODE_DIRECTORY,
+    WITNESS: join(directory, 'loaded'),
+    NODE_OPTIONS: `--import=${join(directory, 'witness.mjs')}`,
+  };
+});
+afterAll(async () => {
+  await registry.close();
+  rmSync(directory, { recursive: true });
+});
+
+beforeEach(() => rmSync(join(directory, 'loaded'), { force: true }));
+
+function unexpected(): string[] {
+  const loaded = readFileSync(join(directory, 'loaded'), 'utf8').trimEnd().split('\n');
+  expect(loaded).toContain('http');
+  return loaded.filter((name) => !ALLOWED.split(' ').includes(name));
+}
+
+describe('a hit needs one file, and of Node no TLS, no processes and no threads', () => {
+  it('on the command line', async () => {
+    const flags = [`--images=${image}`, '--platforms=linux/amd64', '--tags=main'];
+    const written = await mustRun([node, join(directory, 'dist/cli.js'), 'build', ...flags], { cwd: workspace(), env });
+    expect(written).toContain('hit: ');
+    expect(unexpected()).toEqual([]);
+  });
+
+  it('as an action', async () => {
+    const inputs = { images: image, platforms: 'linux/amd64' };
+    const result = await runAction({ action: directory, workspace: workspace(), with: inputs, env });
+    expect(result.outputs['reason'], result.log).toBe('hit');
+    expect(unexpected()).toEqual([]);
+  });
+});
