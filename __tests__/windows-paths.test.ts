@@ -2,7 +2,13 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { findDockerfile, findIgnoreFile, readContext, readExtraFiles, readIgnoreFile } from '../src/context.ts';
-import { type ContextInputs, findChanges, isDirectoryContext, readContextInputs } from '../src/context-inputs.ts';
+import {
+  type ContextInputs,
+  type ContextReading,
+  findChanges,
+  isDirectoryContext,
+  readContextInputs,
+} from '../src/context-inputs.ts';
 import { parseBuildContext } from '../src/core/build-options.ts';
 import { NOTHING_IGNORED } from '../src/core/dockerignore.ts';
 import { parseContext } from '../src/core/git-source.ts';
@@ -44,10 +50,14 @@ function settingOf(files: Files, given: Spelled) {
   };
 }
 
-function inputs(files: Files, given: Spelled = {}): ContextInputs {
+function reading(files: Files, given: Spelled = {}): ContextReading {
   const setting = settingOf(files, given);
   const dockerfile = findDockerfile(files, setting.options.context, given.file) ?? 'none';
-  return readContextInputs(setting, dockerfile);
+  return readContextInputs(setting, { dockerfile, targets: undefined });
+}
+
+function inputs(files: Files, given: Spelled = {}): ContextInputs {
+  return reading(files, given).inputs;
 }
 
 describe('the same tree has the same hash', () => {
@@ -210,10 +220,10 @@ describe('what changed during a build', () => {
       windowsFiles({ ...TREE, 'Dockerfile.dockerignore': file(''), 'app/data.txt': file('c') }),
       {},
     );
-    const then = inputs({
+    const then = reading({
       ...before,
       digest: (at) => ({ ...before.digest(at), ...(at.endsWith('.git\\index') ? { sha256: '' } : {}) }),
     });
-    expect(findChanges(setting, 'Dockerfile', then)).toEqual(['app\\data.txt']);
+    expect(findChanges(setting, { dockerfile: 'Dockerfile', targets: undefined }, then)).toEqual(['app\\data.txt']);
   });
 });

@@ -1,17 +1,49 @@
-import { findIgnoreFile, readContext, readExtraFiles, readIgnoreFile } from './context.ts';
+import {
+  findIgnoreFile,
+  type OpenContext,
+  openContext,
+  readContext,
+  readExtraFiles,
+  readIgnoreFile,
+} from './context.ts';
+import { compareCodePoints } from './core/code-point-order.ts';
 import { parseCsvRecord } from './core/csv.ts';
 import { compileIgnorePatterns, type IgnoreMatcher, parseIgnoreFile } from './core/dockerignore.ts';
-import { canonicalJson, type Entry, type InputManifest, type NamedInput } from './core/input-manifest.ts';
+import {
+  canonicalJson,
+  type Entry,
+  type InputManifest,
+  type NamedInput,
+  type TargetInput,
+} from './core/input-manifest.ts';
 import type { Parsed } from './core/parsed.ts';
+import { formatPlatform } from './core/platform.ts';
 import { quote } from './core/printable.ts';
 import { namesCommit } from './core/remote-source.ts';
-import { readCanonical, type Unpinned } from './dockerfile-inputs.ts';
-import type { Host } from './host.ts';
+import { type PlatformReads, readCanonical, type Unpinned } from './dockerfile-inputs.ts';
+import type { Files, Host } from './host.ts';
 import type { Options } from './options.ts';
 import type { GitContexts } from './stages/git-contexts.ts';
+import { UseReader } from './use-reader.ts';
 
 /** What of the content hash comes from the disk. */
-export type ContextInputs = Pick<InputManifest, 'dockerfile' | 'context' | 'namedContexts' | 'files'>;
+export type ContextInputs = Pick<
+  InputManifest,
+  'form' | 'targets' | 'dockerfile' | 'context' | 'namedContexts' | 'files'
+>;
+
+/** What was read, and where. */
+export interface ContextReading {
+  readonly inputs: ContextInputs;
+  /** The Dockerfile, whatever of it counts. */
+  readonly dockerfile: InputManifest['dockerfile'];
+  /** Paths of the build's own context that count, in order, each once. */
+  readonly paths: readonly string[];
+  /** What counts of each file, by its path as seen from here. */
+  readonly leaves: ReadonlyMap<string, string>;
+  /** What BuildKit would refuse. */
+  readonly problems: readonly { readonly problem: string; readonly line: number }[];
+}
 
 /** In a git context: where a submodule's repository is, which differs from builder to builder. No ignore file counts. */
 const GIT_FILES = ['**/.git'];
@@ -22,19 +54,78 @@ interface Setting {
   readonly git?: GitContexts;
 }
 
+/** What a Dockerfile reads, as far as that is known. */
+export interface ReadingOrder {
+  readonly dockerfile: string;
+  /** As of `readDockerfile`. */
+  readonly targets: readonly PlatformReads[] | undefined;
+}
+
 /** Reads everything on the disk that counts. Errors as of `readContext`. */
-export function readContextInputs({ host, options, git }: Setting, dockerfile: string): ContextInputs {
-  const { files } = host;
-  const main = git?.main;
+export function readContextInputs(setting: Setting, { dockerfile, targets }: ReadingOrder): ContextReading {
+  const { git } = setting;
+  if (targets === undefined || git?.main?.keepsGitDirectory === true) return readWhole(setting, dockerfile);
+  const exact = readTargets(setting, dockerfile, targets);
+  // Of a repository that was fetched for the hash, what BuildKit adds to it is not there.
+  return exact.problems.length > 0 && git?.main !== undefined ? readWhole(setting, dockerfile) : exact;
+}
+
+function ownContext({ host: { files }, options, git }: Setting, dockerfile: string): Parameters<typeof readContext>[1] {
   const matcher =
-    main === undefined
+    git?.main === undefined
       ? readIgnoreFile(files, findIgnoreFile(files, options.context, dockerfile))
       : compileOwn(GIT_FILES);
   const uncounted = compileUncounted(options);
   const read = { directory: options.context, matcher };
-  const isNarrowed = uncounted.ok && options.hashIgnore.length > 0;
-  const context = readContext(files, isNarrowed ? { ...read, uncounted: uncounted.value } : read);
+  return uncounted.ok && options.hashIgnore.length > 0 ? { ...read, uncounted: uncounted.value } : read;
+}
+
+function readTargets(setting: Setting, dockerfile: string, targets: readonly PlatformReads[]): ContextReading {
+  const { host, options } = setting;
+  const { files } = host;
+  const open = (name: string | undefined): OpenContext | undefined => {
+    if (name === undefined) return openContext(files, ownContext(setting, dockerfile));
+    const directory = options.buildContexts.find((context) => context.name === name)?.value;
+    const isListed = directory !== undefined && isDirectoryContext(directory);
+    return isListed ? openContext(files, namedContext(files, directory)) : undefined;
+  };
+  const reader = new UseReader(open);
+  const written = targets.map(({ platform, instructions, uses }): TargetInput => {
+    return { platform: formatPlatform(platform), instructions, uses: uses.flatMap((use) => reader.read(use)) };
+  });
+  const named = options.buildContexts.filter(({ value }) => !isDirectoryContext(value));
+  const extra = readExtraFiles(files, options.hashFiles);
+  const leaves = reader.leaves.map(({ directory, path, leaf }): Entry => [files.path.join(directory, path), leaf]);
   return {
+    inputs: {
+      form: 'inputs',
+      targets: written,
+      dockerfile: [],
+      context: [],
+      namedContexts: Object.fromEntries(named.map(({ name, value }) => [name, { source: value }])),
+      files: extra,
+    },
+    dockerfile: readCanonical(files, dockerfile),
+    paths: [...reader.paths].sort(compareCodePoints),
+    leaves: new Map([...extra.map(([at, leaf]): Entry => [files.path.join('', at), leaf]), ...leaves]),
+    problems: reader.problems,
+  };
+}
+
+function readWhole(setting: Setting, dockerfile: string): ContextReading {
+  const inputs = readWholeInputs(setting, dockerfile);
+  const paths = inputs.context.map(([path]) => path);
+  return { inputs, dockerfile: inputs.dockerfile, paths, leaves: byPath(inputs, setting), problems: [] };
+}
+
+function readWholeInputs(setting: Setting, dockerfile: string): ContextInputs {
+  const { host, options, git } = setting;
+  const { files } = host;
+  const main = git?.main;
+  const context = readContext(files, ownContext(setting, dockerfile));
+  return {
+    form: 'context',
+    targets: [],
     dockerfile: readCanonical(files, dockerfile),
     context: main?.keepsGitDirectory === true ? [['.git', `#${main.commit}`], ...context] : context,
     namedContexts: Object.fromEntries(options.buildContexts.map((named) => [named.name, readNamed(host, named.value)])),
@@ -75,12 +166,12 @@ export function findUnpinnedContexts({ buildContexts }: Pick<Options, 'buildCont
  * The paths that differ by now from what was read then, but for what a build itself writes: local caches, temporary files,
  * git's index, which buildx refreshes when it asks git for the commit.
  */
-export function findChanges(setting: Setting, dockerfile: string, then: ContextInputs): readonly string[] {
+export function findChanges(setting: Setting, order: ReadingOrder, then: ContextReading): readonly string[] {
   const { host } = setting;
   const { path } = host.files;
-  const now = readContextInputs(setting, dockerfile);
-  const before = byPath(then, setting);
-  const after = byPath(now, setting);
+  const now = readContextInputs(setting, order);
+  const before = then.leaves;
+  const after = now.leaves;
   const differing = [...new Set([...before.keys(), ...after.keys()])].filter((at) => before.get(at) !== after.get(at));
   const written = writtenDirectories(setting);
   const changed = differing.filter((at) => {
@@ -89,13 +180,17 @@ export function findChanges(setting: Setting, dockerfile: string, then: ContextI
     return !isWritten && !/(?:^|[\\/])\.git[\\/]index(?:\.lock)?$/.test(absolute);
   });
   const sameDockerfile = canonicalJson(now.dockerfile) === canonicalJson(then.dockerfile);
-  return [...new Set([...(sameDockerfile ? [] : [path.normalize(dockerfile)]), ...changed.sort()])];
+  return [...new Set([...(sameDockerfile ? [] : [path.normalize(order.dockerfile)]), ...changed.sort()])];
 }
 
 function readNamed({ files }: Setting['host'], value: string): NamedInput {
   if (!isDirectoryContext(value)) return { source: value };
-  const matcher = readIgnoreFile(files, findIgnoreFile(files, value));
-  return { entries: readContext(files, { directory: value, matcher }) };
+  return { entries: readContext(files, namedContext(files, value)) };
+}
+
+/** A named context has an ignore file of its own. */
+function namedContext(files: Files, directory: string): Parameters<typeof readContext>[1] {
+  return { directory, matcher: readIgnoreFile(files, findIgnoreFile(files, directory)) };
 }
 
 function byPath(inputs: ContextInputs, { host, options }: Setting): ReadonlyMap<string, string> {

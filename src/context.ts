@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { type ContextTree, contextTree } from './core/context-tree.ts';
 import {
   type ContextEntry,
   compileIgnorePatterns,
@@ -66,17 +67,44 @@ export interface ContextRead {
  * Every entry that the builder gets, with what of it counts: `sha256` and `x` or `-` of a file, `@target` of a link, `/` of
  * a directory that stays empty, `?` of a device, pipe or socket. BuildOnceError UNREADABLE_FILE for what cannot be read.
  */
-export function readContext(files: Files, { directory, matcher, uncounted }: ContextRead): readonly Entry[] {
-  const kept = walk(files, directory, matcher);
-  const counted = uncounted === undefined ? kept : keepCounted(kept, uncounted);
+export function readContext(files: Files, read: ContextRead): readonly Entry[] {
+  const { counted, leaf } = openContext(files, read);
   const parents = new Set(counted.map((entry) => posix.dirname(entry.path)));
+  return counted
+    .filter(({ path: at, kind }) => kind !== 'directory' || !parents.has(at))
+    .map((entry) => [entry.path, leaf(entry)]);
+}
+
+/** A context of which nothing but names was read so far. */
+export interface OpenContext {
+  /** As it was given. */
+  readonly directory: string;
+  /** What reaches the builder. */
+  readonly tree: ContextTree;
+  /** Of that, what counts. */
+  readonly counted: readonly ContextEntry[];
+  /** What counts of an entry, as {@link readContext} has it; read once. */
+  readonly leaf: (entry: ContextEntry) => string;
+}
+
+/** Lists a context. Errors as of {@link readContext}, of `leaf` too. */
+export function openContext(files: Files, { directory, matcher, uncounted }: ContextRead): OpenContext {
+  const { entries: kept, unreadable } = walk(files, directory, matcher);
+  const counted = uncounted === undefined ? kept : keepCounted(kept, uncounted);
   const recorded = guard(
     () => recordedBits(files, directory),
     () => files.path.join(directory, '.git'),
   );
-  return counted
-    .filter(({ path: at, kind }) => kind !== 'directory' || !parents.has(at))
-    .map(({ path: at, kind }) => [at, leafOf(files, files.path.join(directory, at), kind, () => recorded(at))]);
+  const leaves = new Map<string, string>();
+  const leaf = ({ path: at, kind }: ContextEntry): string => {
+    const file = files.path.join(directory, at);
+    if (unreadable.has(at)) throw unreadableFile(file, unreadable.get(at));
+    const known = leaves.get(at) ?? leafOf(files, file, kind, () => recorded(at));
+    leaves.set(at, known);
+    return known;
+  };
+  const readLink = (at: string): string => leaf({ path: at, kind: 'symlink' }).slice(1);
+  return { directory, tree: contextTree(kept, readLink), counted, leaf };
 }
 
 /**
@@ -105,17 +133,31 @@ function readExtra(files: Files, name: string, file: string, linksLeft: number):
   return [own, ...inside.map(([at, leaf]): Entry => [`${name}/${at}`, leaf])];
 }
 
-function walk(files: Files, directory: string, matcher: IgnoreMatcher): readonly ContextEntry[] {
+/** Directories that may not be listed look empty, and are named with the reason: an error only where one of them counts. */
+interface Walked {
+  readonly entries: readonly ContextEntry[];
+  readonly unreadable: ReadonlyMap<string, unknown>;
+}
+
+function walk(files: Files, directory: string, matcher: IgnoreMatcher): Walked {
+  const unreadable = new Map<string, unknown>();
   let listed = directory;
   const list = (inside: string): readonly ListedEntry[] | undefined => {
     listed = files.path.join(directory, inside);
-    return files.list(listed);
+    try {
+      return files.list(listed);
+    } catch (error) {
+      const isForbidden = error instanceof Error && 'code' in error && ['EACCES', 'EPERM'].includes(String(error.code));
+      if (inside === '' || !isForbidden) throw error;
+      unreadable.set(inside, error);
+      return [];
+    }
   };
   const entries = guard(
     () => walkContext({ matcher, list }),
     () => listed,
   );
-  if (entries.ok) return entries.value;
+  if (entries.ok) return { entries: entries.value, unreadable };
   throw new UsageError([{ input: IGNORE_FILE, message: `${entries.problem}; the build would fail on it` }]);
 }
 
@@ -156,15 +198,16 @@ function guard<T>(read: () => T, place: () => string): T {
   try {
     return read();
   } catch (cause) {
-    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    throw new BuildOnceError(
-      'UNREADABLE_FILE',
-      `${quote(place())} counts towards the content and cannot be read: ${why}`,
-      1,
-      {
-        hint: 'Make it readable, or leave it out with .dockerignore.',
-        cause,
-      },
-    );
+    throw unreadableFile(place(), cause);
   }
+}
+
+function unreadableFile(file: string, cause: unknown): BuildOnceError {
+  const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  return new BuildOnceError(
+    'UNREADABLE_FILE',
+    `${quote(file)} counts towards the content and cannot be read: ${why}`,
+    1,
+    { hint: 'Make it readable, or leave it out with .dockerignore.', cause },
+  );
 }

@@ -13,6 +13,7 @@ import { canonicalInstructions, type Dockerfile, detectSyntax, pairsOf, parseDoc
 import type { InputManifest } from './core/input-manifest.ts';
 import { quote } from './core/printable.ts';
 import { readStageGraph } from './core/stage-graph.ts';
+import { readTarget, type TargetReads } from './core/target-reads.ts';
 import { UsageError } from './errors.ts';
 import { forwardedArgs, isProxyArg } from './forwarded-args.ts';
 import type { Files, Host } from './host.ts';
@@ -27,9 +28,19 @@ export interface DockerfileInputs {
   readonly buildArgs: InputManifest['buildArgs'];
   /** The args that count only when an ARG declares them, and that one declares, given or not. */
   readonly optionalArgs: readonly string[];
+  /** Every ARG that one declares. */
+  readonly declaredArgs: readonly string[];
   readonly runsPrograms: boolean;
   readonly unpinned: readonly Unpinned[];
+  /** What the target reads on each platform; `undefined` when that is not known, so that everything counts. */
+  readonly targets: readonly PlatformReads[] | undefined;
+  readonly notes: readonly string[];
   readonly warnings: readonly string[];
+}
+
+/** What the target reads on one platform. */
+export interface PlatformReads extends TargetReads {
+  readonly platform: Platform;
 }
 
 /** Something that the build reads and that no digest can be asked for. */
@@ -80,8 +91,11 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
       bases: [],
       buildArgs: countedArgs(buildArgs),
       optionalArgs: [],
+      declaredArgs: [],
       runsPrograms: true,
       unpinned,
+      targets: undefined,
+      notes: [],
       warnings,
     };
   }
@@ -97,17 +111,36 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
   const declared = declaredArgs(dockerfile, scope);
   const images = imagesOf(dockerfile, scope);
   if (!images.ok) return refuse(images);
+  const targets: PlatformReads[] = [];
+  for (const platform of platforms) {
+    const reads = readTarget(dockerfile, { ...scope, buildArgs: withoutPasswords(buildArgs) }, platform);
+    if (!reads.ok) return refuse(reads);
+    targets.push({ ...reads.value, platform });
+  }
+  const uncertain = targets.flatMap((target) => target.uncertain)[0];
+  const mayBeTriggered = targets.some(({ uses, images }) => uses.length === 0 && images.length > 0);
+  const isExact = !isForeign && uncertain === undefined && !mayBeTriggered;
+  const counted = countedArgs(buildArgs, declared);
+  const reached = new Set(targets.flatMap(({ remotes }) => remotes.map(({ line }) => line)));
   return {
     images: images.value,
     bases: basesOf(dockerfile, scope),
-    buildArgs: countedArgs(buildArgs, declared),
+    buildArgs: isExact ? builderArgs(counted) : counted,
     optionalArgs: [...declared].filter(isOptionalArg),
+    declaredArgs: [...declared],
     runsPrograms: runsPrograms(dockerfile),
-    unpinned: remoteAdds(dockerfile, scope).map(({ source, line }) => ({
-      message: `ADD ${quote(source)} has no checksum`,
-      line,
-    })),
-    warnings,
+    unpinned: remoteAdds(dockerfile, scope)
+      .filter(({ line }) => !isExact || reached.has(line))
+      .map(({ source, line }) => ({ message: `ADD ${quote(source)} has no checksum`, line })),
+    targets: isExact ? targets : undefined,
+    notes:
+      isForeign || uncertain !== undefined || !mayBeTriggered
+        ? []
+        : ['the Dockerfile reads no file itself, but what it is based on may: the whole context counts'],
+    warnings:
+      uncertain === undefined
+        ? warnings
+        : [...warnings, `${uncertain} depends on what the base image sets: the whole context and this file count`],
   };
 }
 
@@ -133,6 +166,16 @@ function effectiveArgs(given: readonly string[], host: Host): ReadonlyMap<string
 function countedArgs(args: ReadonlyMap<string, string>, declared?: ReadonlySet<string>): InputManifest['buildArgs'] {
   const counted = [...args].filter(([name]) => !isOptionalArg(name) || declared === undefined || declared.has(name));
   return Object.fromEntries(counted.map(([name, value]) => [name, isProxyArg(name) ? digestOf(value) : value]));
+}
+
+/** Args that the builder itself takes. Others count by the value that the Dockerfile's ARGs have. */
+function builderArgs(args: InputManifest['buildArgs']): InputManifest['buildArgs'] {
+  return Object.fromEntries(Object.entries(args).filter(([name]) => /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/.test(name)));
+}
+
+/** A proxy may hold a password: its digest stands for it. */
+function withoutPasswords(args: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map([...args].map(([name, value]) => [name, isProxyArg(name) ? digestOf(value) : value]));
 }
 
 function isOptionalArg(name: string): boolean {

@@ -75,7 +75,13 @@ describe('an ONBUILD of a base image', () => {
     ['none', []],
     ['files of the context', ['COPY . /app', 'ADD x.tar /']],
     ['a stage of this Dockerfile', ['COPY --from=mine / /a', 'RUN --mount=from=mine true']],
-    ['a digest', [`COPY --from=x@sha256:${'a'.repeat(64)} / /a`, 'ADD --checksum=sha256:0 https://127.0.0.1:9/x /']],
+    [
+      'a digest',
+      [
+        `COPY --from=x@sha256:${'a'.repeat(64)} / /a`,
+        `ADD --checksum=sha256:${'0'.repeat(64)} https://127.0.0.1:9/x /`,
+      ],
+    ],
   ])('leaves the hash when it reads %s', async (_, onBuild) => {
     await plantBase(onBuild);
     const [first, second] = [await hashOfBuild(), await hashOfBuild()];
@@ -96,6 +102,18 @@ describe('an ONBUILD of a base image', () => {
     await hashOfBuild({}, `FROM --platform=linux/arm64 ${base}:1\n`);
     const reads = registry.requests.filter((one) => one.method === 'GET' && one.path.includes(path));
     expect(reads.map(({ path: at }) => at.split('/').at(-2))).toEqual(['manifests', 'manifests', 'blobs']);
+  });
+
+  it.each([
+    ['files that the Dockerfile does not read', ['COPY b /b']],
+    ['the value of a build arg', ['ARG NEW']],
+  ])('makes the hash unique where it reads %s', async (_, onBuild) => {
+    await plantBase(onBuild);
+    for (const name of ['a', 'b']) writeFileSync(join(workspace, name), '');
+    const dockerfile = `FROM ${base}:1\nCOPY a /a\n`;
+    const [first, second] = [await hashOfBuild({}, dockerfile), await hashOfBuild({}, dockerfile)];
+    expect(first.hash).not.toBe(second.hash);
+    expect(first.log).toContain('the content hash does not cover it');
   });
 
   it('of a named context makes the hash unique', async () => {

@@ -70,7 +70,7 @@ describe('imagesOf', () => {
     ['scratch', 'FROM scratch\nCOPY --from=scratch a b'],
     [
       'earlier stages, whatever the case',
-      'FROM scratch AS One\nFROM ONE\nCOPY --from=oNe a b\nRUN --mount=from=ONE true',
+      'FROM scratch AS One\nFROM one\nCOPY --from=oNe a b\nRUN --mount=from=ONE true',
     ],
     ['later stages in COPY and mounts', 'FROM scratch\nCOPY --from=z a b\nRUN --mount=from=z true\nFROM scratch AS z'],
     ['stage numbers', 'FROM scratch\nFROM scratch\nCOPY --from=0 a b'],
@@ -163,6 +163,7 @@ describe('imagesOf', () => {
     ['a FROM that expands to nothing', 'ARG B\n\nFROM $B', 3, 'is empty'],
     ['a platform that expands to nothing', 'FROM --platform=$NO a', 1, 'is empty'],
     ['a FROM that is no reference', 'FROM a\nFROM Node:22', 2, 'upper-case'],
+    ['a stage by another case than the lower one', 'FROM a AS One\nFROM ONE', 2, 'upper-case'],
     ['one in a stage that nothing needs', 'FROM a:!\nFROM scratch', 1, 'tag'],
     ['a FROM that cannot be expanded', 'FROM ${A:?give-A}', 1, 'give-A'],
     ['a global ARG that cannot be expanded', 'ARG A=${B?no-B}\nFROM a', 1, 'no-B'],

@@ -6,8 +6,24 @@ import { canonicalJson, contentHash, hashTag, type InputManifest } from '../../s
 import { isTag } from '../../src/core/reference.ts';
 
 const manifest: InputManifest = {
-  scheme: 1,
-  form: 'context',
+  scheme: 2,
+  form: 'inputs',
+  targets: [
+    {
+      platform: 'linux/amd64',
+      instructions: ['FROM node:22', 'COPY . .'],
+      uses: [
+        {
+          op: 'copy',
+          source: '/',
+          entries: [
+            ['a', '00-'],
+            ['b', '@a'],
+          ],
+        },
+      ],
+    },
+  ],
   dockerfile: ['FROM node:22', 'COPY . .'],
   context: [
     ['a', '00-'],
@@ -23,14 +39,16 @@ const manifest: InputManifest = {
 };
 
 describe('the content hash', () => {
-  it('is this one for this manifest, as an independent program computes it, in every release of scheme 1', () => {
-    expect(contentHash(manifest)).toBe('672b831846d22c9e29d50ee56e858d610b2e517bd2774c2db33c92a6005cbe88');
+  it('is this one for this manifest, as an independent program computes it, in every release of scheme 2', () => {
+    expect(contentHash(manifest)).toBe('01a14e10326807c1d5c7fb962c9c50df78c373319509087495ab81ace3cc1ed0');
   });
 
   it.each<[string, Partial<InputManifest>]>([
     ['an instruction', { dockerfile: ['FROM node:22', 'COPY . /'] }],
     ['the order of instructions', { dockerfile: ['COPY . .', 'FROM node:22'] }],
     ['two instructions run together', { dockerfile: ['FROM node:22,COPY . .'] }],
+    ['what the target reads', { targets: [] }],
+    ['the form', { form: 'context' }],
     ['a raw Dockerfile', { dockerfile: { raw: 'FROM node:22' } }],
     ['a file', { context: [['a', '01-']] }],
     [

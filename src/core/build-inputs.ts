@@ -15,7 +15,7 @@ import {
   expandIn,
   initialEnvironment,
 } from './stage-environment.ts';
-import { namedContextTest, readStageGraph, type StageGraph, sourceOfName } from './stage-graph.ts';
+import { namedContextFinder, readStageGraph, type StageGraph, sourceOfName } from './stage-graph.ts';
 
 export type { BuildScope } from './build-scope.ts';
 
@@ -128,7 +128,7 @@ export function runsPrograms({ stages }: Dockerfile): boolean {
 function imagesFor(dockerfile: Dockerfile, scope: BuildScope, platform: Platform): Located<readonly ImageUse[]> {
   const graph = readStageGraph(dockerfile, scope, platform);
   if (!graph.ok) return graph;
-  const isNamedContext = namedContextTest(scope.namedContexts);
+  const findContext = namedContextFinder(scope.namedContexts);
   const names = new Set(dockerfile.stages.map(({ name }) => name).filter((name) => name !== ''));
   const uses: ImageUse[] = [];
   for (const { stage, base, instructions } of graph.value.stages) {
@@ -140,7 +140,7 @@ function imagesFor(dockerfile: Dockerfile, scope: BuildScope, platform: Platform
         if (problem !== undefined) return misplaced(problem, line);
         // Any stage may be named, also a later one; numbers name stages in COPY only.
         if (names.has(name.toLowerCase()) || (instruction.name === 'COPY' && STAGE_NUMBER.test(name))) continue;
-        const source = sourceOfName(name, line, isNamedContext);
+        const source = sourceOfName(name, line, findContext);
         if (!source.ok) return source;
         if (source.value.kind === 'image') uses.push({ reference: source.value.reference, line });
       }
@@ -174,15 +174,15 @@ function remoteAddsFor(dockerfile: Dockerfile, scope: BuildScope, platform: Plat
   const graph = readStageGraph(dockerfile, scope, platform);
   if (!graph.ok) return [];
   const evaluation: Evaluation = { escape: dockerfile.escape, graph: graph.value, scope };
-  const environments: Environment[] = [];
+  const environments = new Map<number, Environment>();
   const adds: RemoteAdd[] = [];
-  for (const { base, instructions } of graph.value.stages) {
-    let environment = initialEnvironment(base, environments);
+  for (const [index, { base, instructions }] of graph.value.stages.entries()) {
+    let environment = initialEnvironment(base, environments, scope);
     for (const instruction of instructions) {
       adds.push(...remoteSourcesOf(instruction, environment, evaluation));
       environment = environmentAfter(environment, instruction, evaluation);
     }
-    environments.push(environment);
+    environments.set(index, environment);
   }
   return adds;
 }

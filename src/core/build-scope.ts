@@ -4,6 +4,14 @@ import { type Located, located, misplaced } from './located.ts';
 import { formatPlatform } from './platform.ts';
 import { expandWord } from './shell-words.ts';
 
+/** What of an image's configuration can change what a Dockerfile reads. */
+export interface BaseConfig {
+  /** Its ENV. */
+  readonly environment: ReadonlyMap<string, string>;
+  /** Its WORKDIR; `/` when it has none. */
+  readonly directory: string;
+}
+
 /** What is outside of a Dockerfile and decides what it names. */
 export interface BuildScope {
   /** `--build-arg`, by name. */
@@ -18,6 +26,8 @@ export interface BuildScope {
   readonly namedContexts: readonly string[];
   /** ONBUILD triggers of base images, by the name that FROM gives them; those of others are taken to have none. */
   readonly triggers?: ReadonlyMap<string, readonly string[]>;
+  /** How base images begin, by the name that FROM gives them; of others it is not known. */
+  readonly bases?: ReadonlyMap<string, BaseConfig>;
 }
 
 /**

@@ -96,12 +96,14 @@ export function canonicalInstructions({ syntax, escape, globalArgs, stages }: Do
   ];
 }
 
-function canonicalFrom({ name, base, platform }: DockerfileStage): string {
+/** A FROM as one string; the base and the platform may be expanded already. */
+export function canonicalFrom({ name, base, platform }: Pick<DockerfileStage, 'name' | 'base' | 'platform'>): string {
   const flag = platform === '' ? [] : [`--platform=${canonicalWord(platform)}`];
   return ['FROM', ...flag, canonicalWord(base), ...(name === '' ? [] : ['AS', name])].join(' ');
 }
 
-function canonicalInstruction({ name, flags, words, json, heredocs }: Instruction): string {
+/** An instruction as one string. */
+export function canonicalInstruction({ name, flags, words, json, heredocs }: Instruction): string {
   const head = [name, ...flags.map((flag) => `--${flag.name}=${canonicalWord(flag.value)}`)];
   const [first = '', ...rest] = words;
   const written = () => {

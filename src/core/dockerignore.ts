@@ -1,3 +1,4 @@
+import { cleanPath } from './clean-path.ts';
 import { compareCodePoints } from './code-point-order.ts';
 import { compileIgnorePattern, type IgnorePattern } from './ignore-pattern.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
@@ -183,21 +184,6 @@ function judge({ patterns }: IgnoreMatcher, path: string, parent: Uint8Array | u
 
 function mayBringBack({ patterns }: IgnoreMatcher, directory: string): boolean {
   return patterns.some(({ exception, test }) => exception && (!test.ok || test.value.mayMatchBelow(directory)));
-}
-
-/** The shortest path that means the same, as https://pkg.go.dev/path/filepath#Clean (Go 1.26) on Linux. */
-function cleanPath(path: string): string {
-  const rooted = path.startsWith('/');
-  const names: string[] = [];
-  for (const name of path.split('/')) {
-    if (name === '' || name === '.') continue;
-    if (name !== '..') names.push(name);
-    else if (names.length > 0 && names.at(-1) !== '..') names.pop();
-    else if (!rooted) names.push('..');
-  }
-  const joined = names.join('/');
-  if (rooted) return `/${joined}`;
-  return joined === '' ? '.' : joined;
 }
 
 function exceedsBytes(text: string, limit: number): boolean {

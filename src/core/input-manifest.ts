@@ -8,16 +8,39 @@ export type Entry = readonly [path: string, leaf: string];
 /** What a named context is: a directory's entries, or what its value stands for. */
 export type NamedInput = { readonly entries: readonly Entry[] } | { readonly source: string };
 
+/** One thing that the target reads of a context, and what it is. */
+export interface UseInput {
+  readonly op: 'copy' | 'add' | 'bind' | 'from';
+  /** Which named context; left out for the build's own. */
+  readonly context?: string;
+  readonly source: string;
+  /** In the order in which they are copied; the paths are relative to the source. */
+  readonly entries: readonly Entry[];
+}
+
+/** What the target reads on one platform. */
+export interface TargetInput {
+  readonly platform: string;
+  /** The instructions of the stages that it needs, in canonical form. */
+  readonly instructions: readonly string[];
+  readonly uses: readonly UseInput[];
+}
+
 /**
  * Everything that the image depends on. Two runs whose manifests are equal would build the same image; nothing else counts.
- * Scheme 1, over-inclusive: the whole context after the ignore file, whatever the target reads of it.
+ * The form `inputs` is exact. The form `context` is over-inclusive, for what is not fully understood: the whole context after
+ * the ignore file, and the whole Dockerfile. What belongs to the other form is empty.
  */
 export interface InputManifest {
-  readonly scheme: 1;
-  readonly form: 'context';
-  /** Canonical instructions, or the digest of the raw bytes where they could not be read. */
+  readonly scheme: 2;
+  readonly form: 'inputs' | 'context';
+  /** Form `inputs`. */
+  readonly targets: readonly TargetInput[];
+  /** Form `context`: canonical instructions, or the digest of the raw bytes where they could not be read. */
   readonly dockerfile: readonly string[] | { readonly raw: string };
+  /** Form `context`. */
   readonly context: readonly Entry[];
+  /** Form `context`; in the form `inputs` those that are no directories. */
   readonly namedContexts: Readonly<Record<string, NamedInput>>;
   /** Index digest of every image that the Dockerfile names, by the name it uses. */
   readonly images: Readonly<Record<string, Digest>>;

@@ -7,6 +7,15 @@ export function isRemoteSource(source: string): boolean {
   return /^(?:https?|git|ssh):\/\//i.test(source) || SCP_STYLE.test(source);
 }
 
+/**
+ * What ADD makes of a source: a git repository, something to fetch, or a path of the context (BuildKit v0.29, dfgitutil).
+ * Narrower than {@link isRemoteSource}: `HTTP://…` is a path.
+ */
+export function remoteKind(source: string): 'git' | 'http' | 'local' {
+  if (isGitSource(source)) return 'git';
+  return /^https?:\/\//.test(source) ? 'http' : 'local';
+}
+
 /** True for what is read as a git repository; over http(s), only what ends in `.git` is one. */
 export function isGitSource(source: string): boolean {
   const [address = ''] = source.split(/[?#]/, 1);

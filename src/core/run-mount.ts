@@ -1,6 +1,7 @@
 import { parseCsvRecord } from './csv.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
+import type { Expanded } from './stage-environment.ts';
 
 /** One field of `RUN --mount=`. */
 export interface MountField {
@@ -35,4 +36,68 @@ export function parseMount(flag: string): Parsed<readonly MountField[]> {
 export function mountSource(mount: readonly MountField[]): string | undefined {
   const from = mount.findLast(({ key, value }) => key === 'from' && value !== undefined)?.value;
   return from === '' ? undefined : from;
+}
+
+const KINDS = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'] as const;
+const KEYS = new Set(
+  'type from source src target dst destination readonly ro readwrite rw required size id sharing mode uid gid env'.split(
+    ' ',
+  ),
+);
+const SWITCHES = new Set(['readonly', 'ro', 'readwrite', 'rw', 'required']);
+
+/** A mount with its variables expanded. */
+export interface BoundMount {
+  /** `uncertain` when that depends on variables that are not known; the rest means nothing then. */
+  readonly kind: (typeof KINDS)[number] | 'uncertain';
+  /** As expanded. */
+  readonly source: string;
+  readonly target: string;
+}
+
+/** Expands a `--mount` flag and checks it as BuildKit v0.29 does (frontend/dockerfile/instructions, parseMount). */
+export function bindMount(flag: string, expand: (word: string) => Expanded): Parsed<BoundMount> {
+  const fields = parseMount(flag);
+  if (!fields.ok) return fields;
+  const refuse = (problem: string) => unparsable(`--mount=${quote(flag)}: ${problem}`);
+  const values = new Map<string, string>();
+  for (const { key, value } of fields.value) {
+    if (!KEYS.has(key)) return refuse(`${quote(key)} is no key of a mount`);
+    if (value === undefined && !SWITCHES.has(key)) return refuse(`${quote(key)} needs a value`);
+    const expanded = expand(value ?? 'true');
+    if (!expanded.certain) return parsed({ kind: 'uncertain', source: '', target: '' });
+    if (expanded.text === undefined) return refuse(expanded.problem ?? 'it cannot be expanded');
+    values.set(ALIASES.get(key) ?? key, expanded.text);
+  }
+  const type = (values.get('type') ?? 'bind').toLowerCase();
+  const kind = KINDS.find((one) => one === type);
+  if (kind === undefined) return refuse(`${quote(type)} is no type of a mount: ${KINDS.join(', ')} are`);
+  const problem = findMisplacedKey(kind, values);
+  if (problem !== undefined) return refuse(problem);
+  return parsed({ kind, source: values.get('source') ?? '', target: values.get('target') ?? '' });
+}
+
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['src', 'source'],
+  ['dst', 'target'],
+  ['destination', 'target'],
+]);
+/** The types that each of these keys goes with. */
+const TYPES_OF_KEYS: ReadonlyMap<string, readonly BoundMount['kind'][]> = new Map([
+  ['mode', ['secret', 'ssh', 'cache']],
+  ['uid', ['secret', 'ssh', 'cache']],
+  ['gid', ['secret', 'ssh', 'cache']],
+  ['required', ['secret', 'ssh']],
+  ['size', ['tmpfs']],
+  ['sharing', ['cache']],
+]);
+
+function findMisplacedKey(kind: BoundMount['kind'], values: ReadonlyMap<string, string>): string | undefined {
+  for (const [key, types] of TYPES_OF_KEYS) {
+    if (values.has(key) && !types.includes(kind)) return `${key} does not go with the type ${kind}`;
+  }
+  if (kind !== 'secret') return undefined;
+  if ((values.get('from') ?? '') !== '') return 'from does not go with the type secret';
+  const isNameless = ['source', 'target', 'id'].every((key) => (values.get(key) ?? '') === '');
+  return isNameless ? 'a secret needs an id, a source or a target' : undefined;
 }

@@ -7,6 +7,8 @@ import type { Source, StageGraph } from './stage-graph.ts';
 export interface Environment {
   /** `undefined` for a variable that is set to something that is not known. */
   readonly known: ReadonlyMap<string, string | undefined>;
+  /** Those of them that the image itself keeps: ENV's, not ARG's. A stage that begins from this one gets them last. */
+  readonly kept: ReadonlyMap<string, string | undefined>;
   /** Others may be set: by the image that the stage begins from. */
   readonly open: boolean;
 }
@@ -17,6 +19,8 @@ export interface Expanded {
   readonly text: string | undefined;
   /** False when it holds variables that are not known; the text takes them for unset. */
   readonly certain: boolean;
+  /** Why there is no text. */
+  readonly problem?: string;
 }
 
 /** What every stage's evaluation shares. */
@@ -26,10 +30,32 @@ export interface Evaluation {
   readonly scope: BuildScope;
 }
 
-/** The variables with which a stage begins; those of the stage that it is based on are inherited, ARGs among them. */
-export function initialEnvironment(base: Source, earlier: readonly Environment[]): Environment {
-  const inherited = base.kind === 'stage' ? earlier[base.index] : undefined;
-  return inherited ?? { known: new Map([['PATH', undefined]]), open: base.kind !== 'scratch' };
+/** What a stage has when neither it nor its image sets it (BuildKit v0.29, util/system). */
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** ARGs that are told to the builder and never set. */
+const UNSET_ARGS = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE']);
+
+/**
+ * The variables with which a stage begins: those of the image, as far as `scope.bases` tells them; those of the stage
+ * that it is based on, ARGs among them, over which the image's own are laid once more.
+ */
+export function initialEnvironment(
+  base: Source,
+  earlier: ReadonlyMap<number, Environment>,
+  scope: Pick<BuildScope, 'bases'>,
+): Environment {
+  const inherited = base.kind === 'stage' ? earlier.get(base.index) : undefined;
+  if (inherited !== undefined) {
+    // The image of the first FROM, when it is not known, may set what an ARG has set since.
+    const args = inherited.open
+      ? [...inherited.known.keys()].map((name): [string, undefined] => [name, undefined])
+      : [];
+    return { ...inherited, known: new Map([...inherited.known, ...args, ...inherited.kept]) };
+  }
+  const given = base.kind === 'image' ? scope.bases?.get(base.reference)?.environment : undefined;
+  const open = base.kind !== 'scratch' && given === undefined;
+  const kept = new Map<string, string | undefined>([['PATH', open ? undefined : DEFAULT_PATH], ...(given ?? [])]);
+  return { known: kept, kept, open };
 }
 
 /** Expands a word of an instruction. */
@@ -41,7 +67,7 @@ export function expandIn({ known, open }: Environment, word: string, escape: Esc
     return value;
   };
   const expanded = expandWord(word, lookup, escape);
-  return { text: expanded.ok ? expanded.value : undefined, certain };
+  return expanded.ok ? { text: expanded.value, certain } : { text: undefined, certain, problem: expanded.problem };
 }
 
 /**
@@ -55,16 +81,20 @@ export function environmentAfter(
 ): Environment {
   const { escape, graph, scope } = evaluation;
   if (instruction.name === 'ENV') {
-    const known = new Map(environment.known);
-    for (const { name, value = '' } of pairsOf(instruction)) {
+    const set = pairsOf(instruction).map(({ name, value = '' }): [string, string | undefined] => {
       const key = expandIn(environment, name, escape);
-      known.set(key.text ?? name, knownText(expandIn(environment, value, escape)));
-    }
-    return { ...environment, known };
+      return [key.text ?? name, knownText(expandIn(environment, value, escape))];
+    });
+    return {
+      ...environment,
+      known: new Map([...environment.known, ...set]),
+      kept: new Map([...environment.kept, ...set]),
+    };
   }
   if (instruction.name !== 'ARG') return environment;
   const known = new Map(environment.known);
   for (const { name, value } of pairsOf(instruction)) {
+    if (UNSET_ARGS.has(name)) continue;
     const given = scope.buildArgs.get(name) ?? (value === undefined ? graph.variables.get(name) : undefined);
     if (given !== undefined) known.set(name, given);
     else if (value !== undefined) known.set(name, knownText(expandIn({ ...environment, known }, value, escape)));

@@ -9,7 +9,7 @@ import { expandWord } from './shell-words.ts';
 /** What a stage, a copy or a mount begins from. */
 export type Source =
   | { readonly kind: 'stage'; readonly index: number }
-  | { readonly kind: 'context' }
+  | { readonly kind: 'context'; readonly name: string }
   | { readonly kind: 'scratch' }
   | { readonly kind: 'image'; readonly reference: string };
 
@@ -30,8 +30,8 @@ export interface StageGraph {
 }
 
 /**
- * Expands each FROM and finds what it names: an earlier stage by name, whatever the case; `scratch`; a named context, which
- * also replaces a stage of the same name; else an image (BuildKit v0.29, dockerfile2llb). A problem for a base or platform
+ * Expands each FROM and finds what it names: an earlier stage by its name in lower case; `scratch`; a named context, which
+ * also replaces a stage of the same name and all of its instructions; else an image (BuildKit v0.29, dockerfile2llb). A problem for a base or platform
  * that is empty, for what is no image reference, and for a Dockerfile without stages or without the target.
  */
 export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platform: Platform): Located<StageGraph> {
@@ -41,18 +41,20 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
   if (last === undefined) return misplaced('the Dockerfile has no FROM', 1);
   const missing = findMissingTarget(dockerfile, scope.target);
   if (missing !== undefined) return misplaced(missing, last.line);
-  const isNamedContext = namedContextTest(scope.namedContexts);
+  const findContext = namedContextFinder(scope.namedContexts);
   const stages: BuiltStage[] = [];
   const indices = new Map<string, number>();
   for (const stage of dockerfile.stages) {
     const base = expandFrom(stage, dockerfile, variables.value);
     if (!base.ok) return base;
-    const index = indices.get(base.value.name.toLowerCase());
-    const source = isNamedContext(stage.name)
-      ? located<Source>({ kind: 'context' })
-      : index === undefined
-        ? sourceOfName(base.value.name, stage.line, isNamedContext)
-        : located<Source>({ kind: 'stage', index });
+    const index = indices.get(base.value.name);
+    const replacement = findContext(stage.name);
+    const source =
+      replacement !== undefined
+        ? located<Source>({ kind: 'context', name: replacement })
+        : index === undefined
+          ? sourceOfName(base.value.name, stage.line, findContext)
+          : located<Source>({ kind: 'stage', index });
     if (!source.ok) return source;
     if (stage.name !== '') indices.set(stage.name, stages.length);
     const triggers =
@@ -60,23 +62,28 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
         ? readTriggers(scope.triggers?.get(base.value.name) ?? [], stage.line)
         : triggersOf(stages[index]?.stage);
     const own = stage.instructions.filter(({ name }) => name !== 'ONBUILD');
-    stages.push({ stage, base: source.value, platform: base.value.platform, instructions: [...triggers, ...own] });
+    const instructions = replacement === undefined ? [...triggers, ...own] : [];
+    stages.push({ stage, base: source.value, platform: base.value.platform, instructions });
   }
   return located({ stages, variables: variables.value });
 }
 
 /** A name that is no stage: `scratch`, a named context or an image. A problem when it is no image reference. */
-export function sourceOfName(name: string, line: number, isNamedContext: (name: string) => boolean): Located<Source> {
+export function sourceOfName(name: string, line: number, findContext: ContextFinder): Located<Source> {
   if (name === 'scratch') return located({ kind: 'scratch' });
-  if (isNamedContext(name)) return located({ kind: 'context' });
+  const context = findContext(name);
+  if (context !== undefined) return located({ kind: 'context', name: context });
   const reference = parseReference(name);
   return reference.ok ? located({ kind: 'image', reference: name }) : misplaced(reference.problem, line);
 }
 
+/** The named context that stands behind a name, by the name under which it was given. */
+type ContextFinder = (name: string) => string | undefined;
+
 /** Named contexts are compared as references, `latest` implied; `scratch` and `context` cannot be replaced. */
-export function namedContextTest(namedContexts: readonly string[]): (name: string) => boolean {
-  const names = new Set(namedContexts.map(contextKey));
-  return (name) => names.size > 0 && !/^(?:|scratch|context)$/i.test(name) && names.has(contextKey(name));
+export function namedContextFinder(namedContexts: readonly string[]): ContextFinder {
+  const names = new Map(namedContexts.map((name) => [contextKey(name), name]));
+  return (name) => (names.size > 0 && !/^(?:|scratch|context)$/i.test(name) ? names.get(contextKey(name)) : undefined);
 }
 
 function contextKey(name: string): string {

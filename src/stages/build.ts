@@ -87,8 +87,8 @@ const MAX_NAMED_CHANGES = 5;
 
 /** The builder read the files after they were hashed: what it read must be what the hash says. */
 function refuseChangedContext(run: Run): void {
-  const { dockerfile, manifest } = resultOf(run, 'hash');
-  const changed = findChanges(run, dockerfile, manifest);
+  const { order, reading } = resultOf(run, 'hash');
+  const changed = findChanges(run, order, reading);
   if (changed.length === 0) return;
   const named = changed.slice(0, MAX_NAMED_CHANGES).map((at) => quote(at));
   const more = changed.length > named.length ? ` and ${changed.length - named.length} more` : '';

@@ -1,6 +1,13 @@
 import path from 'node:path';
 import { findDockerfile } from '../context.ts';
-import { compileUncounted, findUnpinnedContexts, isDirectoryContext, readContextInputs } from '../context-inputs.ts';
+import {
+  type ContextReading,
+  compileUncounted,
+  findUnpinnedContexts,
+  isDirectoryContext,
+  type ReadingOrder,
+  readContextInputs,
+} from '../context-inputs.ts';
 import { counted } from '../core/counted.ts';
 import { isDependencyManifest } from '../core/dependency-manifests.ts';
 import { contentHash, hashTag, type InputManifest } from '../core/input-manifest.ts';
@@ -9,7 +16,7 @@ import { formatPlatform } from '../core/platform.ts';
 import { quote } from '../core/printable.ts';
 import { isGitSource } from '../core/remote-source.ts';
 import { readDockerfile } from '../dockerfile-inputs.ts';
-import type { Problem } from '../errors.ts';
+import { type Problem, UsageError } from '../errors.ts';
 import { contextImages, type HashedImage, resolveImages } from '../hashed-images.ts';
 import type { Files, Location } from '../host.ts';
 import type { Options } from '../options.ts';
@@ -24,6 +31,9 @@ export interface HashResult {
   readonly manifest: InputManifest;
   /** The Dockerfile that was read. */
   readonly dockerfile: string;
+  /** How the files were read, and what was read; reading them again shows what has changed. */
+  readonly order: ReadingOrder;
+  readonly reading: ContextReading;
   /** The images that were hashed: the build is pinned to them. */
   readonly pins: readonly HashedImage[];
   /** Whether the Dockerfile runs programs of the target platforms. */
@@ -38,7 +48,7 @@ interface HashPlan {
   readonly dockerfile: string;
 }
 
-/** Hashes the whole context after the ignore file, the Dockerfile, the build's options and every image it names. */
+/** Hashes what the target reads of its contexts, its instructions, the build's options and every image that it names. */
 export const hashStage: Stage<'hash', HashPlan> = {
   name: 'hash',
   title: 'Hash what the build reads',
@@ -49,18 +59,20 @@ export const hashStage: Stage<'hash', HashPlan> = {
   async apply({ dockerfile }, run) {
     const { host, options } = run;
     const read = readDockerfile(dockerfile, run);
+    for (const note of read.notes) host.log.info(note);
     for (const warning of read.warnings) host.log.warning(warning, { file: dockerfile });
     const images = await resolveImages(run.registries, dockerfile, [...read.images, ...contextImages(options)]);
-    const inputs = readContextInputs(run, dockerfile);
-    const entries = inputs.context;
+    const order: ReadingOrder = { dockerfile, targets: read.targets };
+    const reading = readContextInputs(run, order);
+    refuseMissing(run, order, reading);
+    const { inputs, paths } = reading;
     const reasons = [...read.unpinned, ...findUnpinnedContexts(options)];
     const manifest: InputManifest = {
-      scheme: 1,
-      form: 'context',
+      scheme: 2,
       ...inputs,
       images: Object.fromEntries(images.map(({ reference, digest }) => [reference, digest])),
       buildArgs: read.buildArgs,
-      options: countedOptions(run),
+      options: countedOptions(run, inputs.form),
       salt: options.hashSalt ?? '',
       unique: reasons.length === 0 ? '' : host.randomId(),
     };
@@ -70,26 +82,38 @@ export const hashStage: Stage<'hash', HashPlan> = {
         at(dockerfile, line),
       );
     }
-    if (run.git?.main === undefined && entries.some(([name]) => name === '.git' || name.startsWith('.git/'))) {
+    if (run.git?.main === undefined && paths.some((name) => name === '.git' || name.startsWith('.git/'))) {
       host.log.warning(
-        'the context holds .git, which differs in every run, so that nothing is ever reused; add .git to .dockerignore',
+        'the build reads .git, which differs in every run, so that nothing is ever reused; add .git to .dockerignore',
       );
     }
     const hash = contentHash(manifest);
-    const dependencyManifests = entries.map(([name]) => name).filter(isDependencyManifest);
-    host.log.info(`${inEntries(entries.length)}, ${counted(images.length, 'image')}: ${hashTag(hash)}`);
+    const dependencyManifests = paths.filter(isDependencyManifest);
+    host.log.info(`${inEntries(paths.length)}, ${counted(images.length, 'image')}: ${hashTag(hash)}`);
     return {
       hash,
       tag: hashTag(hash),
       manifest,
       dockerfile,
+      order,
+      reading,
       pins: images,
       runsPrograms: read.runsPrograms,
       dependencyManifests,
-      inputs: inWords(entries.length, dependencyManifests, images),
+      inputs: inWords(paths.length, dependencyManifests, images),
     };
   },
 };
+
+/** BuildKit would refuse the same, but only after a builder is there. */
+function refuseMissing({ host, options }: Run, { dockerfile }: ReadingOrder, { problems }: ContextReading): void {
+  if (problems.length === 0) return;
+  const { path: paths } = host.files;
+  const messages = problems.map(({ problem, line }) => `${quote(dockerfile)} line ${line}: ${problem}`);
+  const ignored = host.files.kindOf(paths.join(options.context, '.dockerignore')) !== undefined;
+  const hint = ignored ? ' (what the ignore file leaves out is not there for the build)' : '';
+  throw new UsageError([...new Set(messages)].map((message) => ({ input: 'file', message: `${message}${hint}` })));
+}
 
 /** What is wrong with the files that the options name; asked before the first request. Pure but for reading. */
 export function findContextProblems(options: Options, files: Files): readonly Problem[] {
@@ -139,10 +163,11 @@ function findOutsideFile({ file }: Options): readonly Problem[] {
 }
 
 /** The options that change the image, as the user gave them; docs/content-hash.md lists them. */
-function countedOptions({ options, platforms }: Run): InputManifest['options'] {
+function countedOptions({ options, platforms }: Run, form: InputManifest['form']): InputManifest['options'] {
   const ids = [...options.secrets, ...options.secretEnvs, ...options.secretFiles].map(({ id }) => id);
   return {
-    target: options.target?.toLowerCase() ?? '',
+    // In the exact form, the instructions say which target it is.
+    target: form === 'inputs' ? '' : (options.target?.toLowerCase() ?? ''),
     platforms: [...new Set(platforms.map(formatPlatform))].sort(),
     network: options.network === 'default' ? '' : (options.network ?? ''),
     addHosts: options.addHosts,

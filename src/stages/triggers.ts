@@ -1,6 +1,6 @@
 import { readBaseTriggers } from '../base-triggers.ts';
 import type { BaseUse, ImageUse } from '../core/build-inputs.ts';
-import { contentHash, hashTag } from '../core/input-manifest.ts';
+import { canonicalJson, contentHash, hashTag } from '../core/input-manifest.ts';
 import { quote } from '../core/printable.ts';
 import { readTriggers } from '../core/stage-graph.ts';
 import { type DockerfileInputs, readDockerfile, type Unpinned } from '../dockerfile-inputs.ts';
@@ -111,11 +111,16 @@ function isCovered({ reference }: ImageUse, pins: readonly HashedImage[]): boole
 
 /** What the triggers add to what the Dockerfile itself says. */
 function added(plain: DockerfileInputs, read: DockerfileInputs): readonly Unpinned[] {
-  const before = new Set(plain.unpinned.map(({ message, line }) => `${line} ${message}`));
-  const adds = read.unpinned.filter(({ message, line }) => !before.has(`${line} ${message}`));
+  const known = new Set(plain.unpinned.map(({ message, line }) => `${line} ${message}`));
+  const adds = read.unpinned.filter(({ message, line }) => !known.has(`${line} ${message}`));
   // Also where this run gives none: one that does would have the same hash.
-  const args = read.optionalArgs.filter((name) => !plain.optionalArgs.includes(name));
+  const isExact = plain.targets !== undefined;
+  const [before, after] = isExact ? [plain.declaredArgs, read.declaredArgs] : [plain.optionalArgs, read.optionalArgs];
+  const args = after.filter((name) => !before.includes(name));
+  const uses = (inputs: DockerfileInputs) => canonicalJson(inputs.targets?.map((target) => target.uses));
+  const reads = isExact && uses(read) !== uses(plain);
   return [
+    ...(reads ? [{ message: 'an ONBUILD of a base image reads files of the context', line: undefined }] : []),
     ...adds.map(({ message, line }) => ({ message: `in an ONBUILD of the base image, ${message}`, line })),
     ...args.map((name) => ({ message: `an ONBUILD of a base image asks for ${quote(name)}`, line: undefined })),
   ];

@@ -1,0 +1,177 @@
+import type { Platform } from '../oci/types.ts';
+import type { ImageUse } from './build-inputs.ts';
+import type { ContextUse, InstructionReads } from './context-use.ts';
+import { csvRecord } from './csv.ts';
+import { canonicalFrom, canonicalInstruction, type Dockerfile, type Instruction } from './dockerfile.ts';
+import { parseMount } from './run-mount.ts';
+import type { Environment } from './stage-environment.ts';
+import type { Source } from './stage-graph.ts';
+import type { LinkedStep } from './stage-links.ts';
+
+/** An image that the target reads, and which platform of it. */
+export interface ReachedImage extends ImageUse {
+  readonly platform: Platform;
+}
+
+/** All that a target reads on one platform. */
+export interface TargetReads {
+  /** The instructions that make it, in canonical form, each stage after those that it needs, ARGs with their values. */
+  readonly instructions: readonly string[];
+  /** In the order in which BuildKit makes the target. */
+  readonly uses: readonly ContextUse[];
+  readonly images: readonly ReachedImage[];
+  /** What ADD fetches, and the line. */
+  readonly remotes: readonly { readonly source: string; readonly line: number }[];
+  /** Instructions that read what depends on variables nobody told us; then `uses` is not complete. */
+  readonly uncertain: readonly string[];
+}
+
+/** An instruction with what it reads. */
+export interface EvaluatedStep extends LinkedStep {
+  readonly reads: InstructionReads;
+  /** Of an ARG, its words with the values that they have here. */
+  readonly words: readonly string[];
+}
+
+/** A stage that may be needed for the target. */
+export interface EvaluatedStage {
+  readonly line: number;
+  readonly base: Source;
+  /** What the FROM itself reads of contexts. */
+  readonly uses: readonly ContextUse[];
+  readonly steps: readonly EvaluatedStep[];
+  readonly environment: Environment;
+  /** Where it ends; `undefined` when that is not known. */
+  readonly directory: string | undefined;
+  /** What FROM asks for. */
+  readonly platform: Platform | undefined;
+  readonly platformText: string | undefined;
+}
+
+type Stages = ReadonlyMap<number, EvaluatedStage>;
+
+/** Puts together what the target reads, of the stages whose content ends in it. */
+export function writeTarget(
+  stages: Stages,
+  target: number,
+  { dockerfile, platform }: { readonly dockerfile: Dockerfile; readonly platform: Platform },
+): TargetReads {
+  const { reached, uses } = walkStages(stages, target);
+  const numbers = new Map(reached.map((index, number) => [index, number]));
+  const read = reached.flatMap((index) => stages.get(index) ?? []);
+  const steps = read.flatMap((stage) => stage.steps);
+  const { syntax, escape } = dockerfile;
+  return {
+    instructions: [
+      ...(syntax === undefined ? [] : [`# syntax=${syntax.value}`]),
+      ...(escape === '\\' ? [] : [`# escape=${escape}`]),
+      ...read.flatMap((stage) => writeStage(stage, numbers)),
+    ],
+    uses,
+    images: read.flatMap((stage) => imagesOfStage(stage, platform)),
+    remotes: steps.flatMap(({ reads, instruction }) =>
+      reads.remotes.map((source) => ({ source, line: instruction.line })),
+    ),
+    uncertain: steps.flatMap(({ reads }) => reads.uncertain),
+  };
+}
+
+/**
+ * The stages whose content the target takes, in the order of the file, and what all of them read of contexts, in the order
+ * in which BuildKit has it: what a step needs comes just before it.
+ */
+function walkStages(stages: Stages, target: number): { readonly reached: number[]; readonly uses: ContextUse[] } {
+  const reached = new Set([target]);
+  const uses: ContextUse[] = [];
+  const stack = [{ parts: partsOf(stages.get(target)), position: 0 }];
+  for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
+    const part = frame.parts[frame.position];
+    const needed = part?.needs.find((index) => !reached.has(index));
+    if (part === undefined) {
+      stack.pop();
+    } else if (needed === undefined) {
+      uses.push(...part.uses);
+      frame.position += 1;
+    } else {
+      reached.add(needed);
+      stack.push({ parts: partsOf(stages.get(needed)), position: 0 });
+    }
+  }
+  return { reached: [...reached].sort((a, b) => a - b), uses };
+}
+
+interface Part {
+  readonly needs: readonly number[];
+  readonly uses: readonly ContextUse[];
+}
+
+function partsOf(stage: EvaluatedStage | undefined): readonly Part[] {
+  if (stage === undefined) return [];
+  const steps = stage.steps.map(({ reads }) => ({ needs: reads.from.flatMap(indexOf), uses: reads.uses }));
+  return [{ needs: indexOf(stage.base), uses: stage.uses }, ...steps];
+}
+
+function indexOf(source: Source): readonly number[] {
+  return source.kind === 'stage' ? [source.index] : [];
+}
+
+function imagesOfStage(stage: EvaluatedStage, platform: Platform): readonly ReachedImage[] {
+  const images: ReachedImage[] = [];
+  if (stage.base.kind === 'image') {
+    const { reference } = stage.base;
+    images.push({ reference, line: stage.line, platform: stage.platform ?? platform });
+  }
+  for (const { reads, instruction } of stage.steps) {
+    for (const source of reads.from) {
+      if (source.kind === 'image') images.push({ reference: source.reference, line: instruction.line, platform });
+    }
+  }
+  return images;
+}
+
+function writeStage(stage: EvaluatedStage, numbers: ReadonlyMap<number, number>): readonly string[] {
+  const from = { name: '', base: nameOf(stage.base, numbers), platform: stage.platformText ?? '' };
+  return [canonicalFrom(from), ...stage.steps.map((step) => canonicalInstruction(rewrite(step, numbers)))];
+}
+
+/** Names of stages may change, their numbers as well when another stage is added: what counts is which one it is. */
+function nameOf(source: Source, numbers: ReadonlyMap<number, number>): string {
+  switch (source.kind) {
+    case 'stage':
+      return `#${numbers.get(source.index) ?? ''}`;
+    case 'context':
+      return `#context ${source.name}`;
+    case 'scratch':
+      return 'scratch';
+    case 'image':
+      return source.reference;
+  }
+}
+
+/** With its ARGs' values, and stages by their place. */
+function rewrite({ instruction, sources, words }: EvaluatedStep, numbers: ReadonlyMap<number, number>): Instruction {
+  if (instruction.name === 'ARG') return { ...instruction, words };
+  let mounts = 0;
+  const flags = instruction.flags.map((flag) => {
+    if (flag.name === 'from') return { ...flag, value: renamed(flag.value, sources[0], numbers) };
+    if (flag.name !== 'mount') return flag;
+    const source = sources[mounts];
+    mounts += 1;
+    return source?.kind === 'stage' ? { ...flag, value: renamedMount(flag.value, source, numbers) } : flag;
+  });
+  return { ...instruction, flags };
+}
+
+function renamed(name: string, source: Source | undefined, numbers: ReadonlyMap<number, number>): string {
+  return source === undefined ? name : nameOf(source, numbers);
+}
+
+function renamedMount(flag: string, source: Source, numbers: ReadonlyMap<number, number>): string {
+  const fields = parseMount(flag);
+  if (!fields.ok) return flag;
+  const written = fields.value.map(({ key, value }) => {
+    if (value === undefined) return key;
+    return `${key}=${key === 'from' ? nameOf(source, numbers) : value}`;
+  });
+  return csvRecord(written);
+}
