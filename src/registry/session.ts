@@ -8,6 +8,9 @@ import { coversScopes, formatScope, mainScope, mergeScopes, parseScopes, reading
 import { fetchToken, type Token, type TokenService } from './token.ts';
 import type { Answer, HttpRequest, Transport } from './transport.ts';
 
+/** How often one request renews its authorisation: others may use up each token before it. */
+const MAX_RENEWALS = 5;
+
 /** What a request needs, and what to say when it is refused. */
 export interface Access {
   readonly scopes: readonly Scope[];
@@ -21,8 +24,8 @@ interface Wanted extends Access {
 
 /**
  * Requests to one registry, authorised as it asks. Nothing is known at first: the first request goes without credentials
- * and learns what is wanted. Tokens are kept by scope, renewed before they expire and once when refused; requests that need
- * the same token at the same time share one exchange.
+ * and learns what is wanted. Tokens are kept by scope, renewed before they expire and when refused; requests that need the
+ * same token at the same time share one exchange.
  */
 export class Session {
   readonly origin: URL;
@@ -32,6 +35,8 @@ export class Session {
   readonly #exchanges = new Map<string, Promise<Token>>();
   /** Scopes that were refused, so that reads do not ask for them again. */
   readonly #refused = new Set<string>();
+  /** By header, how often it was sent. */
+  readonly #sent = new Map<string, number>();
   #service: TokenService | undefined;
   /** What the registry asks for, where that is a header that needs no exchange: basic authentication, or a token of the user's. */
   #fixed: readonly Challenge[] | undefined;
@@ -63,17 +68,32 @@ export class Session {
     return retry(this.rules, () => this.attempt(request, access));
   }
 
-  /** One try, with at most one renewal of the authorisation; see `Transport.attempt`. */
+  /** One try, with renewals of the authorisation as long as they may help; see `Transport.attempt`. */
   async attempt(request: HttpRequest, access: Access): Promise<Attempt<Answer>> {
     if (request.url.origin !== this.origin.origin) return this.#transport.attempt(request);
-    const authorization =
+    let authorization =
       (await this.#fixedHeader(access)) ?? (await this.#tokenFor(request, wantedBy(access)))?.authorization;
-    const outcome = await this.#transport.attempt({ ...request, authorization });
-    if (!('value' in outcome) || outcome.value.status !== 401) return outcome;
-    // A storage that a redirect led to has no say in what the registry wants.
-    if (outcome.value.url.origin !== request.url.origin) return outcome;
-    const renewed = await this.#renew(outcome.value, request, { access, refused: authorization });
-    return renewed === undefined ? outcome : this.#transport.attempt({ ...request, authorization: renewed });
+    for (let renewals = 0; ; renewals += 1) {
+      this.#count(authorization);
+      const outcome = await this.#transport.attempt({ ...request, authorization });
+      if (!('value' in outcome) || outcome.value.status !== 401) return outcome;
+      // A storage that a redirect led to has no say in what the registry wants.
+      if (outcome.value.url.origin !== request.url.origin) return outcome;
+      // What is new and was sent by nobody else was refused for what it is: another one would be no better.
+      if (renewals > 0 && !this.#isShared(authorization)) return outcome;
+      if (renewals === MAX_RENEWALS) return outcome;
+      const renewed = await this.#renew(outcome.value, request, { access, refused: authorization });
+      if (renewed === undefined) return outcome;
+      authorization = renewed;
+    }
+  }
+
+  #count(authorization: string | undefined): void {
+    if (authorization !== undefined) this.#sent.set(authorization, (this.#sent.get(authorization) ?? 0) + 1);
+  }
+
+  #isShared(authorization: string | undefined): boolean {
+    return authorization !== undefined && (this.#sent.get(authorization) ?? 0) > 1;
   }
 
   async #fixedHeader({ scopes }: Access): Promise<string | undefined> {
