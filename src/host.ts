@@ -82,6 +82,8 @@ export interface Files {
   /** `undefined` when there is no such file. */
   read(path: string): Uint8Array | undefined;
   readText(path: string): string | undefined;
+  /** As `readRegularFile`, with its errors; `undefined` when there is no such file. */
+  readRegular(path: string, limitBytes: number): string | undefined;
   /** sha256 in hex of a file's bytes, read in pieces, and whether its owner may execute it. */
   digest(path: string): { readonly sha256: string; readonly executable: boolean };
   /** The entries of a directory, unsorted; `undefined` when there is none. */

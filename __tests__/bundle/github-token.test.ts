@@ -53,7 +53,11 @@ it("a job with nothing but its own token reads and tags in GitHub's registry", a
     runAction({
       action: CHECKOUT,
       workspace,
-      with: { images: `containers.localhost:${port}/acme/app`, platforms: 'linux/amd64' },
+      with: {
+        images: `containers.localhost:${port}/acme/app`,
+        platforms: 'linux/amd64',
+        'registry-insecure': `containers.localhost:${port}`,
+      },
       event: { token: TOKEN },
       env: {
         PATH: NODE_DIRECTORY,

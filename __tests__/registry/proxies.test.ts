@@ -24,12 +24,16 @@ describe('the proxy of a request', () => {
     expect(wayOf(url, env)).toBe(way);
   });
 
-  test.each(['localhost', 'app.localhost:5000', '127.0.0.1', '127.9.9.9:5000', '[::1]:5000'])(
+  test.each(['localhost', '127.0.0.1', '127.9.9.9:5000', '[::1]:5000'])(
     'is none for %s, which is this machine',
     (host) => {
       expect(wayOf(`http://${host}/`, { HTTP_PROXY: PROXY })).toBe('straight');
     },
   );
+
+  test('is the usual one for a name below localhost, which may lead anywhere', () => {
+    expect(wayOf('http://app.localhost:5000/', { HTTP_PROXY: PROXY })).toBe('HTTP_PROXY');
+  });
 });
 
 test.each<[string, string, boolean]>([

@@ -119,6 +119,33 @@ describe('tokens', () => {
     expect(server.lines().filter((line) => line.startsWith('GET /token'))).toHaveLength(2);
   });
 
+  test.each([2, 3, 5])('that are good for %i requests do for four at a time', async (uses) => {
+    const server = await serveTokens({ uses });
+    const { session } = open(server.host, PASSWORD);
+    const statuses: number[] = [];
+    const upload = async (): Promise<void> => {
+      for (let sent = 0; sent < 15; sent += 1)
+        statuses.push((await session.send(request(server.host, 'PUT'), WRITE)).status);
+    };
+    await Promise.all([upload(), upload(), upload(), upload()]);
+    expect(statuses).toEqual(Array.from({ length: 60 }, () => 200));
+  });
+
+  test('that never suffice, though each is another, are not asked for again', async () => {
+    const server = await serve(({ path }, response, index) => {
+      if (path.startsWith('/token')) response.end(`{"token":"t${index}"}`);
+      else response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${server.host}/token"` }).end();
+    });
+    const { session } = open(server.host, PASSWORD);
+    expect((await session.send(request(server.host), READ)).status).toBe(401);
+    expect(server.seen).toHaveLength(3);
+    expect((await session.send(request(server.host), READ)).status).toBe(401);
+    expect(server.seen).toHaveLength(6);
+    const all = await Promise.all(Array.from({ length: 4 }, () => session.send(request(server.host), READ)));
+    expect(all.map(({ status }) => status)).toEqual([401, 401, 401, 401]);
+    expect(server.seen.length).toBeLessThan(6 + 4 * 12);
+  });
+
   test('that never suffice end in the 401, without a loop', async () => {
     const server = await serve(({ path }, response) => {
       if (path.startsWith('/token')) response.end('{"token":"never-good"}');

@@ -11,16 +11,22 @@ export async function serveTokens(
   options: {
     readonly grant?: (asked: Seen, scopes: readonly string[]) => object | undefined;
     readonly realm?: (host: string) => string;
+    /** How many requests a token is good for; all when absent. */
+    readonly uses?: number;
     /** Answers what is allowed; "ok" when absent. */
     readonly answer?: (seen: Seen, response: ServerResponse) => unknown;
   } = {},
 ): Promise<TokenRegistry> {
   const good = new Map<string, readonly string[]>();
+  const uses = new Map<string, number>();
   const host = { text: '' };
   const server = await serve((seen, response, index) => {
     const url = new URL(seen.path, 'http://x');
     if (url.pathname === '/token') return giveToken(seen, response, index);
-    const scopes = good.get(seen.headers.authorization ?? '');
+    const { authorization = '' } = seen.headers;
+    const used = (uses.get(authorization) ?? 0) + 1;
+    uses.set(authorization, used);
+    const scopes = used > (options.uses ?? Number.POSITIVE_INFINITY) ? undefined : good.get(authorization);
     const needed = seen.method === 'GET' || seen.method === 'HEAD' ? 'pull' : 'push';
     if (scopes?.some((scope) => scope.includes(needed)))
       return void (options.answer?.(seen, response) ?? response.end('ok'));

@@ -238,6 +238,29 @@ test('tells of every request, without credentials and query', async () => {
   ]);
 });
 
+describe('an answer that is none', () => {
+  test.each([
+    ['switches protocols', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'],
+    ['ends before it begins', ''],
+  ])('since the registry %s is a failure, after the attempts', async (_, text) => {
+    let asked = 0;
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        asked += 1;
+        socket.end(text);
+      });
+    });
+    onTestFinished(() => void server.close());
+    const host = await listen(server);
+    expect(await failureOf(openTransport({ attempts: 2 }).send(get(host)))).toMatchObject({
+      code: 'CONNECTION_FAILED',
+      message: expect.stringContaining('the connection was cut'),
+    });
+    expect(asked).toBe(2);
+  });
+});
+
 describe('an interruption', () => {
   test('cuts a request that runs', async () => {
     const controller = new AbortController();

@@ -99,7 +99,7 @@ describe.skipIf(!hasOpenssl)('a certificate', () => {
   test.each([
     ['without its key', { 'client.cert': 'x' }, '"client.cert" has no "client.key"'],
     ['that is none', { 'client.cert': 'x', 'client.key': 'y' }, 'the certificates in'],
-    ['of an authority that is a folder', { 'ca.crt/x': '' }, '"ca.crt" cannot be read'],
+    ['of an authority that is a folder', { 'ca.crt/x': '' }, '"ca.crt" is a directory'],
   ])('in certs.d %s is an error that names the folder', async (_, files, expected) => {
     const directory = home();
     const host = await serveTls();

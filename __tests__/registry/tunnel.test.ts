@@ -9,7 +9,9 @@ import type { RequestRecord, TransportSettings } from '../../src/registry/transp
 import { hasOpenssl, makeAuthority } from '../support/certificates.ts';
 import { type ForwardProxy, type ForwardProxySettings, startForwardProxy } from '../support/forward-proxy.ts';
 import { listen } from '../support/listen.ts';
+import { openRepository } from './open-repository.ts';
 import { failureOf, openTransport } from './open-transport.ts';
+import { all, inPieces, randomLayer } from './sample-image.ts';
 import { serve } from './scripted-server.ts';
 
 const KIM = `Basic ${Buffer.from('kim:p@ss').toString('base64')}`;
@@ -91,6 +93,32 @@ describe('plain http through a proxy', () => {
     await send(PLAIN);
     expect(told.map(({ url, variable }) => [url.href, variable])).toEqual([[`${proxy.url}/`, 'HTTP_PROXY']]);
     expect(records.map(({ url }) => url)).toEqual(['http://registry.test:5000/v2/', 'http://registry.test:5000/v2/']);
+  });
+});
+
+describe('an answer that is cut behind a proxy', () => {
+  /** A proxy that answers everything itself, with less than it promises. */
+  const startCutting = (): Promise<string> =>
+    listenHere(
+      createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nless'));
+      }),
+    );
+
+  test('names the proxy', async () => {
+    const proxy = `http://${await startCutting()}`;
+    const error = await failureOf(through(proxy, { attempts: 1 }).send(PLAIN));
+    expect(error.message).toContain(`through the proxy ${proxy} (HTTP_PROXY): `);
+  });
+
+  test('names it for the content of a blob too', async () => {
+    const proxy = `http://${await startCutting()}`;
+    const settings = { env: { DOCKER_CONFIG: '/nonexistent', HTTP_PROXY: proxy }, plainRegistries: ['registry.test'] };
+    const { descriptor } = randomLayer(9);
+    const content = await openRepository('registry.test', settings).fetch(descriptor);
+    const error = await failureOf(all(content?.stream() ?? inPieces(Buffer.of())));
+    expect(error.message).toContain(`through the proxy ${proxy} (HTTP_PROXY): `);
   });
 });
 

@@ -84,6 +84,7 @@ function filesOf(tree: Tree, resolve: (at: string) => string, { path, nameOf }: 
     resolve,
     read,
     readText: textAt,
+    readRegular: textAt,
     digest(at) {
       const entry = entryAt(at);
       if (entry?.kind !== 'file') throw Object.assign(new Error(at), { code: 'ENOENT' });

@@ -156,10 +156,43 @@ describe("docker's configuration", () => {
     },
   );
 
+  it('takes no part of the contexts from elsewhere', async () => {
+    write('elsewhere/meta/abc/meta.json', 'not ours');
+    write('.docker/config.json', '{}');
+    fs.symlinkSync(path.join(home, 'elsewhere'), path.join(home, '.docker/contexts'));
+    const host = hostAt();
+    expect(fs.readdirSync(openDocker(host, [login]).env['DOCKER_CONFIG'] ?? '')).toEqual(['config.json']);
+    await host.finish();
+  });
+
+  it('may be a link as a whole', async () => {
+    write('elsewhere/contexts/meta/abc/meta.json', '{"Name":"far"}');
+    fs.symlinkSync('elsewhere', path.join(home, '.docker'));
+    const host = hostAt();
+    const directory = openDocker(host, [login]).env['DOCKER_CONFIG'] ?? '';
+    expect(fs.readFileSync(path.join(directory, 'contexts/meta/abc/meta.json'), 'utf8')).toBe('{"Name":"far"}');
+    await host.finish();
+  });
+
+  it.each(['list', 'read'] as const)('names what of its contexts cannot be read: %s', async (operation) => {
+    write('.docker/contexts/meta.json', '{}');
+    const host = hostAt();
+    const refuse = (file: string): never => {
+      throw Object.assign(new Error(file), { code: 'EACCES' });
+    };
+    const refusing = { ...host, files: { ...host.files, [operation]: refuse } };
+    const named = operation === 'list' ? '.docker/contexts' : '.docker/contexts/meta.json';
+    const message = expect.stringContaining(`${path.join(home, named)}" cannot be read (EACCES)`);
+    expect(() => openDocker(refusing, [login])).toThrow(
+      expect.objectContaining({ code: 'DOCKER_CONFIG_INVALID', message }),
+    );
+    await host.finish();
+  });
+
   it('that cannot be read is an error that says so', async () => {
     write('.docker/config.json/x', '');
     const host = hostAt();
-    const expected = { code: 'DOCKER_CONFIG_INVALID', message: expect.stringContaining('cannot be read (EISDIR)') };
+    const expected = { code: 'DOCKER_CONFIG_INVALID', message: expect.stringContaining('is a directory, not a file') };
     expect(() => openDocker(host, [login])).toThrow(expect.objectContaining(expected));
     await host.finish();
   });

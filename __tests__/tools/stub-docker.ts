@@ -28,7 +28,12 @@ const args = process.argv.slice(2);
 fs.appendFileSync(${JSON.stringify(log)}, JSON.stringify({ argv: args, env: process.env }) + '\\n');
 const out = (text) => process.stdout.write(text + '\\n');
 const err = (text) => process.stderr.write(text + '\\n');
-const write = (file, text) => fs.writeFileSync(file, text);
+// Whole or not there: a test that waits for the file may kill this program as soon as it sees it.
+const write = (file, text) => {
+  const part = '${directory}/part' + process.pid;
+  fs.writeFileSync(part, text);
+  fs.renameSync(part, file);
+};
 process.exitCode = (() => { ${answers} })() ?? 0;
 `;
   fs.writeFileSync(path.join(directory, 'docker'), script, { mode: 0o755 });

@@ -27,6 +27,8 @@ const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const HOST =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?$/;
+/** 127.0.0.0/8 and ::1, which may be written with all its zeros. */
+const LOOPBACK_ADDRESS = /^(?:127(?:\.(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}|\[::1\]|\[(?:0{1,4}:){7}0{0,3}1\])$/;
 const MAX_NAME_LENGTH = 255;
 
 export function isTag(text: string): boolean {
@@ -54,12 +56,10 @@ export function registryAddress(registry: string): string {
   return isDockerHub(registry) ? DOCKER_HUB_HOST : registry;
 }
 
-/** True when the host is this machine: plain http may be spoken to it. */
+/** True when the host is this machine: plain http may be spoken to it. `x.localhost` is what the name server says it is. */
 export function isLoopback(registry: string): boolean {
   const host = registry.replace(/:[0-9]+$/, '');
-  return (
-    host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127(?:\.[0-9]{1,3}){3}$/.test(host)
-  );
+  return host === 'localhost' || LOOPBACK_ADDRESS.test(host);
 }
 
 /**

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { FileEntry, Files } from '../host.ts';
+import { readRegularFile } from '../regular-file.ts';
 import { writing } from '../unwritable-file.ts';
 
 const PIECE_BYTES = 1 << 20;
@@ -23,6 +24,7 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
     resolve: at,
     read: (file) => orAbsent(() => fs.readFileSync(at(file))),
     readText: (file) => orAbsent(() => fs.readFileSync(at(file), 'utf8')),
+    readRegular: (file, limitBytes) => orAbsent(() => readRegularFile(at(file), limitBytes)),
     digest(file) {
       const descriptor = fs.openSync(at(file), 'r');
       try {

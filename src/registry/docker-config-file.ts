@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { devNull, homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseJson, textAt, valueAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
 import { canonicalRegistry, isDockerHub } from '../core/reference.ts';
 import { BuildOnceError } from '../errors.ts';
+import { MAX_DOCKER_CONFIG_BYTES, readRegularFile, whyUnreadable } from '../regular-file.ts';
 import { type Credentials, Secret } from './credentials.ts';
 
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
@@ -79,11 +79,11 @@ export function serverAddressOf(registry: string): string {
 function readJson(path: string): unknown {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readRegularFile(path, MAX_DOCKER_CONFIG_BYTES);
   } catch (error) {
     const code = textAt(error, 'code');
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw invalid(path, `it cannot be read (${code ?? 'unknown reason'})`);
+    throw invalid(path, `it ${whyUnreadable(error)}`);
   }
   if (text.startsWith('\uFEFF')) throw invalid(path, 'it begins with a byte order mark, which Docker does not read');
   if (text.trim() === '') return undefined;

@@ -33,7 +33,7 @@ async function* resumed(endpoint: Endpoint, request: HttpRequest, first: Answer)
       return;
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
-      const { error: failure, passing } = connectionFailure(request, error.cause);
+      const { error: failure, passing } = connectionFailure(request, error.cause, error.proxy);
       if (!passing || resumptions === MAX_RESUMPTIONS) throw failure;
       answer = await endpoint.send({ ...request, headers: { range: `bytes=${passedBytes}-` } });
       skippedBytes = startsAgain(answer) ? passedBytes : 0;

@@ -103,7 +103,7 @@ const TLS_HINT =
   'It speaks https there: leave it out of registry-insecure. A registry on this machine is asked over https by the name of the machine, not as localhost.';
 
 /** Servers for https answer a request in plain http so: Go's and nginx. */
-function wantsTls({ url, status, body }: FailedAnswer): boolean {
+export function wantsTls({ url, status, body }: FailedAnswer): boolean {
   return (
     url.protocol === 'http:' && status === 400 && /to (?:an )?HTTPS (?:server|port)/.test(Buffer.from(body).toString())
   );

@@ -13,6 +13,11 @@ export interface Proxy {
   readonly variable: string;
 }
 
+/** The cause of a request's failure that a proxy did not let pass; `status` is what it answered. */
+export function proxyRefused(status: number): Error {
+  return Object.assign(new Error('the proxy refused'), { code: 'PROXY_REFUSED', status });
+}
+
 /** Which requests go through which proxy. */
 export interface Proxies {
   /** The proxy for a request to this URL; `undefined` when it goes straight there. */

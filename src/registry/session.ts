@@ -1,12 +1,18 @@
+import { textAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
+import { isLoopback } from '../core/reference.ts';
 import { isRegistryError, RegistryError } from '../errors.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { basicAuthorization, type Credentials, describeRefusal } from './credentials.ts';
+import { wantsTls } from './failure.ts';
 import { resolveLocation } from './location.ts';
 import { type Attempt, type RetryRules, retry } from './retry.ts';
 import { coversScopes, formatScope, mainScope, mergeScopes, parseScopes, readingScopes, type Scope } from './scope.ts';
 import { fetchToken, type Token, type TokenService } from './token.ts';
 import type { Answer, HttpRequest, Transport } from './transport.ts';
+
+/** How often one request renews its authorisation: others may use up each token before it. */
+const MAX_RENEWALS = 5;
 
 /** What a request needs, and what to say when it is refused. */
 export interface Access {
@@ -21,17 +27,22 @@ interface Wanted extends Access {
 
 /**
  * Requests to one registry, authorised as it asks. Nothing is known at first: the first request goes without credentials
- * and learns what is wanted. Tokens are kept by scope, renewed before they expire and once when refused; requests that need
- * the same token at the same time share one exchange.
+ * and learns what is wanted. Tokens are kept by scope, renewed before they expire and when refused; requests that need the
+ * same token at the same time share one exchange.
  */
 export class Session {
-  readonly origin: URL;
+  readonly #plain: URL;
+  /** Where the registry is asked: over https, once one of this machine turned out to speak TLS. */
+  #origin: URL;
+  #hasAnswered = false;
   readonly #transport: Transport;
   readonly #credentials: (scope: Scope | undefined) => Promise<Credentials | undefined>;
   readonly #granted: { readonly scopes: readonly Scope[]; readonly token: Token }[] = [];
   readonly #exchanges = new Map<string, Promise<Token>>();
   /** Scopes that were refused, so that reads do not ask for them again. */
   readonly #refused = new Set<string>();
+  /** By header, how often it was sent. */
+  readonly #sent = new Map<string, number>();
   #service: TokenService | undefined;
   /** What the registry asks for, where that is a header that needs no exchange: basic authentication, or a token of the user's. */
   #fixed: readonly Challenge[] | undefined;
@@ -43,9 +54,15 @@ export class Session {
     transport: Transport,
     credentials: (scope: Scope | undefined) => Promise<Credentials | undefined>,
   ) {
-    this.origin = origin;
+    this.#plain = origin;
+    this.#origin = origin;
     this.#transport = transport;
     this.#credentials = credentials;
+  }
+
+  /** What the URLs of requests begin with; requests that began with an earlier one are as good. */
+  get origin(): URL {
+    return this.#origin;
   }
 
   /** How a failure that may pass is to be repeated. */
@@ -63,17 +80,58 @@ export class Session {
     return retry(this.rules, () => this.attempt(request, access));
   }
 
-  /** One try, with at most one renewal of the authorisation; see `Transport.attempt`. */
+  /** One try, with renewals of the authorisation as long as they may help; see `Transport.attempt`. */
   async attempt(request: HttpRequest, access: Access): Promise<Attempt<Answer>> {
-    if (request.url.origin !== this.origin.origin) return this.#transport.attempt(request);
-    const authorization =
+    const { origin } = request.url;
+    if (origin !== this.#plain.origin && origin !== this.#origin.origin) return this.#transport.attempt(request);
+    const asked = { ...request, url: withProtocol(request.url, this.#origin.protocol) };
+    const outcome = await this.#authorized(asked, access);
+    if (this.#hasAnswered || asked.url.protocol === 'https:' || !isLoopback(asked.url.host) || !mayWantTls(outcome)) {
+      this.#hasAnswered ||= 'value' in outcome;
+      return outcome;
+    }
+    return (await this.#secured(asked, access)) ?? outcome;
+  }
+
+  /** The same over TLS, and everything after it when there is an answer; `undefined` when the registry speaks none. */
+  async #secured(request: HttpRequest, access: Access): Promise<Attempt<Answer> | undefined> {
+    try {
+      const outcome = await this.#authorized({ ...request, url: withProtocol(request.url, 'https:') }, access);
+      if (!('value' in outcome)) return undefined;
+      this.#origin = withProtocol(this.#origin, 'https:');
+      return outcome;
+    } catch (error) {
+      // What is said of its certificate helps; that it speaks plain http is known.
+      if (isRegistryError(error) && /WRONG_VERSION|PACKET_LENGTH|EPROTO/.test(textAt(error.cause, 'code') ?? ''))
+        return undefined;
+      throw error;
+    }
+  }
+
+  async #authorized(request: HttpRequest, access: Access): Promise<Attempt<Answer>> {
+    let authorization =
       (await this.#fixedHeader(access)) ?? (await this.#tokenFor(request, wantedBy(access)))?.authorization;
-    const outcome = await this.#transport.attempt({ ...request, authorization });
-    if (!('value' in outcome) || outcome.value.status !== 401) return outcome;
-    // A storage that a redirect led to has no say in what the registry wants.
-    if (outcome.value.url.origin !== request.url.origin) return outcome;
-    const renewed = await this.#renew(outcome.value, request, { access, refused: authorization });
-    return renewed === undefined ? outcome : this.#transport.attempt({ ...request, authorization: renewed });
+    for (let renewals = 0; ; renewals += 1) {
+      this.#count(authorization);
+      const outcome = await this.#transport.attempt({ ...request, authorization });
+      if (!('value' in outcome) || outcome.value.status !== 401) return outcome;
+      // A storage that a redirect led to has no say in what the registry wants.
+      if (outcome.value.url.origin !== request.url.origin) return outcome;
+      // What is new and was sent by nobody else was refused for what it is: another one would be no better.
+      if (renewals > 0 && !this.#isShared(authorization)) return outcome;
+      if (renewals === MAX_RENEWALS) return outcome;
+      const renewed = await this.#renew(outcome.value, request, { access, refused: authorization });
+      if (renewed === undefined) return outcome;
+      authorization = renewed;
+    }
+  }
+
+  #count(authorization: string | undefined): void {
+    if (authorization !== undefined) this.#sent.set(authorization, (this.#sent.get(authorization) ?? 0) + 1);
+  }
+
+  #isShared(authorization: string | undefined): boolean {
+    return authorization !== undefined && (this.#sent.get(authorization) ?? 0) > 1;
   }
 
   async #fixedHeader({ scopes }: Access): Promise<string | undefined> {
@@ -143,6 +201,17 @@ export class Session {
     this.#granted.push({ scopes, token });
     return token;
   }
+}
+
+function withProtocol(url: URL, protocol: string): URL {
+  return url.protocol === protocol ? url : new URL(`${protocol}${url.href.slice(url.protocol.length)}`);
+}
+
+/** Servers for TLS cut what is not, or say so; what they say to HEAD is not read. */
+function mayWantTls(outcome: Attempt<Answer>): boolean {
+  if ('value' in outcome)
+    return wantsTls(outcome.value) || (outcome.value.method === 'HEAD' && outcome.value.status === 400);
+  return isRegistryError(outcome.failure) && /^(?:ECONNRESET|EPIPE)$/.test(textAt(outcome.failure.cause, 'code') ?? '');
 }
 
 function wantedBy(access: Access): Wanted {

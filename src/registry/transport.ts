@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { quote } from '../core/printable.ts';
 import { UsageError } from '../errors.ts';
 import { answerFailure, connectionFailure, publicUrl, requestFailure } from './failure.ts';
@@ -6,7 +5,7 @@ import { type PlainHosts, plainHosts, resolveLocation } from './location.ts';
 import { type Proxy, readProxies } from './proxies.ts';
 import { type Attempt, type Clock, parseRetryAfter, type RetryNotice, type RetryRules, systemClock } from './retry.ts';
 import { openTrust } from './trust.ts';
-import { contentOf, NetworkError, openWire, type Payload, readUpTo, type Wire } from './wire.ts';
+import { type Arrival, contentOf, NetworkError, openWire, type Payload, readUpTo, type Wire } from './wire.ts';
 
 /** One request as it went over the wire; `status` is `undefined` when no answer came. */
 export interface RequestRecord {
@@ -148,17 +147,17 @@ interface Line {
 async function follow(line: Line, first: HttpRequest): Promise<Answer> {
   let request = first;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
-    const message = await exchange(line, request);
-    const target = redirectOf({ ...request, plainHosts: line.plainHosts }, message);
-    if (target === undefined) return await answerOf({ ...request, plainHosts: line.plainHosts }, message, line);
-    await readBriefly(message, line);
+    const arrival = await exchange(line, request);
+    const target = redirectOf({ ...request, plainHosts: line.plainHosts }, arrival);
+    if (target === undefined) return await answerOf({ ...request, plainHosts: line.plainHosts }, arrival, line);
+    await readBriefly(arrival, line);
     const authorization = target.origin === request.url.origin ? request.authorization : undefined;
     request = { ...request, url: target, authorization };
   }
   throw requestFailure('UNEXPECTED_ANSWER', first, `the registry redirected more than ${MAX_REDIRECTS} times`);
 }
 
-async function exchange({ wire, onRequest, answerTimeoutMs }: Line, request: HttpRequest): Promise<IncomingMessage> {
+async function exchange({ wire, onRequest, answerTimeoutMs }: Line, request: HttpRequest): Promise<Arrival> {
   const { method, url, authorization, payload } = request;
   const headers = {
     'user-agent': 'build-once',
@@ -168,9 +167,9 @@ async function exchange({ wire, onRequest, answerTimeoutMs }: Line, request: Htt
   const record = { method, url: publicUrl(url) };
   try {
     const deadlineMs = takesItsTime(request) ? undefined : answerTimeoutMs;
-    const message = await wire.exchange({ method, url, headers, payload, deadlineMs });
-    onRequest?.({ ...record, status: message.statusCode });
-    return message;
+    const arrival = await wire.exchange({ method, url, headers, payload, deadlineMs });
+    onRequest?.({ ...record, status: arrival.message.statusCode });
+    return arrival;
   } catch (error) {
     onRequest?.({ ...record, status: undefined });
     throw error;
@@ -183,7 +182,7 @@ function takesItsTime({ streamed, payload }: HttpRequest): boolean {
 }
 
 /** Where the answer redirects to. Only 307 and 308 keep a method that writes (RFC 9110, 15.4). */
-function redirectOf(request: HttpRequest & Pick<Answer, 'plainHosts'>, message: IncomingMessage): URL | undefined {
+function redirectOf(request: HttpRequest & Pick<Answer, 'plainHosts'>, { message }: Arrival): URL | undefined {
   const status = message.statusCode ?? 0;
   const reads = request.method === 'GET' || request.method === 'HEAD';
   const redirects = status === 307 || status === 308 || (reads && [301, 302, 303].includes(status));
@@ -198,11 +197,11 @@ function redirectOf(request: HttpRequest & Pick<Answer, 'plainHosts'>, message: 
 }
 
 /** What comes with an error or a redirect; content that may take its time is not among it. */
-async function readBriefly(message: IncomingMessage, { answerTimeoutMs }: Line): Promise<Uint8Array> {
+async function readBriefly(arrival: Arrival, { answerTimeoutMs }: Line): Promise<Uint8Array> {
   const late = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
-  const timer = setTimeout(() => message.destroy(late), answerTimeoutMs);
+  const timer = setTimeout(() => arrival.message.destroy(late), answerTimeoutMs);
   try {
-    return await readUpTo(message, MAX_ERROR_BYTES);
+    return await readUpTo(arrival, MAX_ERROR_BYTES);
   } finally {
     clearTimeout(timer);
   }
@@ -210,26 +209,27 @@ async function readBriefly(message: IncomingMessage, { answerTimeoutMs }: Line):
 
 async function answerOf(
   request: HttpRequest & Pick<Answer, 'plainHosts'>,
-  message: IncomingMessage,
+  arrival: Arrival,
   line: Line,
 ): Promise<Answer> {
   const { method, url, plainHosts } = request;
+  const { message } = arrival;
   const status = message.statusCode ?? 0;
   const head = { method, url, plainHosts, status, header: (name: string) => headerOf(message, name) };
   const succeeded = status >= 200 && status < 300;
-  if (!succeeded) return { ...head, body: await readBriefly(message, line), stream: undefined };
-  if (request.streamed) return { ...head, body: new Uint8Array(), stream: contentOf(message) };
+  if (!succeeded) return { ...head, body: await readBriefly(arrival, line), stream: undefined };
+  if (request.streamed) return { ...head, body: new Uint8Array(), stream: contentOf(arrival) };
   const limitBytes = request.limitBytes ?? DEFAULT_LIMIT_BYTES;
   const announcedBytes = method === 'HEAD' ? 0 : Number(headerOf(message, 'content-length') ?? 0);
   if (announcedBytes <= limitBytes) {
-    const body = await readUpTo(message, limitBytes + 1);
+    const body = await readUpTo(arrival, limitBytes + 1);
     if (body.length <= limitBytes) return { ...head, body, stream: undefined };
   }
   message.destroy();
   throw requestFailure('TOO_LARGE', request, `the answer is larger than ${limitBytes} bytes`, { status });
 }
 
-function headerOf(message: IncomingMessage, name: string): string | undefined {
+function headerOf(message: Arrival['message'], name: string): string | undefined {
   const value = message.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }

@@ -6,6 +6,7 @@ import { textAt } from '../core/json.ts';
 import { type Parsed, parsed, unparsable } from '../core/parsed.ts';
 import { quote, toLine } from '../core/printable.ts';
 import { BuildOnceError } from '../errors.ts';
+import { isUnfit, MAX_CERTIFICATES_BYTES, readRegularFile, whyUnreadable } from '../regular-file.ts';
 
 export interface TrustSettings {
   /** Authorities to trust besides Node's own, in PEM form. */
@@ -38,7 +39,7 @@ export function openTrust({ authorities, env }: TrustSettings): Trust {
     contextFor(target) {
       const { host } = target;
       if (contexts.has(host)) return contexts.get(host);
-      everywhere ??= [authorities ?? '', readEnvironmentFile(env['SSL_CERT_FILE'])].flatMap(certificatesIn);
+      everywhere ??= [authorities ?? '', readEnvironmentFile('SSL_CERT_FILE', env)].flatMap(certificatesIn);
       const own = foldersOf(target, env).map(readFolder);
       const context = contextOf(everywhere, own, env);
       contexts.set(host, context);
@@ -85,9 +86,9 @@ function readFolder(folder: string): FolderContent {
   const names = listFolder(folder);
   const read = (name: string): string => {
     try {
-      return fs.readFileSync(path.join(folder, name), 'utf8');
+      return readRegularFile(path.join(folder, name), MAX_CERTIFICATES_BYTES);
     } catch (cause) {
-      throw invalid(folder, `${quote(name)} cannot be read`, cause);
+      throw invalid(folder, `${quote(name)} ${whyUnreadable(cause)}`, cause);
     }
   };
   const pairs = names
@@ -138,15 +139,25 @@ function defaultAuthorities(env: TrustSettings['env']): readonly string[] {
   const tls: Pick<Tls, 'rootCertificates'> & Partial<Tls> = process.getBuiltinModule('node:tls');
   // Since Node 22.15; it knows NODE_EXTRA_CA_CERTS and the options of Node itself.
   if (tls.getCACertificates !== undefined) return tls.getCACertificates('default');
-  return [...tls.rootCertificates, ...certificatesIn(readEnvironmentFile(env['NODE_EXTRA_CA_CERTS']))];
+  return [...tls.rootCertificates, ...certificatesIn(readEnvironmentFile('NODE_EXTRA_CA_CERTS', env))];
 }
 
-/** As Go and Node do: what such a variable names need not be there. */
-function readEnvironmentFile(file: string | undefined): string {
+/** As Go and Node do: what such a variable names need not be there. What is there and is no file is a mistake. */
+function readEnvironmentFile(variable: string, env: TrustSettings['env']): string {
+  const file = env[variable];
   try {
-    return file ? fs.readFileSync(file, 'utf8') : '';
-  } catch {
-    return '';
+    return file ? readRegularFile(file, MAX_CERTIFICATES_BYTES) : '';
+  } catch (cause) {
+    if (!isUnfit(cause)) return '';
+    throw new BuildOnceError(
+      'CERTIFICATES_INVALID',
+      `${variable} names ${quote(file ?? '')}, which ${whyUnreadable(cause)}`,
+      1,
+      {
+        hint: `Let ${variable} name a file of certificates in PEM form, or unset it.`,
+        cause,
+      },
+    );
   }
 }
 

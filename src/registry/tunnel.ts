@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
-import type { Proxy } from './proxies.ts';
+import { type Proxy, proxyRefused } from './proxies.ts';
 import type { Trust } from './trust.ts';
 
 export interface TunnelSettings {
@@ -98,7 +98,7 @@ function openSecure(outgoing: ClientRequest, tls: ConnectionOptions, settings: T
       current = socket;
       socket.on('error', fail);
       if (status < 200 || status > 299) {
-        fail(refusal(status));
+        fail(proxyRefused(status));
         return;
       }
       const secure = connectTls({ ...tls, socket });
@@ -124,8 +124,4 @@ function tlsOptions(target: URL, trust: Trust): ConnectionOptions {
     ALPNProtocols: ['http/1.1'],
     ...(secureContext === undefined ? {} : { secureContext }),
   };
-}
-
-function refusal(status: number): Error {
-  return Object.assign(new Error('the proxy refused'), { code: 'PROXY_REFUSED', status });
 }

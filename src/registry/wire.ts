@@ -2,7 +2,7 @@ import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request a
 import type { Agent as HttpsAgent } from 'node:https';
 import type { SecureContext } from 'node:tls';
 import { RegistryError } from '../errors.ts';
-import type { Proxies, Proxy } from './proxies.ts';
+import { type Proxies, type Proxy, proxyRefused } from './proxies.ts';
 import type { Body } from './repository.ts';
 import type { Trust } from './trust.ts';
 import type { Tunnel, TunnelSettings } from './tunnel.ts';
@@ -35,10 +35,17 @@ export interface WireSettings {
   readonly onProxy: ((proxy: Proxy) => void) | undefined;
 }
 
+/** The head of an answer, whose content is still to be read. */
+export interface Arrival {
+  readonly message: IncomingMessage;
+  /** What it came through. */
+  readonly proxy: Proxy | undefined;
+}
+
 /** Connections to http and https servers, kept open between requests. */
 export interface Wire {
   /** Sends the request and resolves with the head of the answer. NetworkError, or what reading the payload threw. */
-  exchange(request: WireRequest): Promise<IncomingMessage>;
+  exchange(request: WireRequest): Promise<Arrival>;
   /** Closes the connections that are idle. */
   close(): void;
 }
@@ -71,10 +78,9 @@ export function openWire(settings: WireSettings): Wire {
       const line = proxy === undefined ? direct : await tunnelThrough(proxy);
       const outgoing = line.start(request.url, { method: request.method, headers: headersOf(request) });
       const message = await exchange(outgoing, request, { ...settings, proxy });
-      if (proxy === undefined || message.statusCode !== 407) return message;
+      if (proxy === undefined || message.statusCode !== 407) return { message, proxy };
       message.destroy();
-      const cause = Object.assign(new Error('the proxy refused'), { code: 'PROXY_REFUSED', status: 407 });
-      throw new NetworkError('no answer', { cause, proxy });
+      throw new NetworkError('no answer', { cause: proxyRefused(407), proxy });
     },
     close() {
       direct.close();
@@ -117,19 +123,19 @@ function openDirect(trust: Trust): Tunnel {
 }
 
 /** The content in pieces; a cut is a NetworkError. */
-export async function* contentOf(message: IncomingMessage): AsyncGenerator<Uint8Array> {
+export async function* contentOf({ message, proxy }: Arrival): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of message) yield chunk;
   } catch (cause) {
-    throw new NetworkError('the answer was cut', { cause });
+    throw new NetworkError('the answer was cut', { cause, proxy });
   }
 }
 
 /** At most this many bytes of the content; the connection is closed when there is more. */
-export async function readUpTo(message: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
+export async function readUpTo(arrival: Arrival, limitBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
-  for await (const chunk of contentOf(message)) {
+  for await (const chunk of contentOf(arrival)) {
     chunks.push(chunk);
     sizeBytes += chunk.length;
     if (sizeBytes > limitBytes) break;
@@ -149,7 +155,10 @@ function exchange(
 ): Promise<IncomingMessage> {
   const state = { answered: false };
   return new Promise((resolve, reject) => {
-    outgoing.on('error', (cause) => reject(new NetworkError('no answer', { cause, proxy: settings.proxy })));
+    const fail = (cause: Error): void => reject(new NetworkError('no answer', { cause, proxy: settings.proxy }));
+    outgoing.on('error', fail);
+    // Not every end is an error: after a switch of protocols (RFC 9110, 15.2.2) nothing else is heard of the connection.
+    outgoing.once('close', () => fail(Object.assign(new Error('no answer'), { code: 'ECONNRESET' })));
     outgoing.once('response', (message) => {
       state.answered = true;
       // Whoever reads it learns of the error; while nobody does, it must not end the process.

@@ -1,10 +1,11 @@
 import path from 'node:path';
-import { parseJson, textAt, valueAt } from '../core/json.ts';
+import { parseJson, valueAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
 import { BuildOnceError } from '../errors.ts';
 import type { Files, Host } from '../host.ts';
 import type { Credentials, Secret } from '../registry/credentials.ts';
 import { serverAddressOf } from '../registry/docker-config-file.ts';
+import { MAX_DOCKER_CONFIG_BYTES, whyUnreadable } from '../regular-file.ts';
 import type { Docker } from './docker.ts';
 
 /** Credentials for one registry that Docker's own configuration does not have, or that shall win over it. */
@@ -97,10 +98,14 @@ function readConfig(files: Files, directory: string | undefined): Json {
 }
 
 function readText(files: Files, file: string): string | undefined {
+  return reading(file, () => files.readRegular(file, MAX_DOCKER_CONFIG_BYTES));
+}
+
+function reading<T>(file: string, read: () => T): T {
   try {
-    return files.readText(file);
+    return read();
   } catch (error) {
-    throw invalid(file, `cannot be read (${textAt(error, 'code') ?? 'unknown reason'})`);
+    throw invalid(file, whyUnreadable(error));
   }
 }
 
@@ -118,13 +123,14 @@ function ownDirectory(host: Host): string | undefined {
   return home ? path.join(home, '.docker') : undefined;
 }
 
-/** Copied, not linked: links need a privilege on Windows, and contexts are a few small files. */
+/** Copied, not linked: links need a privilege on Windows, and contexts are a few small files. Links may lead anywhere. */
 function copyTree(files: Files, from: string, to: string): void {
-  for (const { name, kind } of files.list(from) ?? []) {
+  if (reading(from, () => files.kindOf(from)) !== 'directory') return;
+  for (const { name, kind } of reading(from, () => files.list(from)) ?? []) {
     const source = path.join(from, name);
     const target = path.join(to, name);
     if (kind === 'directory') copyTree(files, source, target);
-    const content = kind === 'file' ? files.read(source) : undefined;
+    const content = kind === 'file' ? reading(source, () => files.read(source)) : undefined;
     if (content !== undefined) files.write(target, content);
   }
 }
