@@ -50,8 +50,9 @@ function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly st
         hash: 'ab',
         tag: 'hash-ab',
         manifest: {
-          scheme: 1,
+          scheme: 2,
           form: 'context',
+          targets: [],
           dockerfile: [],
           context: [],
           namedContexts: {},
