@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openRegistries, type RegistryRepository } from '../../src/registry/open.ts';
+import { openRegistries, type Registries, type RegistryRepository } from '../../src/registry/open.ts';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
 import { all, pushImage, sampleImage } from './sample-image.ts';
 
@@ -10,8 +10,9 @@ describe('a folder', () => {
   let directory: string;
   let kept: RunningRegistry;
   let repository: RegistryRepository;
-  const registries = openRegistries({ env: {} });
+  let registries: Registries;
   beforeEach(async () => {
+    registries = openRegistries({ env: {} });
     directory = await mkdtemp(path.join(os.tmpdir(), 'registry-'));
     await open();
   });
