@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
+import type { InputManifest } from '../../src/core/input-manifest.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { MEDIA_TYPES } from '../../src/oci/types.ts';
 import { parseOptions } from '../../src/options.ts';
@@ -16,6 +17,21 @@ const image: Results['tag']['image'] = {
   manifest: { kind: 'index', mediaType: MEDIA_TYPES.ociIndex, manifests: [], annotations: {} },
 };
 const platform = { os: 'linux', architecture: 'amd64' };
+
+const MANIFEST: InputManifest = {
+  scheme: 2,
+  form: 'context',
+  targets: [],
+  dockerfile: [],
+  context: [],
+  namedContexts: {},
+  images: {},
+  buildArgs: {},
+  options: {},
+  files: [],
+  salt: '',
+  unique: '',
+};
 
 /** The names that the engine gets after the tags ended on these images. */
 function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly string[] {
@@ -49,21 +65,10 @@ function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly st
       hash: {
         hash: 'ab',
         tag: 'hash-ab',
-        manifest: {
-          scheme: 2,
-          form: 'context',
-          targets: [],
-          dockerfile: [],
-          context: [],
-          namedContexts: {},
-          images: {},
-          buildArgs: {},
-          options: {},
-          files: [],
-          salt: '',
-          unique: '',
-        },
+        manifest: MANIFEST,
         dockerfile: 'Dockerfile',
+        order: { dockerfile: 'Dockerfile', targets: undefined },
+        reading: { inputs: MANIFEST, dockerfile: [], paths: [], leaves: new Map(), problems: [] },
         pins: [],
         runsPrograms: false,
         dependencyManifests: [],
