@@ -99,8 +99,7 @@ export function answerFailure(answer: FailedAnswer, refusal?: Refusal): Registry
   });
 }
 
-const TLS_HINT =
-  'It speaks https there: leave it out of registry-insecure. A registry on this machine is asked over https by the name of the machine, not as localhost.';
+const TLS_HINT = 'It speaks https there: leave it out of registry-insecure.';
 
 /** Servers for https answer a request in plain http so: Go's and nginx. */
 export function wantsTls({ url, status, body }: FailedAnswer): boolean {
