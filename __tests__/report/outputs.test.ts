@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
 import { INPUTS_ANNOTATION } from '../../src/core/labels.ts';
-import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { MEDIA_TYPES } from '../../src/oci/types.ts';
 import { parseOptions } from '../../src/options.ts';
 import type { FoundImage } from '../../src/registry/image.ts';
-import { openRegistries } from '../../src/registry/open.ts';
 import { type Outputs, outputsOf } from '../../src/report/outputs.ts';
-import type { Results, Run } from '../../src/stage.ts';
+import type { Results } from '../../src/stage.ts';
+import { sampleRun } from '../support/sample-run.ts';
 
 const HASH = 'ab'.repeat(32);
 const DIGEST = digestOf('index');
@@ -27,26 +26,7 @@ const miss: Results['lookup'] = { reason: 'not-found', detail: 'it is not there'
 const metadata = { 'containerimage.digest': DIGEST };
 
 function outputs(labels: string, results: Partial<Results>): Outputs {
-  const host = createTerminalHost({ env: {}, cwd: '/', write: () => {} });
-  const run: Run = {
-    options: parseOptions({ images: 'ghcr.io/acme/app', labels }).options,
-    platforms: [{ os: 'linux', architecture: 'amd64' }],
-    event: {
-      git: { date: new Date(0) },
-      repository: undefined,
-      runUrl: undefined,
-      push: true,
-      untrusted: undefined,
-      deleted: undefined,
-    },
-    tags: { candidates: [], version: undefined, notices: [] },
-    host,
-    registries: openRegistries({ env: {}, signal: host.signal, explicit: undefined, githubToken: undefined }),
-    startedAt: new Date(0),
-    results,
-    journal: [],
-  };
-  return outputsOf(run);
+  return outputsOf(sampleRun({ options: parseOptions({ images: 'ghcr.io/acme/app', labels }).options, results }));
 }
 
 describe('the output metadata', () => {

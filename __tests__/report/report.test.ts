@@ -6,10 +6,10 @@ import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { MEDIA_TYPES } from '../../src/oci/types.ts';
 import { parseOptions } from '../../src/options.ts';
 import type { FoundImage } from '../../src/registry/image.ts';
-import { openRegistries } from '../../src/registry/open.ts';
 import { OUTPUT_TABLE, outputsOf, platformDigests } from '../../src/report/outputs.ts';
 import { failureOf, redacted, reportOf } from '../../src/report/report.ts';
 import type { JournalEntry, Results, Run } from '../../src/stage.ts';
+import { sampleRun } from '../support/sample-run.ts';
 
 const HASH = 'ab'.repeat(32);
 const DIGEST = digestOf('index');
@@ -95,25 +95,13 @@ const tagged: Results['tag'] = {
 };
 
 function runWith(results: Partial<Results>, journal: readonly JournalEntry[] = []): Run {
-  const registries = openRegistries({ env: {}, signal: host.signal, explicit: undefined, githubToken: undefined });
-  return {
+  return sampleRun({
     options: parseOptions({ images: 'ghcr.io/acme/app,acme/app' }).options,
-    platforms: [{ os: 'linux', architecture: 'amd64' }],
-    event: {
-      git: { date: new Date(0) },
-      repository: undefined,
-      runUrl: undefined,
-      push: true,
-      untrusted: undefined,
-      deleted: undefined,
-    },
     tags: { candidates: [], version: '1.2.3', notices: [] },
     host,
-    registries,
-    startedAt: new Date(0),
     results,
     journal,
-  };
+  });
 }
 
 describe('the outputs', () => {

@@ -1,16 +1,14 @@
 import { expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
 import type { InputManifest } from '../../src/core/input-manifest.ts';
-import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { MEDIA_TYPES } from '../../src/oci/types.ts';
 import { parseOptions } from '../../src/options.ts';
-import { openRegistries } from '../../src/registry/open.ts';
-import type { Results, Run } from '../../src/stage.ts';
+import type { Results } from '../../src/stage.ts';
 import { loadStage } from '../../src/stages/load.ts';
+import { sampleRun } from '../support/sample-run.ts';
 
 const OURS = digestOf('ours');
 const OTHER = digestOf('other');
-const host = createTerminalHost({ env: {}, cwd: '/', write: () => {} });
 const image: Results['tag']['image'] = {
   repository: { registry: 'ghcr.io', path: 'acme/app' },
   descriptor: { mediaType: MEDIA_TYPES.ociIndex, digest: OURS, sizeBytes: 1 },
@@ -42,25 +40,13 @@ function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly st
     outcome: 'moved' as const,
     detail: undefined,
   }));
-  const run: Run = {
+  const run = sampleRun({
     options: parseOptions({ images: 'ghcr.io/acme/app', load: 'true' }).options,
-    platforms: [platform],
-    event: {
-      git: { date: new Date(0) },
-      repository: undefined,
-      runUrl: undefined,
-      push: true,
-      untrusted: undefined,
-      deleted: undefined,
-    },
     tags: {
       candidates: [{ tag: 'main', kind: 'branch', repository: undefined, priority: 0, latest: false, implicit: false }],
       version: undefined,
       notices: [],
     },
-    host,
-    registries: openRegistries({ env: {}, signal: host.signal, explicit: undefined, githubToken: undefined }),
-    startedAt: new Date(0),
     results: {
       hash: {
         hash: 'ab',
@@ -77,8 +63,7 @@ function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly st
       engine: { platform, isOwn: true, image: undefined, unfit: undefined, detail: '' },
       tag: { image, tags },
     },
-    journal: [],
-  };
+  });
   const plan = loadStage.plan(run);
   return 'skip' in plan ? [plan.skip] : plan.names.map(({ reference }) => reference);
 }
