@@ -5,7 +5,7 @@ import { BuildOnceError, isRegistryError } from './errors.ts';
 import type { HashedImage } from './hashed-images.ts';
 import { parseImageConfig } from './oci/parse.ts';
 import { type Descriptor, type ImageConfig, type Index, isManifestMediaType, type Platform } from './oci/types.ts';
-import { fetchImage, type Image } from './registry/image.ts';
+import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Registries } from './registry/open.ts';
 import type { Repository } from './registry/repository.ts';
 
@@ -66,7 +66,7 @@ async function configOf(repository: Repository, child: Descriptor): Promise<Imag
   return config?.ok ? config.value : undefined;
 }
 
-async function readImage(repository: Repository, digest: HashedImage['digest']): Promise<Image | undefined> {
+async function readImage(repository: Repository, digest: HashedImage['digest']): Promise<FoundImage | undefined> {
   try {
     return await fetchImage(repository, { digest });
   } catch (error) {

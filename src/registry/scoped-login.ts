@@ -1,11 +1,8 @@
-import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { textAt } from '../core/json.ts';
 import { registryAddress } from '../core/reference.ts';
 import { dockerConfigFolder } from './docker-config-file.ts';
+import { listOptionalFolder } from './optional-folder.ts';
 import type { Scope } from './scope.ts';
-
-const UNREADABLE = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM'];
 
 /**
  * The folders with a Docker configuration for this registry and scope only, the most specific first: what
@@ -27,7 +24,7 @@ export function scopedConfigFolders(
 /** This folder and those beside it with actions after its name, as far as the scope has them. */
 function fitting(folder: string, { actions }: Scope): readonly string[] {
   const own = basename(folder);
-  return foldersIn(dirname(folder))
+  return listOptionalFolder(dirname(folder))
     .filter((name) => name === own || name.startsWith(`${own}@`))
     .map((name) => ({ name, needed: actionsOf(name) }))
     .filter(({ needed }) => needed.every((action) => actions.includes(action)))
@@ -39,14 +36,4 @@ function fitting(folder: string, { actions }: Scope): readonly string[] {
 function actionsOf(name: string): readonly string[] {
   const [, listed = ''] = name.split('@');
   return [...new Set(listed.split(',').map((action) => action.trim()))].filter((action) => action !== '');
-}
-
-function foldersIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    // Most machines have none.
-    if (UNREADABLE.includes(textAt(error, 'code') ?? '')) return [];
-    throw error;
-  }
 }

@@ -1,12 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import fs from 'node:fs';
 import path from 'node:path';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
-import { textAt } from '../core/json.ts';
 import { type Parsed, parsed, unparsable } from '../core/parsed.ts';
 import { quote, toLine } from '../core/printable.ts';
 import { BuildOnceError } from '../errors.ts';
 import { isUnfit, MAX_CERTIFICATES_BYTES, readRegularFile, whyUnreadable } from '../regular-file.ts';
+import { listOptionalFolder } from './optional-folder.ts';
 
 export interface TrustSettings {
   /** Authorities to trust besides Node's own, in PEM form. */
@@ -63,8 +62,6 @@ export function parseAuthorities(text: string): Parsed<string> {
   return parsed(text);
 }
 
-const ABSENT: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);
-
 interface FolderContent {
   readonly folder: string;
   readonly ca: readonly string[];
@@ -103,10 +100,8 @@ function readFolder(folder: string): FolderContent {
 
 function listFolder(folder: string): readonly string[] {
   try {
-    return fs.readdirSync(folder).sort();
+    return [...listOptionalFolder(folder)].sort();
   } catch (cause) {
-    // A folder of another user's may not even say whether it has one for this host; most have none.
-    if (ABSENT.has(textAt(cause, 'code'))) return [];
     throw invalid(folder, 'it cannot be read', cause);
   }
 }

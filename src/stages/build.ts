@@ -106,7 +106,7 @@ async function readBack(repository: Repository, digest: Digest, run: Run): Promi
   const { hash } = resultOf(run, 'hash');
   const wanted = { hash, platforms: run.platforms, maxAgeMs: undefined, nowMs: run.startedAt.getTime() };
   const unfit = image === undefined ? undefined : findUnfit(image.manifest, wanted);
-  if (image !== undefined && unfit === undefined) return { ...image, repository: repository.name };
+  if (image !== undefined && unfit === undefined) return image;
   const why = unfit?.detail ?? 'it is not there';
   throw new BuildOnceError(
     'BUILD_INCOMPLETE',

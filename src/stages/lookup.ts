@@ -99,8 +99,7 @@ async function look(name: RepositoryName, tag: string, plan: LookupPlan, run: Ru
       return { reference, tag, image, unfit: { reason: 'not-found', detail: `${reference} is not there` } };
     const unfit = findUnfit(image.manifest, plan.wanted);
     const detail = unfit === undefined ? '' : `${reference} is ${image.descriptor.digest}: ${unfit.detail}`;
-    const found = { ...image, repository: name };
-    return { reference, tag, image: found, unfit: unfit === undefined ? undefined : { ...unfit, detail } };
+    return { reference, tag, image, unfit: unfit === undefined ? undefined : { ...unfit, detail } };
   } catch (error) {
     if (!isRegistryError(error)) throw error;
     if (error.code === 'MANIFEST_INVALID')

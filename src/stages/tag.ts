@@ -100,18 +100,17 @@ export const tagStage: Stage<'tag', TagTask> = {
 async function adopt(task: TagTask, run: Run, ours: FoundImage): Promise<FoundImage> {
   for (const name of run.options.images) {
     for (const { kind, tag } of candidatesFor(run, name)) {
-      const found = kind === 'immutable' ? await fetchImage(openImage(run, name), { tag }) : undefined;
-      if (found === undefined) continue;
-      const image = { ...found, repository: name };
+      const image = kind === 'immutable' ? await fetchImage(openImage(run, name), { tag }) : undefined;
+      if (image === undefined) continue;
       refuseOtherRelease(image, tag, task.release);
       return announce(image, ours, run);
     }
   }
   const [name] = run.options.images;
   const found = name === undefined ? undefined : await fetchImage(openImage(run, name), { tag: task.hashTag });
-  if (name === undefined || found === undefined || task.outdated.has(found.descriptor.digest)) return ours;
+  if (found === undefined || task.outdated.has(found.descriptor.digest)) return ours;
   if (findUnfit(found.manifest, task.release.wanted) !== undefined) return ours;
-  return announce({ ...found, repository: name }, ours, run);
+  return announce(found, ours, run);
 }
 
 /** Says which image is used from here on. */
