@@ -39,8 +39,8 @@ export interface ContextReading {
   readonly dockerfile: InputManifest['dockerfile'];
   /** Paths of the build's own context that count, in order, each once. */
   readonly paths: readonly string[];
-  /** What counts of each file, by its path as seen from here. */
-  readonly leaves: ReadonlyMap<string, string>;
+  /** What counted of each file when it was read, by its path as seen from here; worked out when asked: a hit never does. */
+  leaves(): ReadonlyMap<string, string>;
   /** What BuildKit would refuse. */
   readonly problems: readonly { readonly problem: string; readonly line: number }[];
 }
@@ -95,7 +95,6 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
   });
   const named = options.buildContexts.filter(({ value }) => !isDirectoryContext(value));
   const extra = readExtraFiles(files, options.hashFiles);
-  const leaves = reader.leaves.map(({ directory, path, leaf }): Entry => [files.path.join(directory, path), leaf]);
   return {
     inputs: {
       form: 'inputs',
@@ -107,7 +106,10 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
     },
     dockerfile: readCanonical(files, dockerfile),
     paths: [...reader.paths].sort(compareCodePoints),
-    leaves: new Map([...extra.map(([at, leaf]): Entry => [files.path.join('', at), leaf]), ...leaves]),
+    leaves: () => {
+      const leaves = reader.leaves.map(({ directory, path, leaf }): Entry => [files.path.join(directory, path), leaf]);
+      return new Map([...extra.map(([at, leaf]): Entry => [files.path.join('', at), leaf]), ...leaves]);
+    },
     problems: reader.problems,
   };
 }
@@ -115,7 +117,7 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
 function readWhole(setting: Setting, dockerfile: string): ContextReading {
   const inputs = readWholeInputs(setting, dockerfile);
   const paths = inputs.context.map(([path]) => path);
-  return { inputs, dockerfile: inputs.dockerfile, paths, leaves: byPath(inputs, setting), problems: [] };
+  return { inputs, dockerfile: inputs.dockerfile, paths, leaves: () => byPath(inputs, setting), problems: [] };
 }
 
 function readWholeInputs(setting: Setting, dockerfile: string): ContextInputs {
@@ -170,8 +172,8 @@ export function findChanges(setting: Setting, order: ReadingOrder, then: Context
   const { host } = setting;
   const { path } = host.files;
   const now = readContextInputs(setting, order);
-  const before = then.leaves;
-  const after = now.leaves;
+  const before = then.leaves();
+  const after = now.leaves();
   const differing = [...new Set([...before.keys(), ...after.keys()])].filter((at) => before.get(at) !== after.get(at));
   const written = writtenDirectories(setting);
   const changed = differing.filter((at) => {

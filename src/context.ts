@@ -97,11 +97,13 @@ export function openContext(files: Files, { directory, matcher, uncounted }: Con
   );
   const leaves = new Map<string, string>();
   const leaf = ({ path: at, kind }: ContextEntry): string => {
+    const known = leaves.get(at);
+    if (known !== undefined) return known;
     const file = files.path.join(directory, at);
     if (unreadable.has(at)) throw unreadableFile(file, unreadable.get(at));
-    const known = leaves.get(at) ?? leafOf(files, file, kind, () => recorded(at));
-    leaves.set(at, known);
-    return known;
+    const read = leafOf(files, file, kind, () => recorded(at));
+    leaves.set(at, read);
+    return read;
   };
   const readLink = (at: string): string => leaf({ path: at, kind: 'symlink' }).slice(1);
   return { directory, tree: contextTree(kept, readLink), counted, leaf };

@@ -67,7 +67,7 @@ const hash: Results['hash'] = {
     inputs: { form: 'inputs', targets: [], dockerfile: [], context: [], namedContexts: {}, files: [] },
     dockerfile: [],
     paths: [],
-    leaves: new Map(),
+    leaves: () => new Map(),
     problems: [],
   },
   pins: [],

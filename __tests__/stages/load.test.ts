@@ -54,7 +54,7 @@ function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly st
         manifest: MANIFEST,
         dockerfile: 'Dockerfile',
         order: { dockerfile: 'Dockerfile', targets: undefined },
-        reading: { inputs: MANIFEST, dockerfile: [], paths: [], leaves: new Map(), problems: [] },
+        reading: { inputs: MANIFEST, dockerfile: [], paths: [], leaves: () => new Map(), problems: [] },
         pins: [],
         runsPrograms: false,
         dependencyManifests: [],
