@@ -9,22 +9,12 @@ import {
 } from '../../src/core/build-inputs.ts';
 import { type Dockerfile, detectSyntax, parseDockerfile } from '../../src/core/dockerfile.ts';
 import type { Platform } from '../../src/oci/types.ts';
+import { buildScope } from '../support/build-scope.ts';
 import vectors from '../vectors/context-files.json' with { type: 'json' };
 
 const AMD64: Platform = { os: 'linux', architecture: 'amd64' };
 const ARM64: Platform = { os: 'linux', architecture: 'arm64' };
 const ARMV7: Platform = { os: 'linux', architecture: 'arm', variant: 'v7' };
-
-function scope(changes: Partial<BuildScope> = {}): BuildScope {
-  return {
-    buildArgs: new Map(),
-    platforms: [AMD64],
-    buildPlatform: AMD64,
-    target: undefined,
-    namedContexts: [],
-    ...changes,
-  };
-}
 
 const accepted = vectors.cases.filter((vector) => !('error' in vector));
 
@@ -32,7 +22,7 @@ const accepted = vectors.cases.filter((vector) => !('error' in vector));
 function scopeOf(vector: (typeof vectors.cases)[number]): BuildScope {
   const [os = '', architecture = ''] = (vector.platform ?? 'linux/amd64').split('/');
   const buildArgs = new Map(Object.entries(vector.buildArgs ?? {}));
-  return scope({ buildArgs, platforms: [{ os, architecture }], target: vector.target });
+  return buildScope({ buildArgs, platforms: [{ os, architecture }], target: vector.target });
 }
 
 function read(text: string): Dockerfile {
@@ -43,12 +33,12 @@ function read(text: string): Dockerfile {
 
 /** `reference:line` of every image, or the problem. */
 function images(text: string, changes: Partial<BuildScope> = {}): readonly string[] | object {
-  const result = imagesOf(read(text), scope(changes));
+  const result = imagesOf(read(text), buildScope(changes));
   return result.ok ? result.value.map(({ reference, line }) => `${reference} ${line}`) : result;
 }
 
 function adds(text: string, changes: Partial<BuildScope> = {}): readonly string[] {
-  return remoteAdds(read(text), scope(changes)).map(({ source, line }) => `${source} ${line}`);
+  return remoteAdds(read(text), buildScope(changes)).map(({ source, line }) => `${source} ${line}`);
 }
 
 describe('imagesOf', () => {
@@ -147,7 +137,7 @@ describe('imagesOf', () => {
 
   it('takes the frontend of BUILDKIT_SYNTAX instead of the directive', () => {
     const buildArgs = new Map([['BUILDKIT_SYNTAX', ' my/frontend:2 x']]);
-    expect(imagesOf(read('# syntax=docker/dockerfile:1\nFROM scratch'), scope({ buildArgs }))).toEqual({
+    expect(imagesOf(read('# syntax=docker/dockerfile:1\nFROM scratch'), buildScope({ buildArgs }))).toEqual({
       ok: true,
       value: [{ reference: 'my/frontend:2', line: undefined }],
     });
@@ -201,7 +191,7 @@ describe('imagesOf', () => {
 
 describe('basesOf', () => {
   const bases = (text: string, changes: Partial<BuildScope> = {}): readonly string[] =>
-    basesOf(read(text), scope(changes)).map(({ reference, platform, line }) => {
+    basesOf(read(text), buildScope(changes)).map(({ reference, platform, line }) => {
       const { os, architecture } = platform;
       return `${reference} ${os}/${architecture} ${line}`;
     });

@@ -5,6 +5,7 @@ import { contextTree } from '../../src/core/context-tree.ts';
 import { parseDockerfile } from '../../src/core/dockerfile.ts';
 import { compileIgnorePatterns, parseIgnoreFile, walkContext } from '../../src/core/dockerignore.ts';
 import { readTarget } from '../../src/core/target-reads.ts';
+import { buildScope } from '../support/build-scope.ts';
 
 /** Paths of files and what is in them. */
 type Tree = ReadonlyMap<string, string>;
@@ -15,14 +16,7 @@ const AMD64 = { os: 'linux', architecture: 'amd64' };
 function readAll(tree: Tree, dockerfile: string, ignore: string): string {
   const parsed = parseDockerfile(dockerfile);
   if (!parsed.ok) throw new Error(parsed.problem);
-  const scope = {
-    buildArgs: new Map(),
-    platforms: [AMD64],
-    buildPlatform: AMD64,
-    target: undefined,
-    namedContexts: [],
-  };
-  const reads = readTarget(parsed.value, scope, AMD64);
+  const reads = readTarget(parsed.value, buildScope(), AMD64);
   if (!reads.ok) throw new Error(reads.problem);
   const patterns = parseIgnoreFile(ignore);
   const matcher = patterns.ok ? compileIgnorePatterns(patterns.value) : patterns;

@@ -9,6 +9,7 @@ import { formatPlatform, parsePlatform } from '../../src/core/platform.ts';
 import { formatReference, parseReference } from '../../src/core/reference.ts';
 import { readTarget, type TargetReads } from '../../src/core/target-reads.ts';
 import type { Platform } from '../../src/oci/types.ts';
+import { buildScope } from '../support/build-scope.ts';
 import vectors from '../vectors/context-files.json' with { type: 'json' };
 
 const AMD64: Platform = { os: 'linux', architecture: 'amd64' };
@@ -18,14 +19,7 @@ type Answer = TargetReads | { readonly problem: string; readonly line: number };
 function read(text: string, changes: Partial<BuildScope> = {}): Answer {
   const parsed = parseDockerfile(text);
   if (!parsed.ok) return parsed;
-  const scope = {
-    buildArgs: new Map(),
-    platforms: [AMD64],
-    buildPlatform: AMD64,
-    target: undefined,
-    namedContexts: [],
-    ...changes,
-  };
+  const scope = buildScope(changes);
   const [platform = AMD64] = scope.platforms;
   const reads = readTarget(parsed.value, scope, platform);
   return reads.ok ? reads.value : reads;

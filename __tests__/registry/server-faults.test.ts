@@ -16,6 +16,14 @@ afterEach(() => registry.close());
 const { ask, pushBlob, pushTagged, putManifest } = requestsTo(() => registry);
 const statuses = (): (number | undefined)[] => registry.requests.map(({ status }) => status);
 
+/** The status that the client sees; `undefined` when no answer came. */
+function statusOf(answer: Promise<Response>): Promise<number | undefined> {
+  return answer.then(
+    (response) => response.status,
+    () => undefined,
+  );
+}
+
 /** Adds a rule, and forgets the requests before it. */
 function fail(action: FaultAction, rule: Omit<FaultRule, 'action'> = {}): void {
   registry.forgetRequests();
@@ -125,10 +133,7 @@ describe('a fault', () => {
     const other = sampleImage();
     for (const blob of other.blobs) await pushBlob(blob);
     fail(action, { times: 1 });
-    const status = await putManifest(other.manifest, '1').then(
-      (response) => response.status,
-      () => undefined,
-    );
+    const status = await statusOf(putManifest(other.manifest, '1'));
     await expect.poll(() => registry.requests).toMatchObject([{ method: 'PUT', status, fault: action.kind }]);
     expect((await ask('GET', 'manifests/1')).headers.get('docker-content-digest')).toBe(manifest.descriptor.digest);
     expect((await ask('HEAD', `manifests/${other.manifest.descriptor.digest}`)).status).toBe(404);
@@ -252,10 +257,7 @@ describe('a fault', () => {
     const other = sampleImage();
     for (const blob of other.blobs) await pushBlob(blob);
     fail(action, { times: 1 });
-    const status = await putManifest(other.manifest, '1').then(
-      (response) => response.status,
-      () => undefined,
-    );
+    const status = await statusOf(putManifest(other.manifest, '1'));
     expect(status).toBe('status' in action ? action.status : undefined);
     const stored = await ask('HEAD', 'manifests/1');
     expect(stored.headers.get('docker-content-digest')).toBe(other.manifest.descriptor.digest);
