@@ -36,6 +36,8 @@ const write = (file, text) => {
 };
 process.exitCode = (() => { ${answers} })() ?? 0;
 `;
+  // A package.json of somebody else further up, in /tmp say, would decide how Node reads the program.
+  fs.writeFileSync(path.join(directory, 'package.json'), '{"type":"commonjs"}');
   fs.writeFileSync(path.join(directory, 'docker'), script, { mode: 0o755 });
   return {
     directory,
