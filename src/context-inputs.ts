@@ -29,7 +29,7 @@ import { UseReader } from './use-reader.ts';
 /** What of the content hash comes from the disk. */
 export type ContextInputs = Pick<
   InputManifest,
-  'form' | 'targets' | 'dockerfile' | 'context' | 'namedContexts' | 'files'
+  'form' | 'uses' | 'targets' | 'dockerfile' | 'context' | 'namedContexts' | 'files'
 >;
 
 /** What was read, and where. */
@@ -98,6 +98,7 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
   return {
     inputs: {
       form: 'inputs',
+      uses: reader.uses,
       targets: written,
       dockerfile: [],
       context: [],
@@ -127,6 +128,7 @@ function readWholeInputs(setting: Setting, dockerfile: string): ContextInputs {
   const context = readContext(files, ownContext(setting, dockerfile));
   return {
     form: 'context',
+    uses: [],
     targets: [],
     dockerfile: readCanonical(files, dockerfile),
     context: main?.keepsGitDirectory === true ? [['.git', `#${main.commit}`], ...context] : context,

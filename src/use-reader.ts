@@ -2,6 +2,7 @@ import type { OpenContext } from './context.ts';
 import { resolveUse } from './core/context-resolver.ts';
 import type { ContextUse } from './core/context-use.ts';
 import type { Entry, UseInput } from './core/input-manifest.ts';
+import { type Located, located } from './core/located.ts';
 
 /** Where something was read, and what of it counts. */
 interface ReadLeaf {
@@ -10,8 +11,10 @@ interface ReadLeaf {
   readonly leaf: string;
 }
 
-/** Reads what uses take of contexts, opening each context at most once, and remembers what it has read. */
+/** Reads what uses take of contexts, each context and each use at most once, and remembers what it has read. */
 export class UseReader {
+  readonly #positions = new Map<string, Located<number>>();
+  readonly #uses: UseInput[] = [];
   readonly #open: (name: string | undefined) => OpenContext | undefined;
   readonly #contexts = new Map<string | undefined, OpenContext | undefined>();
   readonly #counted = new Map<OpenContext, ReadonlySet<string>>();
@@ -22,6 +25,11 @@ export class UseReader {
   /** `open` is asked for the build's own context by `undefined`; it answers `undefined` for one that is no directory. */
   constructor(open: (name: string | undefined) => OpenContext | undefined) {
     this.#open = open;
+  }
+
+  /** All that was read, each once. */
+  get uses(): readonly UseInput[] {
+    return this.#uses;
   }
 
   get leaves(): readonly ReadLeaf[] {
@@ -38,23 +46,34 @@ export class UseReader {
     return this.#problems;
   }
 
-  /** Nothing for a use of what is no directory. Errors as of `readContext`. */
-  read(use: ContextUse): readonly UseInput[] {
+  /** The use's position among `uses`; none for a use of what is no directory. Errors as of `readContext`. */
+  read(use: ContextUse): readonly number[] {
     const context = this.#contextOf(use.context);
     if (context === undefined) return [];
-    const resolved = resolveUse(context.tree, use);
-    if (!resolved.ok) this.#problems.push(resolved);
+    const { line, ...what } = use;
+    const key = JSON.stringify(what);
+    const position = this.#positions.get(key) ?? this.#readFirst(use, context);
+    this.#positions.set(key, position);
+    if (position.ok) return [position.value];
+    this.#problems.push({ problem: position.problem, line });
+    return [];
+  }
+
+  #readFirst(use: ContextUse, context: OpenContext): Located<number> {
+    const taken = resolveUse(context.tree, use);
+    if (!taken.ok) return taken;
     const counted = this.#counted.get(context);
-    const taken = (resolved.ok ? resolved.value : []).filter(({ path }) => path === '' || counted?.has(path) === true);
-    const entries = taken.map((entry): Entry => {
-      const leaf = context.leaf(entry);
-      if (use.context === undefined && entry.path !== '') this.#paths.add(entry.path);
-      this.#leaves.push({ directory: context.directory, path: entry.path, leaf });
-      return [entry.name, leaf];
-    });
-    return [
-      { op: use.op, ...(use.context === undefined ? {} : { context: use.context }), source: use.source, entries },
-    ];
+    const entries = taken.value
+      .filter(({ path }) => path === '' || counted?.has(path) === true)
+      .map((entry): Entry => {
+        const leaf = context.leaf(entry);
+        if (use.context === undefined && entry.path !== '') this.#paths.add(entry.path);
+        this.#leaves.push({ directory: context.directory, path: entry.path, leaf });
+        return [entry.name, leaf];
+      });
+    const { op, source } = use;
+    this.#uses.push({ op, ...(use.context === undefined ? {} : { context: use.context }), source, entries });
+    return located(this.#uses.length - 1);
   }
 
   #contextOf(name: string | undefined): OpenContext | undefined {

@@ -17,8 +17,9 @@ const image: Results['tag']['image'] = {
 const platform = { os: 'linux', architecture: 'amd64' };
 
 const MANIFEST: InputManifest = {
-  scheme: 2,
+  scheme: 3,
   form: 'context',
+  uses: [],
   targets: [],
   dockerfile: [],
   context: [],

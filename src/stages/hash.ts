@@ -68,7 +68,7 @@ export const hashStage: Stage<'hash', HashPlan> = {
     const { inputs, paths } = reading;
     const reasons = [...read.unpinned, ...findUnpinnedContexts(options)];
     const manifest: InputManifest = {
-      scheme: 2,
+      scheme: 3,
       ...inputs,
       images: Object.fromEntries(images.map(({ reference, digest }) => [reference, digest])),
       buildArgs: read.buildArgs,
