@@ -46,6 +46,7 @@ const image = imageWith({});
 const otherImage: FoundImage = { ...image, descriptor: { ...image.descriptor, digest: OTHER } };
 const hash: Results['hash'] = {
   hash: HASH,
+  text: '',
   tag: `hash-${HASH.slice(0, 32)}`,
   manifest: {
     scheme: 3,

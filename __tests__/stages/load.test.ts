@@ -51,6 +51,7 @@ function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly st
     results: {
       hash: {
         hash: 'ab',
+        text: '',
         tag: 'hash-ab',
         manifest: MANIFEST,
         dockerfile: 'Dockerfile',

@@ -1,6 +1,6 @@
 import { readBaseTriggers } from '../base-triggers.ts';
 import type { BaseUse, ImageUse } from '../core/build-inputs.ts';
-import { canonicalJson, contentHash, hashTag } from '../core/input-manifest.ts';
+import { canonicalJson, sealInputs } from '../core/input-manifest.ts';
 import { quote } from '../core/printable.ts';
 import { readTriggers } from '../core/stage-graph.ts';
 import { type DockerfileInputs, readDockerfile, type Unpinned } from '../dockerfile-inputs.ts';
@@ -46,9 +46,8 @@ async function uniqueHash(run: Run, hash: Results['hash'], images: readonly Imag
   const pins = [...hash.pins, ...more];
   const digests = Object.fromEntries(pins.map(({ reference, digest }) => [reference, digest]));
   const manifest = { ...hash.manifest, images: digests, unique: run.host.randomId() };
-  const unique = contentHash(manifest);
   const inputs = [...hash.inputs, ...more.map(({ reference, digest }) => `${reference} at ${digest}`)];
-  return { ...hash, hash: unique, tag: hashTag(unique), manifest, pins, inputs };
+  return { ...hash, ...sealInputs(manifest), pins, inputs };
 }
 
 async function findTriggered(run: Run, { dockerfile, pins }: Results['hash']): Promise<Triggered> {
