@@ -27,8 +27,9 @@ try {
 }
 
 /** Answers the error that the report has told already; what fails before there is a report is thrown. */
-async function main({ command, raw, json, problems }: CommandLine): Promise<Error | undefined> {
-  if (command === 'build' || command === 'hash') return run(command, { raw, json, problems });
+async function main(line: CommandLine): Promise<Error | undefined> {
+  const { command, problems } = line;
+  if (command === 'build' || command === 'hash' || command === 'explain') return run(command, line);
   if (problems.length > 0) throw new UsageError(problems, { hint: 'build-once help lists everything.' });
   if (command === 'version') print(VERSION);
   else if (command === 'help') print(helpText());
@@ -36,14 +37,19 @@ async function main({ command, raw, json, problems }: CommandLine): Promise<Erro
   return undefined;
 }
 
-async function run(
-  command: CommandName,
-  { raw, json, problems }: Omit<CommandLine, 'command'>,
-): Promise<Error | undefined> {
-  const { report: found, error } = await runCommand(command, raw, host, problems);
+async function run(command: CommandName, line: CommandLine): Promise<Error | undefined> {
+  const { raw, json, problems, compareWith, all } = line;
+  const {
+    report: found,
+    manifest = '',
+    error,
+  } = await runCommand(command, raw, host, { found: problems, compareWith });
   const report = redacted(found, host.hide);
   if (json) printJson(report);
-  else if (error === undefined) print(command === 'hash' ? hashTag(report.hash ?? '') : renderText(report));
+  else if (error !== undefined) return error;
+  // To the byte: its sha256 is the content hash.
+  else if (line.manifest) process.stdout.write(host.hide(manifest));
+  else print(command === 'hash' ? hashTag(report.hash ?? '') : renderText(report, all));
   return error;
 }
 

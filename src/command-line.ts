@@ -4,8 +4,11 @@ import type { Problem } from './errors.ts';
 import { isOptionName, OPTION_NAMES, OPTION_TABLE } from './option-table.ts';
 import type { RawOptions } from './options.ts';
 
-export const COMMAND_NAMES = ['build', 'hash', 'demo', 'help', 'version'] as const;
+export const COMMAND_NAMES = ['build', 'hash', 'explain', 'demo', 'help', 'version'] as const;
 export type CliCommand = (typeof COMMAND_NAMES)[number];
+
+/** Flags that are no inputs: they say what is printed. */
+const MARKS: ReadonlySet<string> = new Set(['--json', '--help', '-h', '--all', '--manifest']);
 
 /** What a person typed. */
 export interface CommandLine {
@@ -13,25 +16,30 @@ export interface CommandLine {
   readonly raw: RawOptions;
   /** Print the report as JSON. */
   readonly json: boolean;
+  /** For `hash`: print what was hashed. */
+  readonly manifest: boolean;
+  /** For `explain`: list everything. */
+  readonly all: boolean;
+  /** For `explain`: the image to compare with. */
+  readonly compareWith: string | undefined;
   /** What is wrong with the words; the command may find more in the values. */
   readonly problems: readonly Problem[];
 }
 
 /**
  * Parses the arguments after the program's name. `--name value`, `--name=value`; lists may be repeated, switches need no
- * value but take `true` or `false`; one bare word after the command is the context. What is wrong is listed, and left out of `raw`.
+ * value but take `true` or `false`; one bare word after the command is the context, after `explain` the image to compare
+ * with. What is wrong is listed, and left out of `raw`.
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const problems: Problem[] = [];
   const raw: Record<string, string> = {};
   const bare: string[] = [];
-  let json = false;
-  let help = false;
+  const marks = new Set<string>();
   for (let index = 0; index < argv.length; index++) {
     const argument = argv[index] ?? '';
     const [, name = '', inline] = /^--([^=]+)(?:=([\s\S]*))?$/.exec(argument) ?? [];
-    if (argument === '--json') json = true;
-    else if (argument === '--help' || argument === '-h') help = true;
+    if (MARKS.has(argument)) marks.add(argument);
     // Elsewhere it is a flag of build.
     else if (argument === '--version' && argv.length === 1) bare.push('version');
     else if (!argument.startsWith('-')) bare.push(argument);
@@ -51,9 +59,11 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
         raw[name] = OPTION_TABLE[name].shape === 'list' && raw[name] !== undefined ? `${raw[name]}\n${value}` : value;
     }
   }
-  const [first = 'help', context, ...more] = bare;
+  const [first = 'help', word, ...more] = bare;
   const command = COMMAND_NAMES.find((known) => known === first);
   if (command === undefined) problems.push({ input: 'command', message: unknownCommand(first) });
+  const isCompared = command === 'explain';
+  const context = isCompared ? undefined : word;
   if (context !== undefined && raw['context'] !== undefined) {
     problems.push({
       input: 'context',
@@ -61,15 +71,37 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     });
   } else if (context !== undefined) raw['context'] = context;
   if (more.length > 0)
-    problems.push({ input: 'arguments', message: `${more.map(quote).join(' ')}: one context is allowed` });
-  return { command: help || command === undefined ? 'help' : command, raw, json, problems };
+    problems.push({
+      input: 'arguments',
+      message: `${more.map(quote).join(' ')}: one ${isCompared ? 'image' : 'context'} is allowed`,
+    });
+  problems.push(...findStrayMarks(marks, command));
+  return {
+    command: marks.has('--help') || marks.has('-h') || command === undefined ? 'help' : command,
+    raw,
+    json: marks.has('--json'),
+    manifest: marks.has('--manifest'),
+    all: marks.has('--all'),
+    compareWith: isCompared ? word : undefined,
+    problems,
+  };
+}
+
+/** What belongs to one command, or to none of the others. */
+function findStrayMarks(marks: ReadonlySet<string>, command: CliCommand | undefined): readonly Problem[] {
+  const problems: Problem[] = [];
+  if (marks.has('--manifest') && command !== 'hash') problems.push({ input: '--manifest', message: 'goes with hash' });
+  if (marks.has('--manifest') && marks.has('--json'))
+    problems.push({ input: '--manifest', message: 'is JSON by itself; it does not go with --json' });
+  if (marks.has('--all') && command !== 'explain') problems.push({ input: '--all', message: 'goes with explain' });
+  return problems;
 }
 
 function unknownFlag(name: string): string {
   const negated = name.startsWith('no-') ? name.slice('no-'.length) : '';
   if (isOptionName(negated) && OPTION_TABLE[negated].shape === 'switch')
     return `is not a known flag; did you mean --${negated}=false?`;
-  const near = nearest(name, [...OPTION_NAMES, 'json', 'help']);
+  const near = nearest(name, [...OPTION_NAMES, 'json', 'help', 'all', 'manifest']);
   return `is not a known flag${near === undefined ? '' : `; did you mean --${near}?`}`;
 }
 

@@ -7,12 +7,14 @@ Usage: build-once COMMAND [CONTEXT] [--FLAG VALUE …]
 Commands
   build     reuse the image when the registry has this content, else build, push and tag it
   hash      print the hash tag of what the build would read
+  explain   [REF] list in what this differs from an image: a tag, REPOSITORY:TAG, or the latest; --all for every line
   demo      show it all on a small sample, in a registry of its own, and clean up
   help      this page
   version   the version of this program
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 refused for safety, 130/143 interrupted.
 Results go to standard output, messages to standard error. --json prints the whole report.
+hash --manifest prints what went in: its sha256 is the content hash.
 
 Flags (lists may be repeated)`;
 

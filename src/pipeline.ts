@@ -1,4 +1,7 @@
+import { type ImageChoice, parseImageChoice } from './core/image-choice.ts';
 import { formatPlatform } from './core/platform.ts';
+import { quote } from './core/printable.ts';
+import { familiarName, formatRepositoryName, isLocalName } from './core/reference.ts';
 import { type Problem, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { orInterruption } from './interruption.ts';
@@ -14,6 +17,7 @@ import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { buildStage } from './stages/build.ts';
 import { engineStage } from './stages/engine.ts';
 import { readEvent } from './stages/event.ts';
+import { explainStage } from './stages/explain.ts';
 import { pinGitContexts } from './stages/git-contexts.ts';
 import { findContextProblems, hashStage } from './stages/hash.ts';
 import { loadStage } from './stages/load.ts';
@@ -29,6 +33,8 @@ interface Command {
   readonly required: readonly OptionName[];
   /** It may call buildx, so that secrets must be there. */
   readonly builds: boolean;
+  /** It takes the name of an image to compare with. */
+  readonly compares?: boolean;
   readonly stages: readonly RunnableStage[];
 }
 
@@ -42,37 +48,53 @@ const COMMANDS = {
       runnable(engineStage),
       runnable(lookupStage),
       coverTriggers,
+      runnable(explainStage),
       runnable(buildStage),
       runnable(tagStage),
       runnable(loadStage),
     ],
   },
   hash: { required: [], builds: false, stages: [pinGitContexts, runnable(hashStage)] },
+  explain: {
+    required: ['images'],
+    builds: false,
+    compares: true,
+    stages: [pinGitContexts, runnable(hashStage), runnable(explainStage)],
+  },
 } as const satisfies Record<string, Command>;
 
 export type CommandName = keyof typeof COMMANDS;
 
+/** What a caller adds to the inputs of a command. */
+export interface CommandCall {
+  /** Problems that the caller has seen already, to be told together with those of the inputs. */
+  readonly found?: readonly Problem[];
+  /** For `explain`: the image to compare with, a tag or digest of the first of `images`, or a full reference. */
+  readonly compareWith?: string | undefined;
+}
+
 /** How a run ended: what happened up to there, and the error that ended it. */
 export interface Finished {
   readonly report: Report;
+  /** What was hashed, as canonical JSON: the content hash is its sha256. `undefined` when the run did not come so far. */
+  readonly manifest: string | undefined;
   readonly options: Options;
   readonly error: Error | undefined;
 }
 
 /**
  * Runs a command. Bad input is a UsageError with every problem, thrown before any request or write; a failure after that
- * comes back as `error`, with the report of what had happened. `found`: problems that the caller has seen already, to be
- * told together.
+ * comes back as `error`, with the report of what had happened.
  */
 export async function runCommand(
   name: CommandName,
   raw: RawOptions,
   host: Host,
-  found: readonly Problem[] = [],
+  call: CommandCall = {},
 ): Promise<Finished> {
   const command: Command = COMMANDS[name];
   const startedAt = host.now();
-  const { authorities, ...prepared } = prepare(raw, command, host, found);
+  const { authorities, ...prepared } = prepare(raw, command, host, call);
   const { options } = prepared;
   for (const secret of [options.password, options.githubToken, ...options.secrets.map(({ value }) => value)]) {
     if (secret !== undefined) host.log.mask(secret);
@@ -82,14 +104,18 @@ export async function runCommand(
   let run: Run = { ...prepared, host, registries, startedAt, results: {}, journal: [] };
   try {
     for (const stage of stages) run = await stage(run);
-    return { report: reportOf(run, elapsed(host, startedAt)), options, error: undefined };
+    return { ...finished(run, elapsed(host, startedAt)), error: undefined };
   } catch (thrown) {
     const cause = orInterruption(thrown, host.signal);
     const error = cause instanceof Error ? cause : new Error('something was thrown that is no error', { cause });
-    return { report: reportOf(run, elapsed(host, startedAt), error), options, error };
+    return { ...finished(run, elapsed(host, startedAt), error), error };
   } finally {
     registries.close();
   }
+}
+
+function finished(run: Run, durationMs: number, error?: Error): Omit<Finished, 'error'> {
+  return { report: reportOf(run, durationMs, error), manifest: run.results.hash?.text, options: run.options };
 }
 
 function registrySettings(
@@ -112,13 +138,15 @@ function registrySettings(
   };
 }
 
-type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags'> & Pick<RegistriesSettings, 'authorities'>;
+type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags' | 'compareWith'> &
+  Pick<RegistriesSettings, 'authorities'>;
 
 /** Everything that can be decided, and be wrong, before the first request: values, files, event, tags; problems all at once. */
-function prepare(raw: RawOptions, command: Command, host: Host, found: readonly Problem[]): Prepared {
+function prepare(raw: RawOptions, command: Command, host: Host, { found = [], compareWith }: CommandCall): Prepared {
   const seen = readEvent(host);
   const given = seen.untrusted === undefined ? { raw, missing: [] } : withoutMissingSecrets(raw);
   const { options, problems, fromEnvironment } = parseOptions(given.raw, host.env, command.required);
+  const choice = chooseImage(compareWith, command, options);
   const event = { ...seen, push: seen.push && options.push };
   const tags = prepareTags(options, event.git);
   const authorities = readAuthorities(host.files, options.registryCa);
@@ -126,6 +154,7 @@ function prepare(raw: RawOptions, command: Command, host: Host, found: readonly 
     ...found,
     ...problems,
     ...findContextProblems(options, host.files),
+    ...choice.problems,
     ...authorities.problems,
     ...readProxies(host.env).problems,
     ...(command.builds ? [...findSecretProblems(host, options), ...findLocalNameProblems(options)] : []),
@@ -139,7 +168,34 @@ function prepare(raw: RawOptions, command: Command, host: Host, found: readonly 
   const own = [{ os: 'linux', architecture: host.architecture }];
   const asked = new Map(options.platforms.map((platform) => [formatPlatform(platform), platform]));
   const platforms = asked.size > 0 ? [...asked.values()] : own;
-  return { options, platforms, event, tags: tags.plan, authorities: authorities.text };
+  const { image: compared } = choice;
+  return {
+    options,
+    platforms,
+    event,
+    tags: tags.plan,
+    authorities: authorities.text,
+    ...(compared === undefined ? {} : { compareWith: compared }),
+  };
+}
+
+/** The image that `explain` is to compare with, and what is wrong with it. */
+function chooseImage(
+  compareWith: string | undefined,
+  { compares }: Command,
+  { images: [first] }: Options,
+): { readonly image: ImageChoice | undefined; readonly problems: readonly Problem[] } {
+  if (!compares) return { image: undefined, problems: [] };
+  const choice = compareWith === undefined ? undefined : parseImageChoice(compareWith);
+  const problems = choice?.ok === false ? [{ input: 'REF', message: choice.problem }] : [];
+  const image = choice?.ok ? choice.value : undefined;
+  const isOwn = image?.repository === undefined && first !== undefined && isLocalName(first);
+  const name = isOwn ? familiarName(formatRepositoryName(first)) : '';
+  const local = {
+    input: 'images',
+    message: `${quote(name)} names no registry, and only a registry has what is compared`,
+  };
+  return { image, problems: isOwn ? [...problems, local] : problems };
 }
 
 /** Nothing was pushed to where the run is: it must not move that branch's tags, nor build on its behalf. */

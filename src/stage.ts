@@ -1,3 +1,4 @@
+import type { ImageChoice } from './core/image-choice.ts';
 import { isLocalName, type RepositoryName, sameRepository } from './core/reference.ts';
 import type { TagCandidate, TagPlan } from './core/tag-candidates.ts';
 import type { Host } from './host.ts';
@@ -8,6 +9,7 @@ import type { Registries, RegistryRepository } from './registry/open.ts';
 import type { BuildResult } from './stages/build.ts';
 import type { EngineResult } from './stages/engine.ts';
 import type { RunEvent } from './stages/event.ts';
+import type { ExplainResult } from './stages/explain.ts';
 import type { GitContexts } from './stages/git-contexts.ts';
 import type { HashResult } from './stages/hash.ts';
 import type { LoadResult } from './stages/load.ts';
@@ -19,6 +21,7 @@ export interface Results {
   readonly hash: HashResult;
   readonly engine: EngineResult;
   readonly lookup: LookupResult;
+  readonly explain: ExplainResult;
   readonly build: BuildResult;
   readonly tag: TagResult;
   readonly load: LoadResult;
@@ -49,6 +52,8 @@ export interface Run {
   readonly tags: TagPlan;
   readonly host: Host;
   readonly registries: Registries;
+  /** The image to compare with; the baseline without one. */
+  readonly compareWith?: ImageChoice;
   readonly startedAt: Date;
   /** Set before the hash, where a context is a git repository. */
   readonly git?: GitContexts;

@@ -16,6 +16,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   post: 'post.js',
   cli: 'cli.js',
   demo: 'demo.js',
+  explanation: 'explanation.js',
   exec: 'hosts/exec.js',
   buildx: 'tools/buildx.js',
   engine: 'tools/engine.js',

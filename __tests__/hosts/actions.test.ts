@@ -148,6 +148,7 @@ describe('the summary', () => {
     image: undefined,
     notPushed: undefined,
     loaded: undefined,
+    explanation: undefined,
     hash: undefined,
     inputs: [],
     platforms: [],

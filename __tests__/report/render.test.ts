@@ -10,6 +10,7 @@ const report: Report = {
   headline: 'Built',
   notPushed: undefined,
   loaded: undefined,
+  explanation: undefined,
   reason: 'not-found: the registry has no hash-0123',
   image: `ghcr.io/acme/app@${DIGEST}`,
   hash: 'ab'.repeat(32),

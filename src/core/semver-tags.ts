@@ -56,6 +56,12 @@ export function decideMoves(candidates: readonly Movable[], existingTags: readon
   });
 }
 
+/** The tag of the highest stable version among these tags; `undefined` when none is one. */
+export function highestRelease(tags: readonly string[], form: TagForm, scheme: Version['scheme']): string | undefined {
+  const [highest] = [...stableVersions(tags, form, scheme)].sort((a, b) => compareReleases(b.version, a.version));
+  return highest?.tag;
+}
+
 interface Released {
   readonly tag: string;
   readonly version: Version;

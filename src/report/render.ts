@@ -1,6 +1,7 @@
 import { toLine, toPrintable } from '../core/printable.ts';
 import { familiarName } from '../core/reference.ts';
 import { formatDuration } from '../core/timestamp.ts';
+import { explanationLines } from './explanation.ts';
 import type { Report } from './report.ts';
 
 const MAX_ROWS = 200;
@@ -15,11 +16,16 @@ export function renderMarkdown(report: Report): string {
   if (report.notPushed !== undefined) rows.push(['Not pushed', plain(report.notPushed)]);
   if (report.loaded !== undefined) rows.push(['Loaded into the local engine', code(report.loaded)]);
   if (report.reason !== '') rows.push(['Why', plain(report.reason)]);
+  const { explanation } = report;
+  if (explanation !== undefined) {
+    const lines = explanation.differences.length === 0 ? [] : explanationLines(explanation);
+    rows.push(['What has changed', [explanation.summary, ...lines].map(plain).join('<br>')]);
+  }
   if (report.hash !== undefined) rows.push(['Content', code(report.hash)]);
   if (report.inputs.length > 0)
     rows.push(['Hashed', [...shown(report.inputs).map(plain), ...rest(report.inputs)].join('<br>')]);
   rows.push(['Took', plain(timeLine(report))]);
-  const parts = [`### ${report.headline}`, failureBlock(report), table(['', ''], rows)];
+  const parts = [`### ${plain(report.headline)}`, failureBlock(report), table(['', ''], rows)];
   if (report.platforms.length > 0) {
     const listed = report.platforms.map(({ platform, digest, sizeBytes }) => [
       code(platform),
@@ -35,9 +41,9 @@ export function renderMarkdown(report: Report): string {
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-/** The same for a terminal: plain lines, one for each fact. */
-export function renderText(report: Report): string {
-  const lines = [report.headline];
+/** The same for a terminal: plain lines, one for each fact; `all` for every difference. */
+export function renderText(report: Report, all = false): string {
+  const lines = [toLine(report.headline, MAX_LINE_LENGTH)];
   const add = (name: string, ...texts: readonly string[]): void => {
     lines.push(`  ${name.padEnd(10)}${texts.map((text) => toLine(text, MAX_LINE_LENGTH)).join('  ')}`);
   };
@@ -45,6 +51,10 @@ export function renderText(report: Report): string {
   if (report.notPushed !== undefined) add('unpushed', report.notPushed);
   if (report.loaded !== undefined) add('loaded', report.loaded);
   if (report.reason !== '') add('why', report.reason);
+  if (report.explanation !== undefined) {
+    if (report.status !== 'explained') add('changed', report.explanation.summary);
+    for (const line of explanationLines(report.explanation, all)) lines.push(`  ${line}`);
+  }
   if (report.hash !== undefined) add('content', report.hash);
   for (const { platform, digest, sizeBytes } of report.platforms)
     add('platform', platform, digest, formatSize(sizeBytes));

@@ -3,14 +3,22 @@ import { INPUTS_ANNOTATION } from '../core/labels.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { familiarName, formatRepositoryName } from '../core/reference.ts';
 import { isBuildOnceError } from '../errors.ts';
+import type { Explanation } from '../explanation.ts';
 import type { Location } from '../host.ts';
 import type { Run, StageName } from '../stage.ts';
 import { isBuildError } from '../tools/build-log.ts';
+import { hiddenExplanation } from './explanation.ts';
 import { type Outputs, outputsOf, platformDigests, wasIdle } from './outputs.ts';
 
 /** How far a chain of causes is followed; it may be a circle. */
 const MAX_CAUSES = 5;
-const HEADLINES = { built: 'Built', hashed: 'Hashed', idle: 'Nothing to build', failed: 'Failed' } as const;
+const HEADLINES = {
+  built: 'Built',
+  hashed: 'Hashed',
+  explained: 'Compared',
+  idle: 'Nothing to build',
+  failed: 'Failed',
+} as const;
 
 /** One platform's image inside the index. */
 export interface PlatformRow {
@@ -49,7 +57,7 @@ export interface Failure {
 
 /** A finished run as data: what the summary, the terminal and `--json` say. */
 export interface Report {
-  readonly status: 'reused' | 'built' | 'hashed' | 'idle' | 'failed';
+  readonly status: 'reused' | 'built' | 'hashed' | 'explained' | 'idle' | 'failed';
   /** What happened, in a few words. */
   readonly headline: string;
   /** Why: one sentence. */
@@ -60,6 +68,8 @@ export interface Report {
   readonly notPushed: string | undefined;
   /** What the local engine got: names and the platform; `undefined` when nothing was loaded. */
   readonly loaded: string | undefined;
+  /** In what the run differs from an image that is there; `undefined` where nobody asked, as on a hit. */
+  readonly explanation: Explanation | undefined;
   readonly hash: string | undefined;
   /** What was hashed, in words: `1,024 files`, `base image node:22 at sha256:…`. */
   readonly inputs: readonly string[];
@@ -85,6 +95,7 @@ export function reportOf(run: Run, durationMs: number, error?: unknown): Report 
     image: outputs.image,
     notPushed: status === 'built' ? run.journal.find(({ stage }) => stage === 'tag')?.skipped : undefined,
     loaded: loadedOf(run),
+    explanation: run.results.explain,
     hash: hash?.hash,
     inputs: hash?.inputs ?? [],
     platforms: platformRows(run),
@@ -104,6 +115,7 @@ export function redacted(report: Report, hide: (text: string) => string): Report
     ...report,
     reason: hide(report.reason),
     notPushed: report.notPushed && hide(report.notPushed),
+    explanation: report.explanation && hiddenExplanation(report.explanation, hide),
     inputs: report.inputs.map(hide),
     tags: report.tags.map(({ reference, outcome }) => ({ reference, outcome: hide(outcome) })),
     failure: failure && redactedFailure(failure, hide),
@@ -140,7 +152,9 @@ function thrownText(thrown: unknown): string {
 }
 
 function headlineOf(status: Report['status'], { results }: Run): string {
+  if (status === 'explained') return results.explain?.summary ?? HEADLINES[status];
   if (status !== 'reused') return HEADLINES[status];
+  if (results.lookup?.standing === 'bases') return 'Reused: nothing has changed since this version but base images';
   const isSame = results.lookup?.image?.manifest.annotations[INPUTS_ANNOTATION] === results.hash?.hash;
   return isSame
     ? 'Reused: nothing that the build reads has changed'
@@ -155,7 +169,7 @@ function reasonOf(status: Report['status'], { event, results: { lookup } }: Run)
 function statusOf(run: Run): Report['status'] {
   const { results } = run;
   if (wasIdle(run)) return 'idle';
-  if (results.lookup === undefined) return 'hashed';
+  if (results.lookup === undefined) return results.explain === undefined ? 'hashed' : 'explained';
   return results.build === undefined ? 'reused' : 'built';
 }
 

@@ -4,7 +4,7 @@ import { formatReference, isLocalName, type RepositoryName } from '../core/refer
 import { findUnfit, type MissReason, type Unfit, type Wanted } from '../core/reuse.ts';
 import { isRegistryError } from '../errors.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
-import { refuseOtherRelease } from '../release.ts';
+import { judgeRelease, type Release, type Standing } from '../release.ts';
 import { candidatesFor, openImage, type Results, type Run, resultOf, type Stage } from '../stage.ts';
 
 /** Whether the registry has an image to reuse, and if not, why. */
@@ -14,6 +14,8 @@ export interface LookupResult {
   readonly detail: string;
   /** The image to reuse; `undefined` on a miss. */
   readonly image: FoundImage | undefined;
+  /** Why the image stands for this run's release; left out where no immutable tag has it. */
+  readonly standing?: Standing['by'];
   /** What stands behind immutable tags already, by full reference. */
   readonly existing: ReadonlyMap<string, Digest>;
   /** What stood behind the hash tag of each repository, fit or not, by full reference. */
@@ -26,7 +28,7 @@ interface LookupPlan {
   readonly wanted: Wanted;
   readonly force: boolean;
   readonly push: boolean;
-  readonly revision: string | undefined;
+  readonly release: Release;
   /** What the local engine has, where it was asked. */
   readonly engine: Results['engine'] | undefined;
 }
@@ -44,20 +46,21 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
   plan(run) {
     const { git, push } = run.event;
     const hash = resultOf(run, 'hash');
+    const wanted: Wanted = {
+      hash: hash.hash,
+      platforms: run.platforms,
+      maxAgeMs: run.options.maxAge,
+      nowMs: run.startedAt.getTime(),
+    };
     return {
       hashTag: hash.tag,
       images: run.options.images
         .filter((name) => !isLocalName(name))
         .map((name) => ({ name, immutableTags: push ? immutableTags(run, name) : [] })),
-      wanted: {
-        hash: hash.hash,
-        platforms: run.platforms,
-        maxAgeMs: run.options.maxAge,
-        nowMs: run.startedAt.getTime(),
-      },
+      wanted,
       force: run.options.force,
       push,
-      revision: git.sha,
+      release: { wanted, manifest: hash.manifest, revision: git.sha },
       engine: run.results.engine,
     };
   },
@@ -72,12 +75,7 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
       Promise.all(plan.images.map(({ name }) => at(name, plan.hashTag))),
       Promise.all(plan.images.flatMap((image) => image.immutableTags.map((tag) => at(image.name, tag)))),
     ]);
-    for (const { image, tag } of released) if (image !== undefined) refuseOtherRelease(image, tag, plan);
-    const result = decide(
-      behindHash,
-      released.filter(({ image }) => image !== undefined),
-      plan,
-    );
+    const result = decide(behindHash, await standingOf(released, plan, run), plan);
     const said = result.image === undefined ? `miss (${result.reason}): ${result.detail}` : `hit: ${result.detail}`;
     // Somebody asked for a build or changed the content, and gets an image that was there before.
     const isSurprise = result.image !== undefined && (plan.force || hashOf(result.image) !== plan.wanted.hash);
@@ -85,6 +83,27 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
     return { ...result, existing: digestsOf(released), hashTags: digestsOf(behindHash) };
   },
 };
+
+/** A release that is there already. */
+interface StandingImage extends Standing {
+  readonly reference: string;
+  readonly image: FoundImage;
+}
+
+/** The first of the releases that are there already. PolicyError where one of them is another release. */
+async function standingOf(
+  released: readonly Seen[],
+  { release }: LookupPlan,
+  run: Run,
+): Promise<StandingImage | undefined> {
+  const standing: StandingImage[] = [];
+  for (const { reference, image, tag } of released) {
+    if (image === undefined) continue;
+    const judged = await judgeRelease({ repository: openImage(run, image.repository), image, tag }, release);
+    standing.push({ ...judged, reference, image });
+  }
+  return standing[0];
+}
 
 /** The tags of this image that must never move. */
 function immutableTags(run: Run, name: RepositoryName): readonly string[] {
@@ -123,17 +142,16 @@ function digestsOf(seen: readonly Seen[]): ReadonlyMap<string, Digest> {
 
 function decide(
   behindHash: readonly Seen[],
-  released: readonly Seen[],
+  release: StandingImage | undefined,
   plan: LookupPlan,
 ): Omit<LookupResult, 'existing' | 'hashTags'> {
-  const [release] = released;
-  if (release?.image !== undefined) {
-    const from = hashOf(release.image) === plan.wanted.hash ? 'content' : 'commit, with other content than now';
-    const detail = `${release.reference} is released from this ${from}, and never moves`;
+  if (release !== undefined) {
+    const detail = `${release.reference} is released from ${release.detail}, and never moves`;
     return {
       reason: 'hit',
       detail: plan.force ? `${detail}; force does not replace it` : detail,
       image: release.image,
+      standing: release.by,
     };
   }
   if (plan.force) return { reason: 'forced', detail: 'a build was asked for', image: undefined };

@@ -9,7 +9,7 @@ import type { Host } from '../host.ts';
 import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
-import { type Release, refuseOtherRelease } from '../release.ts';
+import { judgeRelease, type Release } from '../release.ts';
 import { candidatesFor, openImage, type Run, resultOf, type Stage } from '../stage.ts';
 import { loadGitHub } from '../tools/load.ts';
 
@@ -55,7 +55,7 @@ export const tagStage: Stage<'tag', TagTask> = {
   name: 'tag',
   title: 'Set the tags',
   plan(run) {
-    const { hash, tag: hashTag } = resultOf(run, 'hash');
+    const { hash, tag: hashTag, manifest } = resultOf(run, 'hash');
     const lookup = resultOf(run, 'lookup');
     const { build } = run.results;
     const image = build?.image ?? lookup.image;
@@ -66,7 +66,7 @@ export const tagStage: Stage<'tag', TagTask> = {
       image,
       built: build !== undefined,
       hashTag,
-      release: { wanted, revision: run.event.git.sha },
+      release: { wanted, manifest, revision: run.event.git.sha },
       known: build === undefined ? new Map([...lookup.hashTags, ...lookup.existing]) : new Map(),
       outdated: new Set(lookup.hashTags.values()),
     };
@@ -100,26 +100,25 @@ export const tagStage: Stage<'tag', TagTask> = {
 async function adopt(task: TagTask, run: Run, ours: FoundImage): Promise<FoundImage> {
   for (const name of run.options.images) {
     for (const { kind, tag } of candidatesFor(run, name)) {
-      const image = kind === 'immutable' ? await fetchImage(openImage(run, name), { tag }) : undefined;
+      const repository = openImage(run, name);
+      const image = kind === 'immutable' ? await fetchImage(repository, { tag }) : undefined;
       if (image === undefined) continue;
-      refuseOtherRelease(image, tag, task.release);
-      return announce(image, ours, run);
+      if (isSame(image, ours)) return ours;
+      const { detail } = await judgeRelease({ repository, image, tag }, task.release);
+      return announce(image, `released from ${detail}`, run);
     }
   }
   const [name] = run.options.images;
   const found = name === undefined ? undefined : await fetchImage(openImage(run, name), { tag: task.hashTag });
   if (found === undefined || task.outdated.has(found.descriptor.digest)) return ours;
   if (findUnfit(found.manifest, task.release.wanted) !== undefined) return ours;
-  return announce(found, ours, run);
+  return isSame(found, ours) ? ours : announce(found, 'of this content', run);
 }
 
 /** Says which image is used from here on. */
-function announce(image: FoundImage, ours: FoundImage, run: Run): FoundImage {
-  const { digest } = image.descriptor;
-  if (digest === ours.descriptor.digest) return ours;
-  run.host.log.notice(
-    `another run has published ${formatRepositoryName(image.repository)}@${digest} meanwhile; using that one`,
-  );
+function announce(image: FoundImage, what: string, run: Run): FoundImage {
+  const name = `${formatRepositoryName(image.repository)}@${image.descriptor.digest}`;
+  run.host.log.notice(`another run has published ${name} meanwhile, ${what}; using that one`);
   return image;
 }
 

@@ -1,0 +1,188 @@
+import { findBaseline } from './baseline.ts';
+import { counted } from './core/counted.ts';
+import type { Difference } from './core/difference.ts';
+import { describeDifference } from './core/difference-text.ts';
+import type { Digest } from './core/digest.ts';
+import type { ImageChoice } from './core/image-choice.ts';
+import type { InputManifest } from './core/input-manifest.ts';
+import { createdOf, INPUTS_ANNOTATION } from './core/labels.ts';
+import { compareManifests } from './core/manifest-differences.ts';
+import type { Parsed } from './core/parsed.ts';
+import { formatPlatform } from './core/platform.ts';
+import { toLine } from './core/printable.ts';
+import { familiarName, formatReference } from './core/reference.ts';
+import { findUnfit, type Wanted } from './core/reuse.ts';
+import { formatDuration, parseTimestamp } from './core/timestamp.ts';
+import { BuildOnceError } from './errors.ts';
+import { readInputs } from './input-record.ts';
+import { type FoundImage, fetchImage } from './registry/image.ts';
+import type { Repository } from './registry/repository.ts';
+import { openImage, type Run, resultOf } from './stage.ts';
+
+/** In what a run differs from an image that is there. */
+export interface Explanation {
+  /** One sentence. */
+  readonly summary: string;
+  /** What the run was compared with: `ghcr.io/acme/app:latest`; `undefined` when there was nothing. */
+  readonly reference: string | undefined;
+  readonly digest: Digest | undefined;
+  /** Whether a build would give what that image has; `undefined` when there is none. */
+  readonly isSame: boolean | undefined;
+  readonly differences: readonly Difference[];
+  /** Why the differences are not known. */
+  readonly unknown: string | undefined;
+  /** What was looked at besides: each a line. */
+  readonly checked: readonly string[];
+}
+
+interface Compared {
+  /** As people write it. */
+  readonly reference: string;
+  readonly image: FoundImage;
+  readonly repository: Repository;
+}
+
+const NOTHING = { reference: undefined, digest: undefined, isSame: undefined, differences: [], checked: [] } as const;
+
+/** Why a build runs: in what it differs from the baseline. Never an error: what hinders is the reason that nothing is known. */
+export async function explainMiss(run: Run): Promise<Explanation> {
+  const [name] = run.options.images;
+  if (name === undefined) return notKnown('there is no image to compare with');
+  try {
+    const repository = openImage(run, name);
+    const baseline = await findBaseline(repository, run);
+    if (baseline === undefined)
+      return notKnown('there is no image yet: neither latest, nor a version, nor the default branch');
+    const reference = nameOf(repository, { tag: baseline.tag });
+    return await compare({ reference, image: baseline.image, repository }, run);
+  } catch (error) {
+    return notKnown(toLine(error instanceof Error ? error.message : String(error), 500));
+  }
+}
+
+function notKnown(unknown: string): Explanation {
+  return { ...NOTHING, summary: `not known what has changed: ${unknown}`, unknown };
+}
+
+/**
+ * In what a build would differ from the image that was chosen, or from the baseline, and what it would find in the registry.
+ * BuildOnceError NOTHING_TO_COMPARE when that image is not there.
+ */
+export async function explainChoice(run: Run, choice: ImageChoice | undefined): Promise<Explanation> {
+  const compared = await findCompared(run, choice);
+  const explanation = await compare(compared, run);
+  const checked = explanation.isSame === true ? checkedOf(compared.image, run) : [];
+  return { ...explanation, checked: [...checked, ...(await wouldBuild(run))] };
+}
+
+async function findCompared(run: Run, choice: ImageChoice | undefined): Promise<Compared> {
+  const name = choice?.repository ?? run.options.images[0];
+  if (name === undefined) throw nothingToCompare('images names no repository');
+  const repository = run.registries.open(name);
+  if (choice === undefined) {
+    const baseline = await findBaseline(repository, run);
+    if (baseline === undefined) {
+      const where = familiarName(`${name.registry}/${name.path}`);
+      throw nothingToCompare(`${where} has no latest, no version and no tag of the default branch`);
+    }
+    return { reference: nameOf(repository, { tag: baseline.tag }), image: baseline.image, repository };
+  }
+  const reference = nameOf(repository, choice.target);
+  const image = await fetchImage(repository, choice.target);
+  if (image === undefined) throw nothingToCompare(`${reference} is not there`);
+  return { reference, image, repository };
+}
+
+function nothingToCompare(message: string): BuildOnceError {
+  return new BuildOnceError('NOTHING_TO_COMPARE', message, 1, {
+    hint: 'Name an image to compare with: build-once explain TAG, or REPOSITORY:TAG. A first build has none.',
+  });
+}
+
+async function compare({ reference, image, repository }: Compared, run: Run): Promise<Explanation> {
+  const { hash, manifest } = resultOf(run, 'hash');
+  const { digest } = image.descriptor;
+  const theirs = image.manifest.annotations[INPUTS_ANNOTATION];
+  const found = { reference, digest, differences: [], unknown: undefined, checked: [] };
+  if (theirs === hash) return { ...found, isSame: true, summary: `nothing has changed since ${reference}` };
+  const record = await readInputs(repository, image);
+  if (record.ok) {
+    const differences = compareManifests(record.value.manifest, manifest);
+    const summary = `${counted(differences.length, 'difference')} from ${reference}`;
+    return { ...found, isSame: false, differences, summary };
+  }
+  const what = theirs === undefined ? 'it carries no content hash' : 'its content hash is another one';
+  return {
+    ...found,
+    isSame: false,
+    unknown: record.problem,
+    summary: `${reference} differs, not known in what: ${what}`,
+  };
+}
+
+/** What was looked at of an image whose content hash is this run's. */
+function checkedOf(image: FoundImage, run: Run): readonly string[] {
+  const wanted = wantedOf(run);
+  const unfit = findUnfit(image.manifest, wanted);
+  const platforms = wanted.platforms.map(formatPlatform).join(', ');
+  const createdMs = parseTimestamp(createdOf(image.manifest.annotations) ?? '');
+  const age =
+    createdMs === undefined
+      ? 'it does not say when it was made'
+      : `it is ${formatDuration(Math.max(0, wanted.nowMs - createdMs))} old`;
+  const limit = wanted.maxAgeMs === undefined ? 'no max-age is set' : `max-age is ${formatDuration(wanted.maxAgeMs)}`;
+  return [
+    `the full content hash is the same: sha256:${wanted.hash}`,
+    unfit?.reason === 'incomplete' ? unfit.detail : `it has every platform: ${platforms}`,
+    `${age}, ${limit}`,
+  ];
+}
+
+/** What a build would find behind the hash tag of the first image. */
+async function wouldBuild(run: Run): Promise<readonly string[]> {
+  const [name] = run.options.images;
+  if (name === undefined) return [];
+  const { tag } = resultOf(run, 'hash');
+  const repository = run.registries.open(name);
+  const reference = nameOf(repository, { tag });
+  const image = await fetchImage(repository, { tag });
+  if (image === undefined) return [`a build would run: ${reference} is not there`];
+  const unfit = findUnfit(image.manifest, wantedOf(run));
+  const { digest } = image.descriptor;
+  return [
+    unfit === undefined
+      ? `a build would reuse ${reference}, which is ${digest}`
+      : `a build would run (${unfit.reason}): of ${reference}, ${unfit.detail}`,
+  ];
+}
+
+function wantedOf(run: Run): Wanted {
+  const { hash } = resultOf(run, 'hash');
+  return { hash, platforms: run.platforms, maxAgeMs: run.options.maxAge, nowMs: run.startedAt.getTime() };
+}
+
+function nameOf({ name }: Repository, target: ImageChoice['target']): string {
+  const { tag, digest } = { tag: undefined, digest: undefined, ...target };
+  return familiarName(formatReference({ repository: name, tag, digest }));
+}
+
+/** How an image that must not be replaced stands to this run's content. */
+export interface ReleaseComparison {
+  readonly differences: readonly Difference[];
+  /** It differs in nothing but the digests of base images: which, in words. */
+  readonly movedBases: readonly string[];
+}
+
+/** Compares an image with what this run would build. A problem when there is no input manifest to compare with. */
+export async function compareRelease(
+  repository: Repository,
+  image: FoundImage,
+  manifest: InputManifest,
+): Promise<Parsed<ReleaseComparison>> {
+  const record = await readInputs(repository, image);
+  if (!record.ok) return record;
+  const differences = compareManifests(record.value.manifest, manifest);
+  const isMove = ({ subject, kind }: Difference): boolean => subject === 'image' && kind === 'changed';
+  const movedBases = differences.every(isMove) ? differences.map((one) => describeDifference(one).slice(2)) : [];
+  return { ok: true, value: { differences, movedBases } };
+}
