@@ -56,7 +56,7 @@ export function describeDifference({ kind, subject, name, where, before, after, 
   const place = where === undefined ? '' : ` (${subject === 'file' ? 'context ' : ''}${shown(where)})`;
   const values = subject === 'instruction' && kind !== 'changed' ? [] : [before, after];
   const said = values.flatMap((value) => (value === undefined ? [] : [valueOf(value)])).join(' → ');
-  const title = subject === 'instruction' && kind === 'changed' && said !== '' ? '' : shown(name);
+  const title = subject === 'instruction' && kind === 'changed' && name === after ? '' : shown(name);
   const parts = [`${title}${place}`.trim(), said, note === undefined ? '' : toLine(note, 2 * MAX_NAME_LENGTH)];
   return `${SIGNS[kind]} ${parts.filter((part) => part !== '').join(': ')}`;
 }

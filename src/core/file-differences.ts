@@ -1,4 +1,5 @@
 import { hasWildcards } from './context-use.ts';
+import { counted } from './counted.ts';
 import type { Difference } from './difference.ts';
 import { matchesByGo } from './go-match.ts';
 import type { Entry, InputManifest, UseInput } from './input-manifest.ts';
@@ -33,7 +34,8 @@ export function compareFiles(before: InputManifest, after: InputManifest): FileD
   if (before.form === after.form) return { differences: compare(old, next), uncompared: 0 };
   const [exact, whole] = before.form === 'inputs' ? [old, next] : [next, old];
   const known = new Set([...whole.values()].flatMap(({ leaves }) => leaves));
-  const isComparable = ({ isPattern, leaves }: CountedPath): boolean => !isPattern || !leaves.every((one) => known.has(one));
+  const isComparable = ({ isPattern, leaves }: CountedPath): boolean =>
+    !isPattern || !leaves.every((one) => known.has(one));
   const read = new Map([...exact].filter(([, counted]) => isComparable(counted)));
   const there = new Map([...whole].filter(([key]) => read.has(key)));
   const differences = before.form === 'inputs' ? compare(read, there) : compare(there, read);
@@ -73,7 +75,9 @@ function comparePath(before: CountedPath | undefined, after: CountedPath | undef
   }
   const [[old = ''], [next = '']] = [before.leaves, after.leaves];
   const single = before.leaves.length === 1 && after.leaves.length === 1;
-  const note = single ? noteOfChange(old, next) : `${before.leaves.length} files then, ${after.leaves.length} now`;
+  const note = single
+    ? noteOfChange(old, next)
+    : `${counted(before.leaves.length, 'file')} then, ${after.leaves.length} now`;
   return [{ ...what, kind: 'changed', ...(note === '' ? {} : { note }) }];
 }
 
@@ -163,7 +167,8 @@ function matchedPath(source: string, name: string): Pick<CountedPath, 'path' | '
   const start = source.lastIndexOf('/') + 1;
   const [directory, pattern] = [source.slice(0, start), source.slice(start)];
   if (name === pattern) return { path: source, isPattern: true };
-  const isNamed = !hasWildcards(directory) && /[^*?]/.test(pattern) && !name.includes('/') && matchesByGo(pattern, name);
+  const isNamed =
+    !hasWildcards(directory) && /[^*?]/.test(pattern) && !name.includes('/') && matchesByGo(pattern, name);
   return isNamed ? { path: `${directory}${name}`, isPattern: false } : { path: `${source}: ${name}`, isPattern: true };
 }
 

@@ -1,6 +1,6 @@
-import { parseJson } from './json.ts';
 import { compareText, type Difference } from './difference.ts';
 import type { InputManifest, TargetInput } from './input-manifest.ts';
+import { parseJson } from './json.ts';
 import { compareLines, type Hunk } from './line-differences.ts';
 
 type Pair = readonly [before: string | undefined, after: string | undefined];
@@ -46,9 +46,14 @@ function compareTargets(before: readonly string[], after: readonly string[]): re
 /** Of one place, the instructions of one kind belong together in their order; of args, those of one name. */
 function pairs({ removed, added }: Hunk): readonly Pair[] {
   const waiting = new Map<string, string[]>();
-  for (const line of added) waiting.set(kindOf(line), [...(waiting.get(kindOf(line)) ?? []), line]);
-  const changed = removed.map((line): Pair => [line, waiting.get(kindOf(line))?.shift()]);
-  return [...changed, ...[...waiting.values()].flat().map((line): Pair => [undefined, line])];
+  for (const line of [...added].reverse()) {
+    const lines = waiting.get(kindOf(line)) ?? [];
+    lines.push(line);
+    waiting.set(kindOf(line), lines);
+  }
+  const changed = removed.map((line): Pair => [line, waiting.get(kindOf(line))?.pop()]);
+  const left = [...waiting.values()].flatMap((lines) => lines.reverse());
+  return [...changed, ...left.map((line): Pair => [undefined, line])];
 }
 
 function kindOf(line: string): string {
