@@ -91,6 +91,17 @@ describe('the record of what an image was built from', () => {
     expect(await all(repository.referrers(image.descriptor))).toHaveLength(1);
   });
 
+  it('is the same one for every reader when there are several', async () => {
+    for (const seconds of [1, 2, 3, 4]) await attach(seconds);
+    const first = await readInputs(repository, image);
+    const artifacts = await all(repository.referrers(image.descriptor));
+    repository.referrers = async function* () {
+      yield* artifacts.toReversed();
+    };
+    expect(await readInputs(repository, image)).toEqual(first);
+    expect(artifacts).toHaveLength(4);
+  });
+
   it('may lack how long the build took', async () => {
     await attachInputs(repository, image.descriptor, { inputs, buildSeconds: undefined, created: CREATED });
     expect(await readInputs(repository, image)).toEqual({ ok: true, value: { ...record, buildSeconds: undefined } });
