@@ -14,6 +14,7 @@ import { readProxies } from './registry/proxies.ts';
 import { readAuthorities } from './registry-authorities.ts';
 import { type Report, reportOf } from './report/report.ts';
 import { type Run, type RunnableStage, runnable } from './stage.ts';
+import { attachStage } from './stages/attach.ts';
 import { buildStage } from './stages/build.ts';
 import { engineStage } from './stages/engine.ts';
 import { readEvent } from './stages/event.ts';
@@ -22,6 +23,7 @@ import { pinGitContexts } from './stages/git-contexts.ts';
 import { findContextProblems, hashStage } from './stages/hash.ts';
 import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
+import { tellSaved } from './stages/saved.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
 import { coverTriggers } from './stages/triggers.ts';
@@ -50,8 +52,10 @@ const COMMANDS = {
       coverTriggers,
       runnable(explainStage),
       runnable(buildStage),
+      runnable(attachStage),
       runnable(tagStage),
       runnable(loadStage),
+      tellSaved,
     ],
   },
   hash: { required: [], builds: false, stages: [pinGitContexts, runnable(hashStage)] },

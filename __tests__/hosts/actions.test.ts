@@ -150,6 +150,7 @@ describe('the summary', () => {
     loaded: undefined,
     explanation: undefined,
     hash: undefined,
+    savedSeconds: undefined,
     inputs: [],
     platforms: [],
     tags: [],

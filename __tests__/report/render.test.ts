@@ -14,6 +14,7 @@ const report: Report = {
   reason: 'not-found: the registry has no hash-0123',
   image: `ghcr.io/acme/app@${DIGEST}`,
   hash: 'ab'.repeat(32),
+  savedSeconds: undefined,
   inputs: ['1,024 files', 'base image node:22'],
   platforms: [
     { platform: 'linux/amd64', digest: DIGEST, sizeBytes: 12_345_678 },

@@ -12,11 +12,13 @@ import { plantBuild, readManifest } from '../support/planted-build.ts';
 import { plantImage } from '../support/planted-image.ts';
 
 const CREATED = 'org.opencontainers.image.created';
-const BASE = digestOf('base');
 
 let registry: RunningRegistry;
+let base: string;
 beforeAll(async () => {
   registry = await startRegistry();
+  base = `${registry.host}/base`;
+  for (const tag of ['1', '2']) await plantImage({ image: base, tags: [tag], annotations: { tag } });
 });
 afterAll(() => registry.close());
 
@@ -47,7 +49,7 @@ function checkout(event: Readonly<Record<string, string>> = {}): Checkout {
     }
   };
   write({
-    Dockerfile: `FROM ${registry.host}/base@${BASE}\nARG MODE=slow\nCOPY src /app\nCOPY package.json /app/\n`,
+    Dockerfile: `FROM ${base}:1\nARG MODE=slow\nCOPY src /app\nCOPY package.json /app/\n`,
     'src/a.ts': 'a',
     'src/b.ts': 'b',
     'package.json': '{}',
@@ -76,7 +78,10 @@ describe('explain', () => {
     makeExecutable('package.json');
     const finished = await explain({}, { 'build-args': 'MODE=fast', labels: 'team=web' });
     expect(finished.error).toBeUndefined();
-    expect(finished.report).toMatchObject({ status: 'explained', explanation: { reference: `${image}:latest`, digest, isSame: false } });
+    expect(finished.report).toMatchObject({
+      status: 'explained',
+      explanation: { reference: `${image}:latest`, digest, isSame: false },
+    });
     const hashTag = `hash-${finished.report.hash?.slice(0, 32)}`;
     expect(shown(finished).split('\n').slice(0, -2)).toEqual([
       `5 differences from ${image}:latest`,
@@ -96,7 +101,9 @@ describe('explain', () => {
     const { publish, explain, image, manifest } = checkout();
     const { report } = await explain().then((first) => (expect(first.error).toBeDefined(), first));
     const hashTag = `hash-${report.hash?.slice(0, 32)}`;
-    const digest = await publish(['latest', hashTag], { [CREATED]: new Date(Date.now() - 3 * 86_400_000).toISOString() });
+    const digest = await publish(['latest', hashTag], {
+      [CREATED]: new Date(Date.now() - 3 * 86_400_000).toISOString(),
+    });
     expect((await manifest()).form).toBe('inputs');
     registry.forgetRequests();
     const finished = await explain({}, { 'max-age': '30d' });
@@ -107,7 +114,7 @@ describe('explain', () => {
       '  it is 3 d old, max-age is 30 d',
       `  a build would reuse ${image}:${hashTag}, which is ${digest}`,
     ]);
-    expect(registry.requests.map(({ method }) => method)).toEqual(['GET', 'GET']);
+    expect(registry.requests.map(({ method }) => method)).toEqual(['HEAD', 'GET', 'GET']);
   });
 
   it('says that a build would run for an image that is too old', async () => {
@@ -123,7 +130,8 @@ describe('explain', () => {
     ["the default branch's tag, without a version", ['trunk', 'main', 'dev'], { trunk: 'true' }, 'trunk'],
     ['main, where nobody says which branch it is', ['dev', 'main', 'master'], {}, 'main'],
   ])('compares with %s', async (_, tags, { trunk }, expected) => {
-    const event = trunk === undefined ? {} : { GITHUB_EVENT_PATH: eventFile({ repository: { default_branch: 'trunk' } }) };
+    const event =
+      trunk === undefined ? {} : { GITHUB_EVENT_PATH: eventFile({ repository: { default_branch: 'trunk' } }) };
     const { publish, explain, image } = checkout(event);
     await publish(tags);
     expect((await explain()).report.explanation?.reference).toBe(`${image}:${expected}`);
@@ -164,7 +172,11 @@ describe('explain', () => {
 
   it('fails with a code of its own where there is nothing to compare with', async () => {
     const { error } = await checkout().explain();
-    expect(error).toMatchObject({ code: 'NOTHING_TO_COMPARE', exitCode: 1, hint: expect.stringContaining('explain TAG') });
+    expect(error).toMatchObject({
+      code: 'NOTHING_TO_COMPARE',
+      exitCode: 1,
+      hint: expect.stringContaining('explain TAG'),
+    });
   });
 
   it('says what can be said of an image that has no manifest', async () => {
@@ -181,20 +193,28 @@ describe('explain', () => {
     const { explain, image, manifest } = checkout();
     const forged = { ...(await manifest()), salt: 'forged' };
     await plantBuild(forged, { image, tags: ['latest'], annotations: { 'dev.build-once.inputs': 'e'.repeat(64) } });
-    expect((await explain()).report.explanation).toMatchObject({ differences: [], isSame: false, unknown: expect.stringContaining('sha256:') });
+    expect((await explain()).report.explanation).toMatchObject({
+      differences: [],
+      isSame: false,
+      unknown: expect.stringContaining('sha256:'),
+    });
   });
 
   it('fits a screen, and lists everything when asked', async () => {
     const { explain, publish, write } = checkout();
     await publish(['latest']);
     write(Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`src/f${index}.ts`, 'x'])));
-    write({ Dockerfile: `FROM ${registry.host}/other@${BASE}\nARG X=${'y'.repeat(10_000)}\nRUN ${'z'.repeat(10_000)}\nCOPY src /app\n` });
+    write({ Dockerfile: `FROM ${base}:2\nARG X=${'y'.repeat(10_000)}\nRUN ${'z'.repeat(10_000)}\nCOPY src /app\n` });
     const finished = await explain({}, { network: 'none', 'hash-salt': 's' });
     const lines = shown(finished).split('\n');
     expect(lines.length).toBeLessThan(30);
     expect(lines).toContain('    … and 499 more');
     for (const line of lines) expect(line.length).toBeLessThan(220);
-    expect(shown(finished, true).split('\n').filter((line) => line.includes('+ src/f'))).toHaveLength(500);
+    expect(
+      shown(finished, true)
+        .split('\n')
+        .filter((line) => line.includes('+ src/f')),
+    ).toHaveLength(500);
   });
 
   it('shows hostile text in printable lines', async () => {
@@ -203,7 +223,7 @@ describe('explain', () => {
     const own = await manifest();
     const planted: InputManifest = {
       ...own,
-      images: { [evil]: BASE },
+      images: { [evil]: digestOf('evil') },
       buildArgs: { [evil]: evil.repeat(100_000) },
       options: { ...own.options, [evil]: evil, labels: [evil] },
       namedContexts: { __proto__: { source: evil }, [evil]: { source: evil } },
@@ -223,7 +243,8 @@ describe('explain', () => {
     await publish(['latest']);
     registry.forgetRequests();
     await explain();
-    expect(new Set(registry.requests.map(({ method }) => method))).toEqual(new Set(['GET', 'HEAD']).intersection(new Set(registry.requests.map(({ method }) => method))));
+    expect(registry.requests.length).toBeGreaterThan(2);
+    expect(registry.requests.filter(({ method }) => method !== 'GET' && method !== 'HEAD')).toEqual([]);
   });
 });
 
@@ -239,8 +260,12 @@ describe('a miss of build', () => {
     expect(finished.report.explanation).toMatchObject({ summary: `1 difference from ${image}:latest` });
     expect(log).toContain(`1 difference from ${image}:latest`);
     expect(log).toContain('    ~ src/a.ts');
-    expect(decoded(renderMarkdown(finished.report))).toContain(`1 difference from ${image}:latest<br>1 file<br>~ src/a.ts |`);
-    expect(renderText(finished.report)).toContain(`changed   1 difference from ${image}:latest\n  1 file\n    ~ src/a.ts`);
+    expect(decoded(renderMarkdown(finished.report))).toContain(
+      `1 difference from ${image}:latest<br>1 file<br>~ src/a.ts |`,
+    );
+    expect(renderText(finished.report)).toContain(
+      `changed   1 difference from ${image}:latest\n  1 file\n    ~ src/a.ts`,
+    );
   });
 
   it.each<[string, (place: Checkout) => Promise<unknown>, string]>([
@@ -259,8 +284,8 @@ describe('a miss of build', () => {
     const place = checkout();
     await place.publish(['latest']);
     place.write({ 'src/a.ts': 'A' });
-    registry.fail({ when: ({ path }) => path.endsWith('/manifests/latest'), answer: 'malformed' });
-    const finished = await place.build();
+    registry.fail({ action: { kind: 'status', status: 403 }, path: /\/manifests\/latest$/ });
+    const finished = await place.build().finally(() => registry.repair());
     expect(finished).toMatchObject(failed);
     expect(finished.report.explanation?.summary).toContain('not known what has changed: ');
   });
@@ -275,7 +300,9 @@ describe('a miss of build', () => {
 });
 
 function decoded(markdown: string): string {
-  return markdown.replace(/&#([0-9]+);/g, (_, code: string) => String.fromCodePoint(Number(code))).replace(/&lt;/g, '<');
+  return markdown
+    .replace(/&#([0-9]+);/g, (_, code: string) => String.fromCodePoint(Number(code)))
+    .replace(/&lt;/g, '<');
 }
 
 function eventFile(event: object): string {

@@ -1,5 +1,5 @@
-import { type InputManifest, sealInputs } from '../../src/core/input-manifest.ts';
 import { parseDigest } from '../../src/core/digest.ts';
+import { type InputManifest, sealInputs } from '../../src/core/input-manifest.ts';
 import { parseInputs } from '../../src/core/parse-inputs.ts';
 import { parseReference } from '../../src/core/reference.ts';
 import { attachInputs } from '../../src/input-record.ts';

@@ -25,6 +25,7 @@ export function renderMarkdown(report: Report): string {
   if (report.inputs.length > 0)
     rows.push(['Hashed', [...shown(report.inputs).map(plain), ...rest(report.inputs)].join('<br>')]);
   rows.push(['Took', plain(timeLine(report))]);
+  if (report.savedSeconds !== undefined) rows.push(['Saved', plain(savedLine(report.savedSeconds))]);
   const parts = [`### ${plain(report.headline)}`, failureBlock(report), table(['', ''], rows)];
   if (report.platforms.length > 0) {
     const listed = report.platforms.map(({ platform, digest, sizeBytes }) => [
@@ -60,6 +61,7 @@ export function renderText(report: Report, all = false): string {
     add('platform', platform, digest, formatSize(sizeBytes));
   for (const { reference, outcome } of report.tags) add('tag', familiarName(reference), outcome);
   add('took', timeLine(report));
+  if (report.savedSeconds !== undefined) add('saved', savedLine(report.savedSeconds));
   return lines.join('\n');
 }
 
@@ -78,6 +80,10 @@ function timeLine({ durationMs, steps }: Report): string {
   const slow = steps.filter((step) => step.skipped === undefined && step.durationMs >= 1);
   const parts = slow.map((step) => `${step.name} ${formatDuration(step.durationMs)}`);
   return parts.length === 0 ? formatDuration(durationMs) : `${formatDuration(durationMs)} (${parts.join(', ')})`;
+}
+
+function savedLine(seconds: number): string {
+  return `${formatDuration(seconds * 1000)} of building`;
 }
 
 function failureBlock({ failure }: Report): string {

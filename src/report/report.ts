@@ -71,6 +71,8 @@ export interface Report {
   /** In what the run differs from an image that is there; `undefined` where nobody asked, as on a hit. */
   readonly explanation: Explanation | undefined;
   readonly hash: string | undefined;
+  /** How long the build of the reused image took; `undefined` when nothing was reused, or that is not known. */
+  readonly savedSeconds: number | undefined;
   /** What was hashed, in words: `1,024 files`, `base image node:22 at sha256:…`. */
   readonly inputs: readonly string[];
   readonly platforms: readonly PlatformRow[];
@@ -97,6 +99,7 @@ export function reportOf(run: Run, durationMs: number, error?: unknown): Report 
     loaded: loadedOf(run),
     explanation: run.results.explain,
     hash: hash?.hash,
+    savedSeconds: run.savedSeconds,
     inputs: hash?.inputs ?? [],
     platforms: platformRows(run),
     tags: tagRows(run),
