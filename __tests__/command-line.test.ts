@@ -18,6 +18,10 @@ describe('a command line', () => {
     [['demo'], { command: 'demo' }],
     [['build'], { command: 'build', raw: {} }],
     [['hash', '--json'], { command: 'hash', json: true }],
+    [['hash', '--manifest', './web'], { command: 'hash', manifest: true, raw: { context: './web' } }],
+    [['explain'], { command: 'explain', raw: {}, compareWith: undefined, all: false }],
+    [['explain', '1.2.3', '--all'], { command: 'explain', raw: {}, compareWith: '1.2.3', all: true }],
+    [['explain', 'a/b:1', '--context', './web'], { compareWith: 'a/b:1', raw: { context: './web' } }],
     [['build', './web'], { command: 'build', raw: { context: './web' } }],
     [['build', '--context', './web'], { raw: { context: './web' } }],
     [['build', '--file', 'a b'], { raw: { file: 'a b' } }],
@@ -40,7 +44,10 @@ describe('a command line', () => {
   });
 
   it.each<[string[], string]>([
-    [['biuld'], 'command: "biuld" is not a command: build, hash, demo, help, version are; did you mean build?'],
+    [
+      ['biuld'],
+      'command: "biuld" is not a command: build, hash, explain, demo, help, version are; did you mean build?',
+    ],
     [['constructor'], 'command: "constructor" is not a command'],
     [['build', '--no-push'], '"--no-push": is not a known flag; did you mean --push=false?'],
     [['build', '--no-force=true'], '"--no-force": is not a known flag; did you mean --force=false?'],
@@ -49,6 +56,11 @@ describe('a command line', () => {
     [['build', '--jason'], '"--jason": is not a known flag; did you mean --json?'],
     [['build', '--json=true'], '"--json": is not a known flag'],
     [['build', '-f'], '"-f": is not a known flag'],
+    [['build', '--manifest'], '--manifest: goes with hash'],
+    [['hash', '--manifest', '--json'], '--manifest: is JSON by itself; it does not go with --json'],
+    [['hash', '--all'], '--all: goes with explain'],
+    [['explain', '--al'], '"--al": is not a known flag; did you mean --all?'],
+    [['explain', 'a', 'b'], 'arguments: "b": one image is allowed'],
     [['build', '-'], '"-": is not a known flag'],
     [['build', '--'], '"--": is not a known flag'],
     [['build', '--__proto__=x'], '"--__proto__": is not a known flag'],

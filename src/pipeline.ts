@@ -1,4 +1,5 @@
 import { type ImageChoice, parseImageChoice } from './core/image-choice.ts';
+import { type Parsed, parsed } from './core/parsed.ts';
 import { formatPlatform } from './core/platform.ts';
 import { quote } from './core/printable.ts';
 import { familiarName, formatRepositoryName, isLocalName } from './core/reference.ts';
@@ -149,8 +150,10 @@ type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags' | 'compareW
 function prepare(raw: RawOptions, command: Command, host: Host, { found = [], compareWith }: CommandCall): Prepared {
   const seen = readEvent(host);
   const given = seen.untrusted === undefined ? { raw, missing: [] } : withoutMissingSecrets(raw);
-  const { options, problems, fromEnvironment } = parseOptions(given.raw, host.env, command.required);
-  const choice = chooseImage(compareWith, command, options);
+  const choice = chooseImage(command, compareWith);
+  const chosen = choice.ok ? choice.value : undefined;
+  const required = chosen?.repository === undefined ? command.required : [];
+  const { options, problems, fromEnvironment } = parseOptions(given.raw, host.env, required);
   const event = { ...seen, push: seen.push && options.push };
   const tags = prepareTags(options, event.git);
   const authorities = readAuthorities(host.files, options.registryCa);
@@ -158,7 +161,7 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], co
     ...found,
     ...problems,
     ...findContextProblems(options, host.files),
-    ...choice.problems,
+    ...(choice.ok ? findLocalProblems(command, chosen, options) : [{ input: 'REF', message: choice.problem }]),
     ...authorities.problems,
     ...readProxies(host.env).problems,
     ...(command.builds ? [...findSecretProblems(host, options), ...findLocalNameProblems(options)] : []),
@@ -172,34 +175,31 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], co
   const own = [{ os: 'linux', architecture: host.architecture }];
   const asked = new Map(options.platforms.map((platform) => [formatPlatform(platform), platform]));
   const platforms = asked.size > 0 ? [...asked.values()] : own;
-  const { image: compared } = choice;
   return {
     options,
     platforms,
     event,
     tags: tags.plan,
     authorities: authorities.text,
-    ...(compared === undefined ? {} : { compareWith: compared }),
+    ...(chosen === undefined ? {} : { compareWith: chosen }),
   };
 }
 
-/** The image that `explain` is to compare with, and what is wrong with it. */
-function chooseImage(
-  compareWith: string | undefined,
+/** The image that `explain` is to compare with. */
+function chooseImage({ compares }: Command, compareWith: string | undefined): Parsed<ImageChoice | undefined> {
+  return compares !== true || compareWith === undefined ? parsed(undefined) : parseImageChoice(compareWith);
+}
+
+/** The local engine keeps no record of what its images were made from. */
+function findLocalProblems(
   { compares }: Command,
-  { images: [first] }: Options,
-): { readonly image: ImageChoice | undefined; readonly problems: readonly Problem[] } {
-  if (!compares) return { image: undefined, problems: [] };
-  const choice = compareWith === undefined ? undefined : parseImageChoice(compareWith);
-  const problems = choice?.ok === false ? [{ input: 'REF', message: choice.problem }] : [];
-  const image = choice?.ok ? choice.value : undefined;
-  const isOwn = image?.repository === undefined && first !== undefined && isLocalName(first);
-  const name = isOwn ? familiarName(formatRepositoryName(first)) : '';
-  const local = {
-    input: 'images',
-    message: `${quote(name)} names no registry, and only a registry has what is compared`,
-  };
-  return { image, problems: isOwn ? [...problems, local] : problems };
+  image: ImageChoice | undefined,
+  { images }: Options,
+): readonly Problem[] {
+  const [first] = images;
+  if (compares !== true || image?.repository !== undefined || first === undefined || !isLocalName(first)) return [];
+  const name = quote(familiarName(formatRepositoryName(first)));
+  return [{ input: 'images', message: `${name} names no registry, and only a registry has what is compared` }];
 }
 
 /** Nothing was pushed to where the run is: it must not move that branch's tags, nor build on its behalf. */

@@ -114,7 +114,7 @@ describe('two manifests differ in', () => {
           ['', leaf('z')],
         ],
       }),
-      ['+ "d/a"', '+ d/'],
+      ['+ d/', '+ "d/a"'],
     ],
     [
       'a base image that has moved',

@@ -86,9 +86,9 @@ describe('explain', () => {
     expect(shown(finished).split('\n').slice(0, -2)).toEqual([
       `5 differences from ${image}:latest`,
       '  3 files',
+      '    ~ package.json: executable now, the same bytes',
       '    ~ src/a.ts',
       '    + src/c.ts',
-      '    ~ package.json: executable now, the same bytes',
       '  1 build arg',
       '    ~ MODE: slow → fast',
       '  1 option',
@@ -226,12 +226,13 @@ describe('explain', () => {
       images: { [evil]: digestOf('evil') },
       buildArgs: { [evil]: evil.repeat(100_000) },
       options: { ...own.options, [evil]: evil, labels: [evil] },
-      namedContexts: { __proto__: { source: evil }, [evil]: { source: evil } },
-      targets: own.targets.map((target) => ({ ...target, instructions: [evil] })),
+      namedContexts: { ['__proto__']: { source: evil }, [evil]: { source: evil } },
+      targets: own.targets.map((target) => ({ ...target, instructions: [evil], uses: [0] })),
       uses: [{ op: 'copy', source: evil, entries: [[evil, `@${evil}`]] }],
     };
     await plantBuild(planted, { image, tags: ['latest'] });
     const finished = await explain();
+    expect(finished.report.explanation?.unknown).toBeUndefined();
     expect(finished.report.explanation?.differences.length).toBeGreaterThan(5);
     const text = shown(finished, true);
     expect(text).not.toMatch(/^::|[^\n\P{Cc}]|\u202e/mu);

@@ -1,3 +1,4 @@
+import { compareCodePoints } from './code-point-order.ts';
 import { hasWildcards } from './context-use.ts';
 import { counted } from './counted.ts';
 import type { Difference } from './difference.ts';
@@ -55,7 +56,8 @@ export function compareEntries(
 
 function compare(before: CountedPaths, after: CountedPaths): readonly Difference[] {
   const keys = [...new Set([...before.keys(), ...after.keys()])];
-  return keys.flatMap((key) => comparePath(before.get(key), after.get(key)));
+  const differences = keys.flatMap((key) => comparePath(before.get(key), after.get(key)));
+  return differences.sort((a, b) => compareCodePoints(a.name, b.name));
 }
 
 function comparePath(before: CountedPath | undefined, after: CountedPath | undefined): readonly Difference[] {
