@@ -139,6 +139,12 @@ describe('the summary', () => {
     expect(renderText(local)).toMatch(/^ {2}image +myapp:hash-01$[^]*^ {2}tag +myapp:dev {2}created$/m);
   });
 
+  it('says what a hit saved, as the terminal does', () => {
+    const hit: Report = { ...report, status: 'reused', headline: 'Reused', savedSeconds: 252.4 };
+    expect(renderMarkdown(hit)).toContain('| Saved | 4 min 12 s of building |\n');
+    expect(renderText(hit)).toMatch(/^ {2}saved {5}4 min 12 s of building$/m);
+  });
+
   it('is short when little is known', () => {
     const bare: Report = {
       ...report,

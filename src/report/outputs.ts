@@ -40,8 +40,9 @@ export function outputsOf(run: Run): Outputs {
     ...(lookup === undefined ? {} : { reason: lookup.reason, built: String(build !== undefined) }),
     ...(run.tags.version === undefined ? {} : { version: run.tags.version }),
     ...(image === undefined ? {} : imageOutputs(run, image)),
-    ...(image === undefined ? {} : { pushed: String(tag !== undefined) }),
-    ...(run.savedSeconds === undefined ? {} : { 'seconds-saved': String(run.savedSeconds) }),
+    ...(image === undefined
+      ? {}
+      : { pushed: String(tag !== undefined), 'seconds-saved': String(run.savedSeconds ?? '') }),
   };
 }
 
