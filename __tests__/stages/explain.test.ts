@@ -25,13 +25,13 @@ afterAll(() => registry.close());
 interface Checkout {
   readonly image: string;
   readonly log: string[];
-  write(files: Readonly<Record<string, string>>): void;
-  makeExecutable(file: string): void;
-  manifest(): Promise<InputManifest>;
+  readonly write: (files: Readonly<Record<string, string>>) => void;
+  readonly makeExecutable: (file: string) => void;
+  readonly manifest: () => Promise<InputManifest>;
   /** Puts an image of what the checkout has now behind the tags; answers its digest. */
-  publish(tags: readonly string[], annotations?: Readonly<Record<string, string>>): Promise<string>;
-  explain(call?: CommandCall, inputs?: Readonly<Record<string, string>>): Promise<Finished>;
-  build(inputs?: Readonly<Record<string, string>>): Promise<Finished>;
+  readonly publish: (tags: readonly string[], annotations?: Readonly<Record<string, string>>) => Promise<string>;
+  readonly explain: (call?: CommandCall, inputs?: Readonly<Record<string, string>>) => Promise<Finished>;
+  readonly build: (inputs?: Readonly<Record<string, string>>) => Promise<Finished>;
 }
 
 function checkout(event: Readonly<Record<string, string>> = {}): Checkout {
