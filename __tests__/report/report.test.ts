@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
 import { INPUTS_ANNOTATION } from '../../src/core/labels.ts';
 import { BuildOnceError, RegistryError, UsageError } from '../../src/errors.ts';
+import type { Explanation } from '../../src/explanation.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { MEDIA_TYPES } from '../../src/oci/types.ts';
 import { parseOptions } from '../../src/options.ts';
@@ -298,6 +299,47 @@ describe('the report', () => {
     });
     expect(redacted(reportOf(runWith({}), 1), hide)).toEqual(reportOf(runWith({}), 1));
   });
+});
+
+describe('an explanation', () => {
+  const explanation: Explanation = {
+    summary: '1 difference from ghcr.io/acme/app:hunter2',
+    reference: 'ghcr.io/acme/app:hunter2',
+    digest: DIGEST,
+    isSame: false,
+    differences: [
+      { subject: 'arg', kind: 'changed', name: 'A', where: 'hunter2', before: 'hunter2', after: 'x', note: 'hunter2' },
+    ],
+    unknown: undefined,
+    checked: ['hunter2'],
+  };
+
+  it('is the headline of a run that was made for it, and none of a build', () => {
+    expect(reportOf(runWith({ hash, explain: explanation }), 1)).toMatchObject({
+      status: 'explained',
+      headline: explanation.summary,
+      explanation,
+    });
+    expect(reportOf(runWith({ hash, lookup: miss, explain: explanation, build }), 1)).toMatchObject({
+      status: 'built',
+      headline: 'Built',
+      explanation,
+    });
+  });
+
+  it('shows no secret, wherever it stands', () => {
+    const report = reportOf(runWith({ hash, explain: explanation }), 1);
+    const { reference, ...shown } = redacted(report, (text) => text.replaceAll('hunter2', '***')).explanation ?? {};
+    expect(reference).toBeDefined();
+    expect(JSON.stringify(shown)).not.toContain('hunter2');
+    expect(JSON.stringify(shown)).toContain('"before":"***"');
+  });
+});
+
+it('a release that stands for all but its base images says so', () => {
+  expect(reportOf(runWith({ hash, lookup: { ...hit, standing: 'bases' } }), 1).headline).toBe(
+    'Reused: nothing has changed since this version but base images',
+  );
 });
 
 describe('a failure', () => {

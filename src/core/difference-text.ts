@@ -76,7 +76,7 @@ function groupsOf(differences: readonly Difference[]): readonly Group[] {
 /** In quotes where it would not look like what it is. */
 function shown(text: string): string {
   const line = toLine(text, MAX_NAME_LENGTH);
-  return line === text || text.length > line.length + MAX_NAME_LENGTH ? line : quote(text);
+  return text !== '' && (line === text || text.length > line.length + MAX_NAME_LENGTH) ? line : quote(text);
 }
 
 function valueOf(text: string): string {

@@ -116,6 +116,7 @@ export function redacted(report: Report, hide: (text: string) => string): Report
   const { failure } = report;
   return {
     ...report,
+    headline: hide(report.headline),
     reason: hide(report.reason),
     notPushed: report.notPushed && hide(report.notPushed),
     explanation: report.explanation && hiddenExplanation(report.explanation, hide),
