@@ -2,10 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { digestOf } from '../../src/core/digest.ts';
+import type { InputManifest } from '../../src/core/input-manifest.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { type Finished, runCommand } from '../../src/pipeline.ts';
 import { type Fault, type FaultyRegistry, type Passing, serveFaulty } from '../registry/faulty-registry.ts';
 import { openRepository } from '../registry/open-repository.ts';
+import { plantBuild, readManifest } from '../support/planted-build.ts';
 import { plantImage } from '../support/planted-image.ts';
 
 const PLATFORM = 'linux/amd64';
@@ -14,16 +17,21 @@ interface Setting {
   readonly server: FaultyRegistry;
   /** Puts an image of this run's content, or of `hash`, behind a tag; its digest. */
   readonly plant: (tag: string, note: string, hash?: string) => Promise<string>;
+  /** The same, with its inputs attached: this run's, with these parts instead. */
+  readonly plantRecorded: (tag: string, parts: Partial<InputManifest>) => Promise<string>;
   readonly run: (tags: string) => Promise<Finished>;
   readonly digestOf: (tag: string) => Promise<string | undefined>;
   readonly hashTag: string;
 }
 
 /** A checkout whose image can be reused, and a registry that answers by `faultOf`. */
-async function prepare(faultOf: (request: Passing) => Fault | undefined): Promise<Setting> {
+async function prepare(
+  faultOf: (request: Passing) => Fault | undefined,
+  dockerfile = 'FROM scratch\nCOPY Dockerfile /\n',
+): Promise<Setting> {
   const workspace = mkdtempSync(join(tmpdir(), 'tag-stage-'));
   onTestFinished(() => rmSync(workspace, { recursive: true }));
-  writeFileSync(join(workspace, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
+  writeFileSync(join(workspace, 'Dockerfile'), dockerfile);
   const server = await serveFaulty(faultOf);
   const host = createTerminalHost({
     cwd: workspace,
@@ -31,7 +39,7 @@ async function prepare(faultOf: (request: Passing) => Fault | undefined): Promis
     env: { PATH: '/nonexistent', DOCKER_CONFIG: '/nonexistent' },
   });
   const own = { platforms: PLATFORM };
-  const { report } = await runCommand('hash', own, host);
+  const { report, manifest } = await runCommand('hash', own, host);
   const hash = report.hash ?? '';
   const hashTag = `hash-${hash.slice(0, 32)}`;
   return {
@@ -44,6 +52,8 @@ async function prepare(faultOf: (request: Passing) => Fault | undefined): Promis
         tags: [tag],
         annotations: { 'dev.build-once.inputs': content, note },
       }),
+    plantRecorded: (tag, parts) =>
+      plantBuild({ ...readManifest(manifest), ...parts }, { image: `${server.sound.host}/acme/app`, tags: [tag] }),
     digestOf: async (tag) => (await openRepository(server.sound.host).resolve({ tag }))?.digest,
   };
 }
@@ -73,6 +83,28 @@ describe('on a registry with immutable tags', () => {
       other.digest,
       other.digest,
     ]);
+  });
+
+  test.each<[string, Partial<InputManifest>, boolean]>([
+    ['used when it differs in nothing but base images', {}, true],
+    ['refused when it differs in more', { salt: 'x' }, false],
+  ])('the release of the run that was quicker is %s', async (_, parts, isUsed) => {
+    const base = `127.0.0.1:1/base@${digestOf('now')}`;
+    const other: { digest: string | undefined } = { digest: undefined };
+    const setting: Setting = await prepare(
+      (request) =>
+        refusing('1.2.3', async () => {
+          other.digest ??= await setting.plantRecorded('1.2.3', { images: { [base]: digestOf('then') }, ...parts });
+        })(request),
+      `FROM ${base}\nCOPY Dockerfile /\n`,
+    );
+    const ours = await setting.plant(setting.hashTag, 'ours');
+    const { error, report } = await setting.run('1.2.3');
+    expect(error).toEqual(isUsed ? undefined : expect.objectContaining({ code: 'IMMUTABLE_TAG_EXISTS' }));
+    expect(await setting.digestOf('1.2.3')).toBe(other.digest);
+    // It stands for this run's content, which theirs is not.
+    expect(await setting.digestOf(setting.hashTag)).toBe(ours);
+    if (isUsed) expect(report.outputs.digest).toBe(other.digest);
   });
 
   test('another release that was quicker is refused for safety', async () => {
