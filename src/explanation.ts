@@ -2,7 +2,7 @@ import { findBaseline } from './baseline.ts';
 import { counted } from './core/counted.ts';
 import type { Difference } from './core/difference.ts';
 import { describeDifference } from './core/difference-text.ts';
-import type { Digest } from './core/digest.ts';
+import { type Digest, parseDigest } from './core/digest.ts';
 import type { ImageChoice } from './core/image-choice.ts';
 import type { InputManifest } from './core/input-manifest.ts';
 import { createdOf, INPUTS_ANNOTATION } from './core/labels.ts';
@@ -182,7 +182,8 @@ export async function compareRelease(
   const record = await readInputs(repository, image);
   if (!record.ok) return record;
   const differences = compareManifests(record.value.manifest, manifest);
-  const isMove = ({ subject, kind }: Difference): boolean => subject === 'image' && kind === 'changed';
+  const isMove = ({ subject, before = '', after = '' }: Difference): boolean =>
+    subject === 'image' && parseDigest(before) !== undefined && parseDigest(after) !== undefined;
   const movedBases = differences.every(isMove) ? differences.map((one) => describeDifference(one).slice(2)) : [];
   return { ok: true, value: { differences, movedBases } };
 }

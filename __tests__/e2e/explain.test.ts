@@ -54,7 +54,7 @@ describe.skipIf(!toolchain.layers.docker)('after a release', () => {
       '  1 base image',
       expect.stringMatching(new RegExp(`^ {4}~ ${base}: ${short} → ${short}$`)),
       '  1 build arg',
-      '    ~ GREETING: hello → bye',
+      expect.stringMatching(/^ {4}~ GREETING: hello → \S+$/),
     ]);
   });
 

@@ -74,9 +74,10 @@ describe('explain', () => {
   it('lists what has changed since latest, the biggest group first, and what a build would do', async () => {
     const { publish, write, makeExecutable, explain, image } = checkout();
     const digest = await publish(['latest', 'dev']);
-    write({ 'src/a.ts': 'A', 'src/c.ts': 'c', 'README.md': 'still not copied' });
+    const Dockerfile = `FROM ${base}:1\nARG MODE=fast\nCOPY src /app\nCOPY package.json /app/\n`;
+    write({ 'src/a.ts': 'A', 'src/c.ts': 'c', 'README.md': 'still not copied', Dockerfile });
     makeExecutable('package.json');
-    const finished = await explain({}, { 'build-args': 'MODE=fast', labels: 'team=web' });
+    const finished = await explain({}, { labels: 'team=web' });
     expect(finished.error).toBeUndefined();
     expect(finished.report).toMatchObject({
       status: 'explained',
