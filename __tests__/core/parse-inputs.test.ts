@@ -123,6 +123,14 @@ describe('an input manifest', () => {
     expect(parse(`${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`)).toMatchObject({ ok: false });
   });
 
+  it('is what the documentation shows', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/input-manifest.md'), 'utf8');
+    const [, example = ''] = /^```json\n([^]*?)^```$/m.exec(page) ?? [];
+    expect(violations(SCHEMA, JSON.parse(example))).toEqual([]);
+    expect(parse(example)).toMatchObject({ ok: true });
+    for (const field of Object.keys(FULL)) expect(page).toContain(`\`${field}\``);
+  });
+
   it('is read to the letter when the schema allows it', () => {
     fc.assert(
       fc.property(valuesOf(SCHEMA), (value) => {
