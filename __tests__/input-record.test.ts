@@ -208,10 +208,9 @@ describe('garbage that is attached beside the record', () => {
   it('is looked into so often, and no more', async () => {
     for (let count = 0; count < 50; count += 1) await plant({ layers: [], annotations: { count: `${count}` } });
     let fetched = 0;
-    const { fetch } = repository;
     repository.fetch = (target) => {
       fetched += 1;
-      return fetch.call(repository, target);
+      return MemoryRepository.prototype.fetch.call(repository, target);
     };
     expect(await readInputs(repository, image)).toMatchObject({ ok: false });
     expect(fetched).toBe(20);

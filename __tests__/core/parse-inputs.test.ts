@@ -59,7 +59,7 @@ describe('an input manifest', () => {
     expect(violations(SCHEMA, FULL)).toEqual([]);
     const fields = Object.keys(FULL).sort();
     expect(Object.keys(JSON.parse(JSON.stringify(SCHEMA['properties']))).sort()).toEqual(fields);
-    expect([...JSON.parse(JSON.stringify(SCHEMA['required']))].sort()).toEqual(fields);
+    expect(new Set(JSON.parse(JSON.stringify(SCHEMA['required'])))).toEqual(new Set(fields));
   });
 
   it.each<[string, unknown, string]>([
@@ -95,20 +95,14 @@ describe('an input manifest', () => {
     expect(parse({ ...FULL, targets })).toEqual({ ok: false, problem: 'targets[0].uses[1] is no position in uses' });
   });
 
-  it.each([
-    `${'0'.repeat(64)}`,
-    `${'0'.repeat(63)}-`,
-    `${'A'.repeat(64)}x`,
-    ` ${'0'.repeat(64)}x`,
-    '/x',
-    '??',
-    '#',
-    '',
-  ])('with the content %j of a file is refused, and so does the schema', (leaf) => {
-    const value = { ...FULL, files: [['a', leaf]] };
-    expect(parse(value)).toMatchObject({ ok: false });
-    expect(violations(SCHEMA, value)).not.toEqual([]);
-  });
+  it.each(['0'.repeat(64), `${'0'.repeat(63)}-`, `${'A'.repeat(64)}x`, ` ${'0'.repeat(64)}x`, '/x', '??', '#', ''])(
+    'with the content %j of a file is refused, and so does the schema',
+    (leaf) => {
+      const value = { ...FULL, files: [['a', leaf]] };
+      expect(parse(value)).toMatchObject({ ok: false });
+      expect(violations(SCHEMA, value)).not.toEqual([]);
+    },
+  );
 
   it('keeps a name that objects have of their own', () => {
     const text = JSON.stringify(FULL).replace('"A"', '"__proto__"');
@@ -127,6 +121,14 @@ describe('an input manifest', () => {
 
   it('nested as deep as it may be is refused like any other', () => {
     expect(parse(`${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`)).toMatchObject({ ok: false });
+  });
+
+  it('is what the documentation shows', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/input-manifest.md'), 'utf8');
+    const [, example = ''] = /^```json\n([^]*?)^```$/m.exec(page) ?? [];
+    expect(violations(SCHEMA, JSON.parse(example))).toEqual([]);
+    expect(parse(example)).toMatchObject({ ok: true });
+    for (const field of Object.keys(FULL)) expect(page).toContain(`\`${field}\``);
   });
 
   it('is read to the letter when the schema allows it', () => {

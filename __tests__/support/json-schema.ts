@@ -7,10 +7,9 @@ export interface Schema {
 }
 
 const ANNOTATIONS = new Set(['$schema', '$id', '$defs', 'title', 'description']);
-const KNOWN = new Set([
-  ...['$ref', 'const', 'enum', 'oneOf', 'type', 'properties', 'required', 'additionalProperties', 'items'],
-  ...['prefixItems', 'minItems', 'maxItems', 'minimum', 'pattern'],
-]);
+const KEYWORDS =
+  '$ref const enum oneOf type properties required additionalProperties items prefixItems minItems maxItems minimum pattern';
+const KNOWN = new Set(KEYWORDS.split(' '));
 
 /** What is wrong with a value: a sentence for each violation, none when it is valid. */
 export function violations(root: Schema, value: unknown, schema: Schema = root, at = '$'): readonly string[] {
@@ -66,7 +65,8 @@ export function valuesOf(root: Schema, schema: Schema = root): fc.Arbitrary<unkn
   if (schema['enum'] !== undefined) return fc.constantFrom(...list(schema['enum']));
   if (schema['oneOf'] !== undefined) return fc.oneof(...list(schema['oneOf']).map(of));
   if (schema['type'] === 'integer') return fc.nat(5);
-  if (schema['pattern'] !== undefined) return fc.stringMatching(new RegExp(String(schema['pattern'])));
+  const { pattern } = schema;
+  if (typeof pattern === 'string') return fc.stringMatching(new RegExp(pattern));
   if (schema['type'] === 'string') return fc.string({ unit: 'binary', maxLength: 8 });
   if (schema['prefixItems'] !== undefined) return fc.tuple(...list(schema['prefixItems']).map(of));
   if (schema['type'] === 'array') return fc.array(of(schema['items']), { maxLength: 3 });
