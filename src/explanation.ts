@@ -61,7 +61,7 @@ export async function explainMiss(run: Run): Promise<Explanation> {
 }
 
 function notKnown(unknown: string): Explanation {
-  return { ...NOTHING, summary: `not known what has changed: ${unknown}`, unknown };
+  return { ...NOTHING, summary: 'what has changed is not known', unknown };
 }
 
 /**

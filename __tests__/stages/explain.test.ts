@@ -272,14 +272,24 @@ describe('a miss of build', () => {
 
   it.each<[string, (place: Checkout) => Promise<unknown>, string]>([
     ['there is no image yet', async () => {}, 'there is no image yet'],
-    ['the image has no manifest', ({ image }) => plantImage({ image, tags: ['latest'] }), 'it carries no content hash'],
+    [
+      'the image has no content hash',
+      ({ image }) => plantImage({ image, tags: ['latest'] }),
+      'carries no content hash',
+    ],
+    [
+      'the image has no manifest',
+      ({ image }) => plantImage({ image, tags: ['latest'], annotations: { 'dev.build-once.inputs': 'e'.repeat(64) } }),
+      'no input manifest is attached to it',
+    ],
     ['only its hash tag is gone', ({ publish }) => publish(['latest']), 'nothing has changed since'],
   ])('says so when %s', async (_, prepare, expected) => {
     const place = checkout();
     await prepare(place);
     const finished = await place.build();
     expect(finished).toMatchObject(failed);
-    expect(finished.report.explanation?.summary).toContain(expected);
+    expect(decoded(renderMarkdown(finished.report))).toContain(expected);
+    expect(place.log.join('\n')).toContain(expected);
   });
 
   it('is not hindered by a registry that fails to say', async () => {
@@ -289,7 +299,8 @@ describe('a miss of build', () => {
     registry.fail({ action: { kind: 'status', status: 403 }, path: /\/manifests\/latest$/ });
     const finished = await place.build().finally(() => registry.repair());
     expect(finished).toMatchObject(failed);
-    expect(finished.report.explanation?.summary).toContain('not known what has changed: ');
+    expect(place.log).toContainEqual(expect.stringMatching(/^what has changed is not known: .*403/));
+    expect(decoded(renderMarkdown(finished.report))).toMatch(/what has changed is not known<br>.*403/);
   });
 
   it('asks nothing more where the reason is known', async () => {

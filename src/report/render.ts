@@ -18,8 +18,8 @@ export function renderMarkdown(report: Report): string {
   if (report.reason !== '') rows.push(['Why', plain(report.reason)]);
   const { explanation } = report;
   if (explanation !== undefined) {
-    const lines = explanation.differences.length === 0 ? [] : explanationLines(explanation);
-    rows.push(['What has changed', [explanation.summary, ...lines].map(plain).join('<br>')]);
+    const lines = [explanation.summary, ...explanationLines(explanation)];
+    rows.push(['What has changed', lines.map(plain).join('<br>')]);
   }
   if (report.hash !== undefined) rows.push(['Content', code(report.hash)]);
   if (report.inputs.length > 0)

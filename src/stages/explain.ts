@@ -28,7 +28,8 @@ export const explainStage: Stage<'explain', ExplainPlan> = {
     const { explainChoice, explainMiss } = await loadExplanation();
     if (!isMiss) return explainChoice(run, run.compareWith);
     const explanation = await explainMiss(run);
-    run.host.log.info(explanation.summary);
+    const { summary, unknown } = explanation;
+    run.host.log.info(unknown === undefined ? summary : `${summary}: ${unknown}`);
     for (const line of listDifferences(explanation.differences)) run.host.log.info(`  ${line}`);
     return explanation;
   },
