@@ -212,6 +212,18 @@ describe('two manifests differ in', () => {
     expect(changed(change)).toEqual(expected);
   });
 
+  it('an arg of the builder that the Dockerfile declares too, once', () => {
+    const before = sampleManifest({
+      buildArgs: { BUILDKIT_X: '1' },
+      ...replacing('RUN npm ci', 'ARG BUILDKIT_X=1')(sampleManifest()),
+    });
+    const after = sampleManifest({
+      buildArgs: { BUILDKIT_X: '2' },
+      ...replacing('RUN npm ci', 'ARG BUILDKIT_X=2')(sampleManifest()),
+    });
+    expect(found(before, after)).toEqual(['~ BUILDKIT_X: 1 → 2']);
+  });
+
   it('what made a run unrepeatable then, also where it is repeatable now', () => {
     expect(changed(() => ({ unique: '' }), sampleManifest({ unique: 'b' }))).toEqual([
       '~ unique: that build could not be repeated: it read what cannot be pinned',
@@ -308,6 +320,15 @@ describe('where the whole context counted on one side', () => {
     expect(found(sampleManifest(), edited)).toEqual([then, '~ src/b.ts', ...moved, '+ network: none']);
     const back = [`~ node:22: ${short('moved')} → ${short('node')}`];
     expect(found(edited, sampleManifest())).toEqual([now, '~ src/b.ts', ...back, '- network: none']);
+  });
+
+  it('looks for what a glob took by its content, since its path is not known', () => {
+    const globbing = (text: string) =>
+      sampleManifest({
+        uses: [...sampleManifest().uses, { op: 'copy', source: '/*', entries: [['b.ts', leaf(text)]] }],
+      });
+    expect(found(globbing('b'), wholeManifest())).toEqual([then]);
+    expect(found(globbing('B'), wholeManifest())).toEqual([then, '- *: b.ts']);
   });
 
   it('knows a file that is new, and one that is gone', () => {

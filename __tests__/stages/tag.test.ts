@@ -17,8 +17,8 @@ interface Setting {
   readonly server: FaultyRegistry;
   /** Puts an image of this run's content, or of `hash`, behind a tag; its digest. */
   readonly plant: (tag: string, note: string, hash?: string) => Promise<string>;
-  /** The same, with its inputs attached: this run's, with these parts instead. */
-  readonly plantRecorded: (tag: string, parts: Partial<InputManifest>) => Promise<string>;
+  /** The same, with its inputs attached: this run's, but for the change. */
+  readonly plantRecorded: (tag: string, change: (manifest: InputManifest) => Partial<InputManifest>) => Promise<string>;
   readonly run: (tags: string) => Promise<Finished>;
   readonly digestOf: (tag: string) => Promise<string | undefined>;
   readonly hashTag: string;
@@ -52,8 +52,10 @@ async function prepare(
         tags: [tag],
         annotations: { 'dev.build-once.inputs': content, note },
       }),
-    plantRecorded: (tag, parts) =>
-      plantBuild({ ...readManifest(manifest), ...parts }, { image: `${server.sound.host}/acme/app`, tags: [tag] }),
+    plantRecorded: (tag, change) => {
+      const own = readManifest(manifest);
+      return plantBuild({ ...own, ...change(own) }, { image: `${server.sound.host}/acme/app`, tags: [tag] });
+    },
     digestOf: async (tag) => (await openRepository(server.sound.host).resolve({ tag }))?.digest,
   };
 }
@@ -85,18 +87,31 @@ describe('on a registry with immutable tags', () => {
     ]);
   });
 
-  test.each<[string, Partial<InputManifest>, boolean]>([
-    ['used when it differs in nothing but base images', {}, true],
-    ['refused when it differs in more', { salt: 'x' }, false],
-  ])('the release of the run that was quicker is %s', async (_, parts, isUsed) => {
+  test.each<[string, (manifest: InputManifest) => Partial<InputManifest>, boolean]>([
+    ['used when it differs in nothing but base images', () => ({}), true],
+    ['refused when it differs in more', () => ({ salt: 'x' }), false],
+    [
+      'refused when it differs in another digest',
+      ({ targets }) => ({
+        targets: targets.map((target) => ({
+          ...target,
+          instructions: target.instructions.map((line) => line.replace(/^ARG V=.*/, `ARG V=${digestOf('v')}`)),
+        })),
+      }),
+      false,
+    ],
+  ])('the release of the run that was quicker is %s', async (_, change, isUsed) => {
     const base = `127.0.0.1:1/base@${digestOf('now')}`;
     const other: { digest: string | undefined } = { digest: undefined };
     const setting: Setting = await prepare(
       (request) =>
         refusing('1.2.3', async () => {
-          other.digest ??= await setting.plantRecorded('1.2.3', { images: { [base]: digestOf('then') }, ...parts });
+          other.digest ??= await setting.plantRecorded('1.2.3', (own) => ({
+            images: { [base]: digestOf('then') },
+            ...change(own),
+          }));
         })(request),
-      `FROM ${base}\nCOPY Dockerfile /\n`,
+      `FROM ${base}\nARG V=${digestOf('now')}\nCOPY Dockerfile /\n`,
     );
     const ours = await setting.plant(setting.hashTag, 'ours');
     const { error, report } = await setting.run('1.2.3');
