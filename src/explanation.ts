@@ -142,6 +142,7 @@ function checkedOf(image: FoundImage, run: Run): readonly string[] {
 async function wouldBuild(run: Run): Promise<readonly string[]> {
   const [name] = run.options.images;
   if (name === undefined) return [];
+  if (run.options.force) return ['a build would run: force asks for it'];
   const { tag } = resultOf(run, 'hash');
   const repository = run.registries.open(name);
   const reference = nameOf(repository, { tag });

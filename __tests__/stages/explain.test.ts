@@ -115,14 +115,19 @@ describe('explain', () => {
       '  it is 3 d old, max-age is 30 d',
       `  a build would reuse ${image}:${hashTag}, which is ${digest}`,
     ]);
-    expect(registry.requests.map(({ method }) => method)).toEqual(['HEAD', 'GET', 'GET']);
+    const asked = registry.requests.filter(({ path }) => path.startsWith('/v2/t/'));
+    expect(asked.map(({ method, path }) => `${method} ${path.split('/').at(-1)}`)).toEqual([
+      'GET latest',
+      `GET ${hashTag}`,
+    ]);
   });
 
-  it('says that a build would run for an image that is too old', async () => {
+  it('says that a build would run for an image that is too old, and where it is forced', async () => {
     const { publish, explain } = checkout();
     const first = await explain();
     await publish(['latest', `hash-${first.report.hash?.slice(0, 32)}`], { [CREATED]: '2020-01-01T00:00:00Z' });
     expect(shown(await explain({}, { 'max-age': '30d' }))).toContain('a build would run (expired)');
+    expect(shown(await explain({}, { force: 'true' }))).toContain('a build would run: force asks for it');
   });
 
   it.each<[string, readonly string[], Readonly<Record<string, string>>, string]>([
