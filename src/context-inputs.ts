@@ -1,8 +1,9 @@
 import {
+  type ContextRead,
+  entriesOf,
   findIgnoreFile,
   type OpenContext,
   openContext,
-  readContext,
   readExtraFiles,
   readIgnoreFile,
 } from './context.ts';
@@ -21,15 +22,15 @@ import { formatPlatform } from './core/platform.ts';
 import { quote } from './core/printable.ts';
 import { namesCommit } from './core/remote-source.ts';
 import { type PlatformReads, readCanonical, type Unpinned } from './dockerfile-inputs.ts';
-import type { Files, Host } from './host.ts';
+import type { Host } from './host.ts';
 import type { Options } from './options.ts';
 import type { GitContexts } from './stages/git-contexts.ts';
-import { UseReader } from './use-reader.ts';
+import { placeOf, UseReader } from './use-reader.ts';
 
 /** What of the content hash comes from the disk. */
 export type ContextInputs = Pick<
   InputManifest,
-  'form' | 'uses' | 'targets' | 'dockerfile' | 'context' | 'namedContexts' | 'files'
+  'form' | 'scope' | 'uses' | 'targets' | 'dockerfile' | 'context' | 'namedContexts' | 'files'
 >;
 
 /** What was read, and where. */
@@ -39,10 +40,20 @@ export interface ContextReading {
   readonly dockerfile: InputManifest['dockerfile'];
   /** Paths of the build's own context that count, in order, each once. */
   readonly paths: readonly string[];
+  /** With `hash-scope: manifests`: what it leaves out. */
+  readonly scoped?: ScopedReading;
   /** What counted of each file when it was read, by its path as seen from here; worked out when asked: a hit never does. */
   leaves(): ReadonlyMap<string, string>;
   /** What BuildKit would refuse. */
   readonly problems: readonly { readonly problem: string; readonly line: number }[];
+}
+
+/** What `hash-scope: manifests` takes of the files that the build reads. */
+export interface ScopedReading {
+  /** How many files count. */
+  readonly counted: number;
+  /** The files that do not, in order; `NAME:PATH` in a named context. */
+  readonly others: readonly string[];
 }
 
 /** In a git context: where a submodule's repository is, which differs from builder to builder. No ignore file counts. */
@@ -50,7 +61,7 @@ const GIT_FILES = ['**/.git'];
 
 interface Setting {
   readonly host: Pick<Host, 'files' | 'cwd' | 'env'>;
-  readonly options: Pick<Options, 'context' | 'buildContexts' | 'hashFiles' | 'hashIgnore' | 'cacheTo'>;
+  readonly options: Pick<Options, 'context' | 'buildContexts' | 'hashFiles' | 'hashIgnore' | 'hashScope' | 'cacheTo'>;
   readonly git?: GitContexts;
 }
 
@@ -70,13 +81,13 @@ export function readContextInputs(setting: Setting, { dockerfile, targets }: Rea
   return exact.problems.length > 0 && git?.main !== undefined ? readWhole(setting, dockerfile) : exact;
 }
 
-function ownContext({ host: { files }, options, git }: Setting, dockerfile: string): Parameters<typeof readContext>[1] {
+function ownContext({ host: { files }, options, git }: Setting, dockerfile: string): ContextRead {
   const matcher =
     git?.main === undefined
       ? readIgnoreFile(files, findIgnoreFile(files, options.context, dockerfile))
       : compileOwn(GIT_FILES);
   const uncounted = compileUncounted(options);
-  const read = { directory: options.context, matcher };
+  const read = { directory: options.context, matcher, scope: options.hashScope };
   return uncounted.ok && options.hashIgnore.length > 0 ? { ...read, uncounted: uncounted.value } : read;
 }
 
@@ -87,7 +98,7 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
     if (name === undefined) return openContext(files, ownContext(setting, dockerfile));
     const directory = options.buildContexts.find((context) => context.name === name)?.value;
     const isListed = directory !== undefined && isDirectoryContext(directory);
-    return isListed ? openContext(files, namedContext(files, directory)) : undefined;
+    return isListed ? openContext(files, namedContext(setting, directory)) : undefined;
   };
   const reader = new UseReader(open);
   const written = targets.map(({ platform, instructions, uses }): TargetInput => {
@@ -98,6 +109,7 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
   return {
     inputs: {
       form: 'inputs',
+      ...scopeOf(options),
       uses: reader.uses,
       targets: written,
       dockerfile: [],
@@ -107,6 +119,7 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
     },
     dockerfile: readCanonical(files, dockerfile),
     paths: [...reader.paths].sort(compareCodePoints),
+    ...scopedReading(options, () => distinct(reader.leaves), reader.others),
     leaves: () => {
       const leaves = reader.leaves.map(({ directory, path, leaf }): Entry => [files.path.join(directory, path), leaf]);
       return new Map([...extra.map(([at, leaf]): Entry => [files.path.join('', at), leaf]), ...leaves]);
@@ -116,25 +129,61 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
 }
 
 function readWhole(setting: Setting, dockerfile: string): ContextReading {
-  const inputs = readWholeInputs(setting, dockerfile);
-  const paths = inputs.context.map(([path]) => path);
-  return { inputs, dockerfile: inputs.dockerfile, paths, leaves: () => byPath(inputs, setting), problems: [] };
-}
-
-function readWholeInputs(setting: Setting, dockerfile: string): ContextInputs {
   const { host, options, git } = setting;
   const { files } = host;
-  const main = git?.main;
-  const context = readContext(files, ownContext(setting, dockerfile));
-  return {
+  const own = openContext(files, ownContext(setting, dockerfile));
+  const named = options.buildContexts.map(({ name, value }) => ({
+    name,
+    value,
+    open: isDirectoryContext(value) ? openContext(files, namedContext(setting, value)) : undefined,
+  }));
+  const gitEntries: readonly Entry[] = git?.main?.keepsGitDirectory === true ? [['.git', `#${git.main.commit}`]] : [];
+  const inputs: ContextInputs = {
     form: 'context',
+    ...scopeOf(options),
     uses: [],
     targets: [],
     dockerfile: readCanonical(files, dockerfile),
-    context: main?.keepsGitDirectory === true ? [['.git', `#${main.commit}`], ...context] : context,
-    namedContexts: Object.fromEntries(options.buildContexts.map((named) => [named.name, readNamed(host, named.value)])),
+    context: [...(options.hashScope === 'manifests' ? [] : gitEntries), ...entriesOf(own)],
+    namedContexts: Object.fromEntries(named.map(({ name, value, open }) => [name, namedInput(value, open)])),
     files: readExtraFiles(files, options.hashFiles),
   };
+  const others = [
+    ...gitEntries.map(([path]) => path),
+    ...(own.others ?? []),
+    ...named.flatMap(({ name, open }) => [...(open?.others ?? [])].map((path) => placeOf(name, path))),
+  ];
+  const entries = Object.values(inputs.namedContexts).flatMap((one) => ('entries' in one ? one.entries : []));
+  return {
+    inputs,
+    dockerfile: inputs.dockerfile,
+    paths: inputs.context.map(([path]) => path),
+    ...scopedReading(options, () => inputs.context.length + entries.length, others),
+    leaves: () => byPath(inputs, setting),
+    problems: [],
+  };
+}
+
+function namedInput(value: string, open: OpenContext | undefined): NamedInput {
+  return open === undefined ? { source: value } : { entries: entriesOf(open) };
+}
+
+function scopeOf({ hashScope }: Setting['options']): Pick<ContextInputs, 'scope'> {
+  return hashScope === 'manifests' ? { scope: hashScope } : {};
+}
+
+function scopedReading(
+  { hashScope }: Setting['options'],
+  count: () => number,
+  others: Iterable<string>,
+): Pick<ContextReading, 'scoped'> {
+  if (hashScope === 'inputs') return {};
+  return { scoped: { counted: count(), others: [...others].sort(compareCodePoints) } };
+}
+
+/** Two uses may have read one file. */
+function distinct(leaves: UseReader['leaves']): number {
+  return new Set(leaves.map(({ directory, path }) => JSON.stringify([directory, path]))).size;
 }
 
 /** Patterns of ours, which are sound. */
@@ -187,14 +236,9 @@ export function findChanges(setting: Setting, order: ReadingOrder, then: Context
   return [...new Set([...(sameDockerfile ? [] : [path.normalize(order.dockerfile)]), ...changed.sort()])];
 }
 
-function readNamed({ files }: Setting['host'], value: string): NamedInput {
-  if (!isDirectoryContext(value)) return { source: value };
-  return { entries: readContext(files, namedContext(files, value)) };
-}
-
 /** A named context has an ignore file of its own. */
-function namedContext(files: Files, directory: string): Parameters<typeof readContext>[1] {
-  return { directory, matcher: readIgnoreFile(files, findIgnoreFile(files, directory)) };
+function namedContext({ host: { files }, options }: Setting, directory: string): ContextRead {
+  return { directory, matcher: readIgnoreFile(files, findIgnoreFile(files, directory)), scope: options.hashScope };
 }
 
 function byPath(inputs: ContextInputs, { host, options }: Setting): ReadonlyMap<string, string> {

@@ -10,9 +10,11 @@ import {
   walkContext,
 } from './core/dockerignore.ts';
 import type { Entry } from './core/input-manifest.ts';
+import { keepManifests } from './core/manifest-scope.ts';
 import { quote } from './core/printable.ts';
 import { BuildOnceError, UsageError } from './errors.ts';
 import type { Files } from './host.ts';
+import type { Options } from './options.ts';
 import { hasWindowsRules, recordedBits } from './recorded-bits.ts';
 
 /** The name of a Dockerfile, and the spelling that BuildKit falls back to. */
@@ -61,6 +63,8 @@ export interface ContextRead {
   readonly matcher: IgnoreMatcher;
   /** Of what is left, this does not count: `hash-ignore`. */
   readonly uncounted?: IgnoreMatcher;
+  /** Of that, `manifests` takes the dependency manifests only. */
+  readonly scope?: Options['hashScope'];
 }
 
 /**
@@ -68,7 +72,11 @@ export interface ContextRead {
  * a directory that stays empty, `?` of a device, pipe or socket. BuildOnceError UNREADABLE_FILE for what cannot be read.
  */
 export function readContext(files: Files, read: ContextRead): readonly Entry[] {
-  const { counted, leaf } = openContext(files, read);
+  return entriesOf(openContext(files, read));
+}
+
+/** All that counts of a context, as {@link readContext} has it. */
+export function entriesOf({ counted, leaf }: OpenContext): readonly Entry[] {
   const parents = new Set(counted.map((entry) => posix.dirname(entry.path)));
   return counted
     .filter(({ path: at, kind }) => kind !== 'directory' || !parents.has(at))
@@ -83,14 +91,16 @@ export interface OpenContext {
   readonly tree: ContextTree;
   /** Of that, what counts. */
   readonly counted: readonly ContextEntry[];
+  /** With the scope `manifests`: the files that would count without it. */
+  readonly others: ReadonlySet<string> | undefined;
   /** What counts of an entry, as {@link readContext} has it; read once. */
   readonly leaf: (entry: ContextEntry) => string;
 }
 
 /** Lists a context. Errors as of {@link readContext}, of `leaf` too. */
-export function openContext(files: Files, { directory, matcher, uncounted }: ContextRead): OpenContext {
+export function openContext(files: Files, { directory, matcher, uncounted, scope }: ContextRead): OpenContext {
   const { entries: kept, unreadable } = walk(files, directory, matcher);
-  const counted = uncounted === undefined ? kept : keepCounted(kept, uncounted);
+  const wanted = uncounted === undefined ? kept : keepCounted(kept, uncounted);
   const recorded = guard(
     () => recordedBits(files, directory),
     () => files.path.join(directory, '.git'),
@@ -106,7 +116,10 @@ export function openContext(files: Files, { directory, matcher, uncounted }: Con
     return read;
   };
   const readLink = (at: string): string => leaf({ path: at, kind: 'symlink' }).slice(1);
-  return { directory, tree: contextTree(kept, readLink), counted, leaf };
+  const tree = contextTree(kept, readLink);
+  if (scope !== 'manifests') return { directory, tree, counted: wanted, others: undefined, leaf };
+  const counted = keepManifests(wanted, tree, unreadable);
+  return { directory, tree, counted, others: filesBut(counted, wanted), leaf };
 }
 
 /**
@@ -176,6 +189,12 @@ function keepCounted(entries: readonly ContextEntry[], uncounted: IgnoreMatcher)
   const counted = walkContext({ matcher: uncounted, list });
   if (counted.ok) return counted.value;
   throw new UsageError([{ input: 'hash-ignore', message: counted.problem }]);
+}
+
+/** The paths of the files that are not among these. */
+function filesBut(these: readonly ContextEntry[], all: readonly ContextEntry[]): ReadonlySet<string> {
+  const known = new Set(these);
+  return new Set(all.flatMap((entry) => (entry.kind === 'directory' || known.has(entry) ? [] : [entry.path])));
 }
 
 /** The spelling of a path that is the same on every system. */

@@ -139,7 +139,8 @@ function prepare(raw: RawOptions, command: Command, host: Host, found: readonly 
   const own = [{ os: 'linux', architecture: host.architecture }];
   const asked = new Map(options.platforms.map((platform) => [formatPlatform(platform), platform]));
   const platforms = asked.size > 0 ? [...asked.values()] : own;
-  return { options, platforms, event, tags: tags.plan, authorities: authorities.text };
+  const plan = command.builds ? tags.plan : { ...tags.plan, candidates: [] };
+  return { options, platforms, event, tags: plan, authorities: authorities.text };
 }
 
 /** Nothing was pushed to where the run is: it must not move that branch's tags, nor build on its behalf. */

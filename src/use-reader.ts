@@ -20,6 +20,7 @@ export class UseReader {
   readonly #counted = new Map<OpenContext, ReadonlySet<string>>();
   readonly #leaves: ReadLeaf[] = [];
   readonly #paths = new Set<string>();
+  readonly #others = new Set<string>();
   readonly #problems: { readonly problem: string; readonly line: number }[] = [];
 
   /** `open` is asked for the build's own context by `undefined`; it answers `undefined` for one that is no directory. */
@@ -39,6 +40,11 @@ export class UseReader {
   /** Paths in the build's own context. */
   get paths(): ReadonlySet<string> {
     return this.#paths;
+  }
+
+  /** With the scope `manifests`: the files that do not count because of it; `NAME:PATH` in a named context. */
+  get others(): ReadonlySet<string> {
+    return this.#others;
   }
 
   /** What BuildKit would refuse. */
@@ -63,8 +69,11 @@ export class UseReader {
     const taken = resolveUse(context.tree, use);
     if (!taken.ok) return taken;
     const counted = this.#counted.get(context);
+    for (const { path } of taken.value) {
+      if (context.others?.has(path) === true) this.#others.add(placeOf(use.context, path));
+    }
     const entries = taken.value
-      .filter(({ path }) => path === '' || counted?.has(path) === true)
+      .filter(({ path }) => counted?.has(path) === true)
       .map((entry): Entry => {
         const leaf = context.leaf(entry);
         if (use.context === undefined && entry.path !== '') this.#paths.add(entry.path);
@@ -80,7 +89,17 @@ export class UseReader {
     if (this.#contexts.has(name)) return this.#contexts.get(name);
     const context = this.#open(name);
     this.#contexts.set(name, context);
-    if (context !== undefined) this.#counted.set(context, new Set(context.counted.map(({ path }) => path)));
+    if (context !== undefined) this.#counted.set(context, countedPaths(context));
     return context;
   }
+}
+
+/** A path as people are told it: in a named context `NAME:PATH`. */
+export function placeOf(context: string | undefined, path: string): string {
+  return context === undefined ? path : `${context}:${path}`;
+}
+
+/** The context itself among them, which stands for itself where nothing is taken of it. */
+function countedPaths({ counted, others }: OpenContext): ReadonlySet<string> {
+  return new Set([...(others === undefined ? [''] : []), ...counted.map(({ path }) => path)]);
 }

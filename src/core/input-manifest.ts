@@ -35,6 +35,8 @@ export interface TargetInput {
 export interface InputManifest {
   readonly scheme: 3;
   readonly form: 'inputs' | 'context';
+  /** Of the files that are read, only dependency manifests count; left out where all do. */
+  readonly scope?: 'manifests';
   /** Form `inputs`: all that the targets read of contexts, each once. */
   readonly uses: readonly UseInput[];
   /** Form `inputs`. */

@@ -17,6 +17,7 @@ import { quote } from '../core/printable.ts';
 import { isGitSource } from '../core/remote-source.ts';
 import { readDockerfile } from '../dockerfile-inputs.ts';
 import { type Problem, UsageError } from '../errors.ts';
+import { findScopeProblems, warnOfOthers, whatCounts } from '../hash-scope.ts';
 import { contextImages, type HashedImage, resolveImages } from '../hashed-images.ts';
 import type { Files, Location } from '../host.ts';
 import type { Options } from '../options.ts';
@@ -64,7 +65,8 @@ export const hashStage: Stage<'hash', HashPlan> = {
     const images = await resolveImages(run.registries, dockerfile, [...read.images, ...contextImages(options)]);
     const order: ReadingOrder = { dockerfile, targets: read.targets };
     const reading = readContextInputs(run, order);
-    refuseMissing(run, order, reading);
+    refuse([...findMissing(run, order, reading), ...findScopeProblems(run, reading.scoped)]);
+    warnOfOthers(host, dockerfile, reading.scoped);
     const { inputs, paths } = reading;
     const reasons = [...read.unpinned, ...findUnpinnedContexts(options)];
     const manifest: InputManifest = {
@@ -89,7 +91,7 @@ export const hashStage: Stage<'hash', HashPlan> = {
     }
     const hash = contentHash(manifest);
     const dependencyManifests = paths.filter(isDependencyManifest);
-    host.log.info(`${inEntries(paths.length)}, ${counted(images.length, 'image')}: ${hashTag(hash)}`);
+    host.log.info(`${whatCounts(reading)}, ${counted(images.length, 'image')}: ${hashTag(hash)}`);
     return {
       hash,
       tag: hashTag(hash),
@@ -100,19 +102,27 @@ export const hashStage: Stage<'hash', HashPlan> = {
       pins: images,
       runsPrograms: read.runsPrograms,
       dependencyManifests,
-      inputs: inWords(paths.length, dependencyManifests, images),
+      inputs: inWords(reading, dependencyManifests, images),
     };
   },
 };
 
+/** Every problem that only reading the files could show. */
+function refuse(problems: readonly Problem[]): void {
+  if (problems.length > 0) throw new UsageError(problems);
+}
+
 /** BuildKit would refuse the same, but only after a builder is there. */
-function refuseMissing({ host, options }: Run, { dockerfile }: ReadingOrder, { problems }: ContextReading): void {
-  if (problems.length === 0) return;
+function findMissing(
+  { host, options }: Run,
+  { dockerfile }: ReadingOrder,
+  { problems }: ContextReading,
+): readonly Problem[] {
   const { path: paths } = host.files;
   const messages = problems.map(({ problem, line }) => `${quote(dockerfile)} line ${line}: ${problem}`);
   const ignored = host.files.kindOf(paths.join(options.context, '.dockerignore')) !== undefined;
   const hint = ignored ? ' (what the ignore file leaves out is not there for the build)' : '';
-  throw new UsageError([...new Set(messages)].map((message) => ({ input: 'file', message: `${message}${hint}` })));
+  return [...new Set(messages)].map((message) => ({ input: 'file', message: `${message}${hint}` }));
 }
 
 /** What is wrong with the files that the options name; asked before the first request. Pure but for reading. */
@@ -185,17 +195,17 @@ function at(file: string, line: number | undefined): Location {
   return line === undefined ? { file } : { file, line };
 }
 
-function inEntries(count: number): string {
-  return counted(count, 'context entry', 'context entries');
-}
-
-function inWords(entryCount: number, manifests: readonly string[], images: readonly HashedImage[]): readonly string[] {
+function inWords(
+  reading: ContextReading,
+  manifests: readonly string[],
+  images: readonly HashedImage[],
+): readonly string[] {
   const shown =
     manifests.length === 0
       ? ''
       : `, among them ${manifests.slice(0, 10).join(', ')}${manifests.length > 10 ? ' …' : ''}`;
   return [
-    `${inEntries(entryCount)}${shown}`,
+    `${whatCounts(reading)}${shown}`,
     ...images.map(({ reference, digest }) => `${reference.replace(/@.*$/, '')} at ${digest}`),
   ];
 }
