@@ -4,7 +4,6 @@ import { quote } from './core/printable.ts';
 import type { TagCandidate } from './core/tag-candidates.ts';
 import { parseVersion } from './core/version.ts';
 import type { Problem } from './errors.ts';
-import type { Host } from './host.ts';
 import type { Run } from './stage.ts';
 
 /** How many files and tags are named. */
@@ -17,21 +16,25 @@ export function whatCounts({ paths, scoped }: ContextReading): string {
   return `${scoped.counted} of ${counted(all, 'file')} that the build reads (hash-scope: manifests)`;
 }
 
-/**
- * Version tags of a run whose image may hold other sources than the commit that is released: with `hash-scope: manifests`,
- * an image is reused although files that the build reads have changed. Other tags promise no sources.
- */
-export function findScopeProblems(
-  { options: { immutableTags }, tags }: Pick<Run, 'options' | 'tags'>,
-  scoped: ScopedReading | undefined,
-): readonly Problem[] {
-  if (scoped === undefined || scoped.others.length === 0) return [];
+type TagChoice = Pick<Run, 'options' | 'tags'>;
+
+/** The tags that stand for a version: those that never move, and the lines that move with them. */
+export function findVersionTags({ options: { immutableTags }, tags }: TagChoice): readonly string[] {
   const isOfVersion = ({ kind, tag }: TagCandidate): boolean =>
     kind === 'immutable' ||
     kind === 'version-line' ||
     // Then a full version may be a tag like any other, that moves.
     (immutableTags !== undefined && parseVersion(tag) !== undefined);
-  const versions = [...new Set(tags.candidates.filter(isOfVersion).map(({ tag }) => tag))];
+  return [...new Set(tags.candidates.filter(isOfVersion).map(({ tag }) => tag))];
+}
+
+/**
+ * Version tags of a run whose image may hold other sources than the commit that is released: with `hash-scope: manifests`,
+ * an image is reused although files that the build reads have changed. Other tags promise no sources.
+ */
+export function findScopeProblems(run: TagChoice, scoped: ScopedReading | undefined): readonly Problem[] {
+  if (scoped === undefined || scoped.others.length === 0) return [];
+  const versions = findVersionTags(run);
   if (versions.length === 0) return [];
   const message =
     `manifests and the version ${versions.length === 1 ? 'tag' : 'tags'} ${some(versions)} do not go together: ` +
@@ -41,11 +44,9 @@ export function findScopeProblems(
 }
 
 /** Says which files the build reads although no edit of theirs causes one. */
-export function warnOfOthers({ log }: Host, dockerfile: string, scoped: ScopedReading | undefined): void {
-  if (scoped === undefined || scoped.others.length === 0) return;
-  log.warning(`hash-scope: manifests: ${whatElse(scoped)}; when only they change, nothing is built`, {
-    file: dockerfile,
-  });
+export function findScopeWarnings(scoped: ScopedReading | undefined): readonly string[] {
+  if (scoped === undefined || scoped.others.length === 0) return [];
+  return [`hash-scope: manifests: ${whatElse(scoped)}; when only they change, nothing is built`];
 }
 
 function whatElse({ others }: ScopedReading): string {

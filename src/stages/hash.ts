@@ -17,7 +17,7 @@ import { quote } from '../core/printable.ts';
 import { isGitSource } from '../core/remote-source.ts';
 import { readDockerfile } from '../dockerfile-inputs.ts';
 import { type Problem, UsageError } from '../errors.ts';
-import { findScopeProblems, warnOfOthers, whatCounts } from '../hash-scope.ts';
+import { findScopeProblems, findScopeWarnings, findVersionTags, whatCounts } from '../hash-scope.ts';
 import { contextImages, type HashedImage, resolveImages } from '../hashed-images.ts';
 import type { Files, Location } from '../host.ts';
 import type { Options } from '../options.ts';
@@ -59,14 +59,15 @@ export const hashStage: Stage<'hash', HashPlan> = {
   },
   async apply({ dockerfile }, run) {
     const { host, options } = run;
+    refuseVersions(run, dockerfile);
     const read = readDockerfile(dockerfile, run);
     for (const note of read.notes) host.log.info(note);
     for (const warning of read.warnings) host.log.warning(warning, { file: dockerfile });
     const images = await resolveImages(run.registries, dockerfile, [...read.images, ...contextImages(options)]);
     const order: ReadingOrder = { dockerfile, targets: read.targets };
     const reading = readContextInputs(run, order);
-    refuse([...findMissing(run, order, reading), ...findScopeProblems(run, reading.scoped)]);
-    warnOfOthers(host, dockerfile, reading.scoped);
+    refuseMissing(run, order, reading);
+    for (const warning of findScopeWarnings(reading.scoped)) host.log.warning(warning, { file: dockerfile });
     const { inputs, paths } = reading;
     const reasons = [...read.unpinned, ...findUnpinnedContexts(options)];
     const manifest: InputManifest = {
@@ -107,22 +108,25 @@ export const hashStage: Stage<'hash', HashPlan> = {
   },
 };
 
-/** Every problem that only reading the files could show. */
-function refuse(problems: readonly Problem[]): void {
-  if (problems.length > 0) throw new UsageError(problems);
+/** What can be known of it before the first request; base images can only add to what is read. */
+function refuseVersions(run: Run, dockerfile: string): void {
+  if (run.options.hashScope === 'inputs' || findVersionTags(run).length === 0) return;
+  const { targets } = readDockerfile(dockerfile, run);
+  if (targets !== undefined)
+    refuseMissing(run, { dockerfile, targets }, readContextInputs(run, { dockerfile, targets }));
 }
 
-/** BuildKit would refuse the same, but only after a builder is there. */
-function findMissing(
-  { host, options }: Run,
-  { dockerfile }: ReadingOrder,
-  { problems }: ContextReading,
-): readonly Problem[] {
+/** BuildKit would refuse the same, but only after a builder is there; it knows no versions, though. */
+function refuseMissing(run: Run, { dockerfile }: ReadingOrder, { problems, scoped }: ContextReading): void {
+  const { host, options } = run;
+  const versions = findScopeProblems(run, scoped);
+  if (problems.length + versions.length === 0) return;
   const { path: paths } = host.files;
   const messages = problems.map(({ problem, line }) => `${quote(dockerfile)} line ${line}: ${problem}`);
   const ignored = host.files.kindOf(paths.join(options.context, '.dockerignore')) !== undefined;
   const hint = ignored ? ' (what the ignore file leaves out is not there for the build)' : '';
-  return [...new Set(messages)].map((message) => ({ input: 'file', message: `${message}${hint}` }));
+  const missing = [...new Set(messages)].map((message) => ({ input: 'file', message: `${message}${hint}` }));
+  throw new UsageError([...missing, ...versions]);
 }
 
 /** What is wrong with the files that the options name; asked before the first request. Pure but for reading. */
