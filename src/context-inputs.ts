@@ -25,7 +25,7 @@ import { type PlatformReads, readCanonical, type Unpinned } from './dockerfile-i
 import type { Host } from './host.ts';
 import type { Options } from './options.ts';
 import type { GitContexts } from './stages/git-contexts.ts';
-import { placeOf, UseReader } from './use-reader.ts';
+import { type OtherFile, otherFile, UseReader } from './use-reader.ts';
 
 /** What of the content hash comes from the disk. */
 export type ContextInputs = Pick<
@@ -119,7 +119,7 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
     },
     dockerfile: readCanonical(files, dockerfile),
     paths: [...reader.paths].sort(compareCodePoints),
-    ...scopedReading(options, () => distinct(reader.leaves), reader.others),
+    ...scopedReading(setting, extra, () => distinct(reader.leaves), reader.others),
     leaves: () => {
       const leaves = reader.leaves.map(({ directory, path, leaf }): Entry => [files.path.join(directory, path), leaf]);
       return new Map([...extra.map(([at, leaf]): Entry => [files.path.join('', at), leaf]), ...leaves]);
@@ -149,16 +149,17 @@ function readWhole(setting: Setting, dockerfile: string): ContextReading {
     files: readExtraFiles(files, options.hashFiles),
   };
   const others = [
-    ...gitEntries.map(([path]) => path),
-    ...(own.others ?? []),
-    ...named.flatMap(({ name, open }) => [...(open?.others ?? [])].map((path) => placeOf(name, path))),
+    ...gitEntries.map(([path]) => otherFile(undefined, own.directory, path)),
+    ...[{ name: undefined, open: own }, ...named].flatMap(({ name, open }) =>
+      [...(open?.others ?? [])].map((path) => otherFile(name, open?.directory ?? '', path)),
+    ),
   ];
   const entries = Object.values(inputs.namedContexts).flatMap((one) => ('entries' in one ? one.entries : []));
   return {
     inputs,
     dockerfile: inputs.dockerfile,
     paths: inputs.context.map(([path]) => path),
-    ...scopedReading(options, () => inputs.context.length + entries.length, others),
+    ...scopedReading(setting, inputs.files, () => inputs.context.length + entries.length, others),
     leaves: () => byPath(inputs, setting),
     problems: [],
   };
@@ -172,13 +173,19 @@ function scopeOf({ hashScope }: Setting['options']): Pick<ContextInputs, 'scope'
   return hashScope === 'manifests' ? { scope: hashScope } : {};
 }
 
+/** `extra`: files that count anyway. */
 function scopedReading(
-  { hashScope }: Setting['options'],
+  { host, options }: Setting,
+  extra: readonly Entry[],
   count: () => number,
-  others: Iterable<string>,
+  others: readonly OtherFile[],
 ): Pick<ContextReading, 'scoped'> {
-  if (hashScope === 'inputs') return {};
-  return { scoped: { counted: count(), others: [...others].sort(compareCodePoints) } };
+  if (options.hashScope === 'inputs') return {};
+  const { path: paths } = host.files;
+  const anyway = new Set(extra.map(([at]) => paths.resolve(host.cwd, at)));
+  const left = others.filter(({ directory, path }) => !anyway.has(paths.resolve(host.cwd, directory, path)));
+  const counted = count() + others.length - left.length;
+  return { scoped: { counted, others: left.map(({ place }) => place).sort(compareCodePoints) } };
 }
 
 /** Two uses may have read one file. */

@@ -11,6 +11,14 @@ interface ReadLeaf {
   readonly leaf: string;
 }
 
+/** A file that does not count because of the scope `manifests`. */
+export interface OtherFile {
+  /** As people are told it: in a named context `NAME:PATH`. */
+  readonly place: string;
+  readonly directory: string;
+  readonly path: string;
+}
+
 /** Reads what uses take of contexts, each context and each use at most once, and remembers what it has read. */
 export class UseReader {
   readonly #positions = new Map<string, Located<number>>();
@@ -20,7 +28,7 @@ export class UseReader {
   readonly #counted = new Map<OpenContext, ReadonlySet<string>>();
   readonly #leaves: ReadLeaf[] = [];
   readonly #paths = new Set<string>();
-  readonly #others = new Set<string>();
+  readonly #others = new Map<string, OtherFile>();
   readonly #problems: { readonly problem: string; readonly line: number }[] = [];
 
   /** `open` is asked for the build's own context by `undefined`; it answers `undefined` for one that is no directory. */
@@ -42,9 +50,9 @@ export class UseReader {
     return this.#paths;
   }
 
-  /** With the scope `manifests`: the files that do not count because of it; `NAME:PATH` in a named context. */
-  get others(): ReadonlySet<string> {
-    return this.#others;
+  /** What was read and does not count because of the scope `manifests`, each file once. */
+  get others(): readonly OtherFile[] {
+    return [...this.#others.values()];
   }
 
   /** What BuildKit would refuse. */
@@ -70,7 +78,9 @@ export class UseReader {
     if (!taken.ok) return taken;
     const counted = this.#counted.get(context);
     for (const { path } of taken.value) {
-      if (context.others?.has(path) === true) this.#others.add(placeOf(use.context, path));
+      if (context.others?.has(path) !== true) continue;
+      const other = otherFile(use.context, context.directory, path);
+      this.#others.set(other.place, other);
     }
     const entries = taken.value
       .filter(({ path }) => counted?.has(path) === true)
@@ -94,9 +104,9 @@ export class UseReader {
   }
 }
 
-/** A path as people are told it: in a named context `NAME:PATH`. */
-export function placeOf(context: string | undefined, path: string): string {
-  return context === undefined ? path : `${context}:${path}`;
+/** `context`: the name of a named context; `undefined` for the build's own. */
+export function otherFile(context: string | undefined, directory: string, path: string): OtherFile {
+  return { place: context === undefined ? path : `${context}:${path}`, directory, path };
 }
 
 /** The context itself among them, which stands for itself where nothing is taken of it. */
