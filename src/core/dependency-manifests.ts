@@ -38,12 +38,26 @@ export const DEPENDENCY_MANIFESTS: Readonly<Record<string, string>> = {
     'paket.dependencies paket.lock paket.references',
 };
 
-/** What stands for these in a regular expression. */
-const WILDCARDS: Readonly<Record<string, string>> = { '**/': '(?:[^/]+/)*', '**': '[^]+', '*': '[^/]*' };
+/** One entry of the table with a wildcard or a directory. */
+interface Pattern {
+  /** `/gradle/wrapper/`; `/` for any. */
+  readonly directory: string;
+  /** The file may also be further down. */
+  readonly isDeep: boolean;
+  /** How the file's name begins, what comes next, and how it ends, with any text between; alone `head` is the name. */
+  readonly head: string;
+  readonly middle: readonly string[];
+  readonly tail: string | undefined;
+}
+
 const NAMES: readonly string[] = Object.values(DEPENDENCY_MANIFESTS).flatMap((row) => row.toLowerCase().split(' '));
 const PLAIN: ReadonlySet<string> = new Set(NAMES.filter((name) => !/[*/]/.test(name)));
-const PATTERNS = compile(NAMES.filter((name) => name.includes('*') && !name.includes('/')));
-const PATHS = compile(NAMES.filter((name) => name.includes('/')));
+const PATTERNS: readonly Pattern[] = [...new Set(NAMES)].filter((name) => /[*/]/.test(name)).map(patternOf);
+/** By the extension, which most files do not share with any pattern. */
+const ANYWHERE = byExtension(PATTERNS.filter(({ directory }) => directory === '/'));
+const INSIDE = PATTERNS.filter(({ directory }) => directory !== '/');
+/** Most paths have none of these: one look spares all others. */
+const DIRECTORIES = new RegExp([...new Set(INSIDE.map(({ directory }) => directory.replace(/\./g, '\\.')))].join('|'));
 
 /**
  * True when the file at this path, with `/` between the names, is a dependency manifest or lock file: what
@@ -51,16 +65,57 @@ const PATHS = compile(NAMES.filter((name) => name.includes('/')));
  */
 export function isDependencyManifest(path: string): boolean {
   const lower = path.toLowerCase();
-  const name = lower.slice(lower.lastIndexOf('/') + 1);
-  return PLAIN.has(name) || PATTERNS.test(name) || PATHS.test(lower);
+  const end = lower.lastIndexOf('/') + 1;
+  const name = lower.slice(end);
+  if (name === '') return false;
+  if (PLAIN.has(name) || ANYWHERE.get(extensionOf(name))?.some((pattern) => fits(name, pattern)) === true) return true;
+  const parents = `/${lower.slice(0, end)}`;
+  return (
+    DIRECTORIES.test(parents) &&
+    INSIDE.some((pattern) => {
+      const { directory, isDeep } = pattern;
+      return (isDeep ? parents.includes(directory) : parents.endsWith(directory)) && fits(name, pattern);
+    })
+  );
 }
 
-/** A pattern begins where a name begins, unless any text may stand before it. */
-function compile(patterns: readonly string[]): RegExp {
-  const sources = [...new Set(patterns)].map((pattern) => {
-    const rest = pattern.replace(/^\*/, '');
-    const text = rest.replace(/\*\*\/|\*\*?|[.+]/g, (part) => WILDCARDS[part] ?? `\\${part}`);
-    return rest === pattern ? `(?:^|/)${text}` : text;
-  });
-  return new RegExp(`(?:${sources.join('|')})$`);
+function patternOf(pattern: string): Pattern {
+  const names = pattern.split('/');
+  const name = names.pop() ?? '';
+  const directories = names.filter((one) => one !== '**');
+  const [head = '', ...middle] = name === '**' ? ['', ''] : name.split('*');
+  const tail = middle.pop();
+  return {
+    directory: directories.length === 0 ? '/' : `/${directories.join('/')}/`,
+    isDeep: name === '**' || names.includes('**'),
+    head,
+    middle,
+    tail,
+  };
+}
+
+function byExtension(patterns: readonly Pattern[]): ReadonlyMap<string, readonly Pattern[]> {
+  const groups = new Map<string, Pattern[]>();
+  for (const pattern of patterns) {
+    const extension = extensionOf(pattern.tail ?? '');
+    groups.set(extension, [...(groups.get(extension) ?? []), pattern]);
+  }
+  return groups;
+}
+
+function extensionOf(name: string): string {
+  return name.slice(Math.max(0, name.lastIndexOf('.')));
+}
+
+/** Every piece is looked for once, from left to right, so that no name takes long. */
+function fits(name: string, { head, middle, tail }: Pattern): boolean {
+  if (tail === undefined) return name === head;
+  if (name.length < head.length + tail.length || !name.endsWith(tail) || !name.startsWith(head)) return false;
+  let at = head.length;
+  for (const piece of middle) {
+    const found = name.indexOf(piece, at);
+    if (found < 0) return false;
+    at = found + piece.length;
+  }
+  return at <= name.length - tail.length;
 }
