@@ -164,7 +164,7 @@ describe('hash-scope: manifests', () => {
     ['a new manifest in a directory', true, () => write({ 'src/package.json': '{}' })],
     ['the instructions', true, () => write({ Dockerfile: 'FROM scratch\nCOPY . /srv\n' })],
     ['a link', true, () => symlinkSync('a.js', join(context, 'src/c.js'))],
-    ['a file that is more than its name says', true, () => write({ 'package.json': '{"name":"x"}', 'src/a.js': '9' })],
+    ['a manifest and a source', true, () => write({ 'package.json': '{"name":"x"}', 'src/a.js': '9' })],
     ['a source', false, () => write({ 'src/a.js': '9' })],
     ['a new source', false, () => write({ 'src/c.js': '' })],
     ['an empty directory', false, () => mkdirSync(join(context, 'empty'))],
@@ -176,6 +176,13 @@ describe('hash-scope: manifests', () => {
     const before = hashed(MANIFESTS);
     edit();
     expect(hashed(MANIFESTS) !== before).toBe(changes);
+  });
+
+  it('has one hash for a context of nothing and one of nothing that counts', () => {
+    write({ ...TREE, '.dockerignore': '*' });
+    const before = hashed(MANIFESTS);
+    write({ '.dockerignore': '*\n!src/a.js' });
+    expect(hashed(MANIFESTS)).toBe(before);
   });
 
   it('counts what a link of a manifest’s name leads to, over any links, also when it is not copied under that name', () => {
