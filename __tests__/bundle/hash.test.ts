@@ -88,6 +88,7 @@ describe('the hash changes with', () => {
     change('a salt', () => {}, ['--hash-salt=2']),
     change('more files that count', () => {}, ['--hash-files=README.md']),
     change('files that do not count', () => {}, ['--hash-ignore=src']),
+    change('the scope', () => {}, ['--hash-scope=manifests']),
     change('a remote ADD without checksum, every time', () =>
       write({ Dockerfile: 'FROM scratch\nADD https://127.0.0.1:9/x /\n' }),
     ),
