@@ -12,6 +12,7 @@ import {
   type Environment,
   type Evaluation,
   environmentAfter,
+  environmentForStages,
   expandIn,
   initialEnvironment,
 } from './stage-environment.ts';
@@ -177,12 +178,12 @@ function remoteAddsFor(dockerfile: Dockerfile, scope: BuildScope, platform: Plat
   const environments = new Map<number, Environment>();
   const adds: RemoteAdd[] = [];
   for (const [index, { base, instructions }] of graph.value.stages.entries()) {
-    let environment = initialEnvironment(base, environments, scope);
+    let environment = initialEnvironment(base, environments, evaluation);
     for (const instruction of instructions) {
       adds.push(...remoteSourcesOf(instruction, environment, evaluation));
       environment = environmentAfter(environment, instruction, evaluation);
     }
-    environments.set(index, environment);
+    environments.set(index, environmentForStages(environment, instructions));
   }
   return adds;
 }

@@ -11,6 +11,7 @@ import {
   type Environment,
   type Evaluation,
   environmentAfter,
+  environmentForStages,
   expandIn,
   initialEnvironment,
 } from './stage-environment.ts';
@@ -85,8 +86,9 @@ interface StageEvaluation extends Evaluation {
 }
 
 function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvaluation): Located<EvaluatedStage> {
-  const { escape, scope } = evaluation;
-  let environment = initialEnvironment(stage.base, evaluation.environments, scope);
+  const { escape } = evaluation;
+  if (stage.problem !== undefined) return misplaced(stage.problem, stage.line);
+  let environment = initialEnvironment(stage.base, evaluation.environments, evaluation);
   let { directory } = evaluation;
   const steps: EvaluatedStep[] = [];
   for (const step of stage.steps) {
@@ -111,7 +113,10 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
     base,
     uses,
     steps,
-    environment,
+    environment: environmentForStages(
+      environment,
+      steps.map((step) => step.instruction),
+    ),
     directory,
     platform: given?.ok ? given.value : undefined,
     platformText: platform,
