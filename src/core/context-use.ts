@@ -1,5 +1,6 @@
 import { cleanPath } from './clean-path.ts';
 import { flagOf, flagsOf, type Instruction, sourcesOf } from './dockerfile.ts';
+import { findGitAddProblem } from './git-source.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 import { remoteKind } from './remote-source.ts';
@@ -70,6 +71,9 @@ export function copyReads(instruction: Instruction, from: Source | undefined, pl
     } else if (name === 'COPY') {
       return unparsable(`COPY ${quote(text)}: a URL cannot be copied; ADD can fetch it`);
     } else {
+      const flags = { keepGitDirectory: flagOf(instruction, 'keep-git-dir'), checksum: checksum?.text ?? '' };
+      const found = remoteKind(text) === 'git' ? findGitAddProblem(text, flags) : undefined;
+      if (found !== undefined) return unparsable(`ADD ${quote(written)}: ${found}`);
       remotes.push(text);
     }
   }

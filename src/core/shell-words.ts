@@ -31,6 +31,7 @@ export interface Splitting {
   readonly keepEscapes?: boolean;
   /** Variables that are not set stay as they are written. */
   readonly keepUnset?: boolean;
+  readonly allowance?: Allowance;
 }
 
 /** Deeper nesting and longer results are refused: both come from hostile files only. */
@@ -59,9 +60,15 @@ export function expandWord(
   return expanded.ok ? parsed(expanded.value.text) : expanded;
 }
 
+/** The body of a heredoc with its variables expanded: as {@link expandWord}, but quotes mean nothing and `\\` escapes. */
+export function expandBody(body: string, lookup: Lookup, allowance: Allowance): Parsed<string> {
+  const expanded = run(body, lookup, { escape: '\\', allowance, whole: true, plainQuotes: true });
+  return expanded.ok ? parsed(expanded.value.text) : expanded;
+}
+
 /** As {@link expandWord}, split at blanks that are neither quoted nor escaped; empty words are dropped. */
 export function splitWords(text: string, lookup: Lookup, splitting: Splitting): Parsed<readonly string[]> {
-  const expanded = run(text, lookup, { ...splitting, allowance: fullAllowance() });
+  const expanded = run(text, lookup, { allowance: fullAllowance(), ...splitting });
   return expanded.ok ? parsed(expanded.value.words) : expanded;
 }
 
@@ -69,6 +76,8 @@ interface Reading extends Splitting {
   readonly allowance: Allowance;
   /** Nobody asks for the words. */
   readonly whole?: boolean;
+  /** Quotes are characters as all others. */
+  readonly plainQuotes?: boolean;
 }
 
 interface Expansion {
@@ -130,6 +139,7 @@ class Expander {
     const words: string[] = [];
     let text = '';
     let inWord = false;
+    const limit = MAX_LENGTH + this.#characters.length;
     const isWhole = this.#splitting.whole === true;
     const addRaw = (raw: string) => {
       if (isWhole) return;
@@ -164,7 +174,7 @@ class Expander {
         addSplit(character);
         text += character;
       }
-      if (text.length > MAX_LENGTH) throw new Unexpandable(`the result is longer than ${MAX_LENGTH} characters`);
+      if (text.length > limit) throw new Unexpandable(`the result is longer than ${limit} characters`);
     }
     if (this.#next() !== stop) throw new Unexpandable(`${quote(stop ?? '')} is missing`);
     if (this.#word !== '') words.push(this.#word);
@@ -175,6 +185,7 @@ class Expander {
   }
 
   #readSpecial(character: string): string | undefined {
+    if (this.#splitting.plainQuotes === true && (character === "'" || character === '"')) return undefined;
     switch (character) {
       case '$':
         return this.#readVariable();

@@ -1,7 +1,15 @@
 import type { BuildScope } from './build-scope.ts';
 import { type Instruction, pairsOf } from './dockerfile.ts';
 import { LayeredMap } from './layered-map.ts';
-import { type Allowance, type EscapeCharacter, expandWord } from './shell-words.ts';
+import { type Parsed, parsed } from './parsed.ts';
+import {
+  type Allowance,
+  type EscapeCharacter,
+  expandBody,
+  expandWord,
+  type Lookup,
+  splitWords,
+} from './shell-words.ts';
 import type { Source, StageGraph } from './stage-graph.ts';
 
 /** The variables at one place of a stage, as far as the Dockerfile tells. */
@@ -67,14 +75,41 @@ export function environmentForStages(environment: Environment, instructions: rea
 }
 
 /** Expands a word of an instruction. */
-export function expandIn({ known, open, allowance }: Environment, word: string, escape: EscapeCharacter): Expanded {
+export function expandIn(environment: Environment, word: string, escape: EscapeCharacter): Expanded {
+  return resolve(environment, (lookup, allowance) => expandWord(word, lookup, escape, allowance));
+}
+
+/** Expands the body of a heredoc. */
+export function expandDocument(environment: Environment, body: string): Expanded {
+  return resolve(environment, (lookup, allowance) => expandBody(body, lookup, allowance));
+}
+
+/** As {@link expandIn}, for an instruction that splits what a variable holds into words; none when it cannot be expanded. */
+export function splitIn(
+  environment: Environment,
+  word: string,
+  escape: EscapeCharacter,
+): { readonly parts: readonly string[]; readonly certain: boolean } {
+  let parts: readonly string[] = [];
+  const { certain } = resolve(environment, (lookup, allowance) => {
+    const words = splitWords(word, lookup, { escape, allowance });
+    parts = words.ok ? words.value : [];
+    return words.ok ? parsed(word) : words;
+  });
+  return { parts, certain };
+}
+
+function resolve(
+  { known, open, allowance }: Environment,
+  expand: (lookup: Lookup, allowance: Allowance) => Parsed<string>,
+): Expanded {
   let certain = true;
   const lookup = (name: string) => {
     const value = known.get(name);
     if (value === undefined && (open || known.has(name))) certain = false;
     return value;
   };
-  const expanded = expandWord(word, lookup, escape, allowance);
+  const expanded = expand(lookup, allowance);
   return expanded.ok ? { text: expanded.value, certain } : { text: undefined, certain, problem: expanded.problem };
 }
 

@@ -3,6 +3,7 @@ import { type BuildScope, globalVariables } from './build-scope.ts';
 import { type Dockerfile, type DockerfileStage, type Instruction, triggerOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
 import type { Parsed } from './parsed.ts';
+import { isPlatformText } from './platform.ts';
 import { quote } from './printable.ts';
 import { formatRepositoryName, parseReference } from './reference.ts';
 import { type Allowance, expandWord, fullAllowance } from './shell-words.ts';
@@ -48,6 +49,8 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
   const allowance = fullAllowance();
   const variables = globalVariables(dockerfile, scope, { platform, allowance });
   if (!variables.ok) return variables;
+  const epoch = scope.buildArgs.get('SOURCE_DATE_EPOCH') ?? variables.value.get('SOURCE_DATE_EPOCH') ?? '';
+  if (!/^(?:|[+-]?[0-9]{1,18})$/.test(epoch)) return misplaced(`SOURCE_DATE_EPOCH is ${quote(epoch)}, no number`, 1);
   const last = dockerfile.stages.at(-1);
   if (last === undefined) return misplaced('the Dockerfile has no FROM', 1);
   const missing = findMissingTarget(dockerfile, scope.target);
@@ -127,6 +130,9 @@ function expandFrom(
   if (!expandedPlatform.ok) return misplaced(expandedPlatform.problem, line);
   if (platform !== '' && expandedPlatform.value === '') {
     return misplaced(`FROM --platform=${quote(platform)} is empty once its variables are expanded`, line);
+  }
+  if (platform !== '' && !isPlatformText(expandedPlatform.value)) {
+    return misplaced(`FROM --platform=${quote(expandedPlatform.value)} is no platform, as linux/amd64 is one`, line);
   }
   const expanded = expand(base);
   if (!expanded.ok) return misplaced(expanded.problem, line);

@@ -18,6 +18,7 @@ import {
 import { readStageGraph, type Source } from './stage-graph.ts';
 import { findCycle, type LinkedStage, type LinkedStep, linkStages } from './stage-links.ts';
 import { type EvaluatedStage, type EvaluatedStep, type TargetReads, writeTarget } from './target-text.ts';
+import { findValueProblem } from './value-rules.ts';
 
 export type { ReachedImage, TargetReads } from './target-text.ts';
 
@@ -97,7 +98,8 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
     const later = sources.some((source) => source?.kind === 'stage' && source.index > index);
     if (later) return misplaced(`${instruction.name}: the stage that it reads from stands further down`, line);
     const place = { environment, escape, directory };
-    const problem = findExpansionProblem(instruction, environment, evaluation);
+    const problem =
+      findExpansionProblem(instruction, environment, evaluation) ?? findValueProblem(instruction, environment, escape);
     if (problem !== undefined) return misplaced(problem, line);
     const reads = readInstruction(instruction, sources, place);
     if (!reads.ok) return misplaced(reads.problem, line);
