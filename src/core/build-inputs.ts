@@ -160,7 +160,8 @@ function sourceNames(instruction: Instruction): readonly string[] {
   });
 }
 
-const STAGE_NUMBER = /^[+-]?[0-9]+$/;
+/** What is larger than any number of Go is a name. */
+const STAGE_NUMBER = /^[+-]?[0-9]{1,18}$/;
 
 function findCopyProblem(name: string, { stages, escape }: Dockerfile): string | undefined {
   const expanded = expandWord(name, () => undefined, escape);

@@ -135,7 +135,9 @@ function findChecksumProblem(
   if (source === undefined || second !== undefined) return '--checksum goes with exactly one source';
   if (source.text === undefined || !source.certain) return undefined;
   const kind = remoteKind(source.text);
-  if (kind === 'local') return '--checksum goes with a URL or a git repository';
+  // As a build context `github.com/…` is a repository; here it is a path, which may have a checksum all the same.
+  if (kind === 'local' && !source.text.startsWith('github.com/'))
+    return '--checksum goes with a URL or a git repository';
   return kind === 'http' && !CHECKSUM.test(checksum) ? `--checksum=${quote(checksum)} is no digest` : undefined;
 }
 

@@ -123,8 +123,9 @@ function findMisplacedKey(kind: BoundMount['kind'], values: ReadonlyMap<string, 
   for (const [key, types] of TYPES_OF_KEYS) {
     if (values.has(key) && !types.includes(kind)) return `${key} does not go with the type ${kind}`;
   }
-  if (kind !== 'secret') return undefined;
   const has = (key: string) => (values.get(key) ?? '') !== '';
+  if (kind === 'ssh' && has('source')) return 'source does not go with the type ssh';
+  if (kind !== 'secret') return undefined;
   if (has('from')) return 'from does not go with the type secret';
   if (has('source') && has('id')) return 'a secret takes a source or an id, not both';
   return ['source', 'target', 'id'].some(has) ? undefined : 'a secret needs an id, a source or a target';

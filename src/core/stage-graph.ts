@@ -53,14 +53,13 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
   if (!/^(?:|[+-]?[0-9]{1,18})$/.test(epoch)) return misplaced(`SOURCE_DATE_EPOCH is ${quote(epoch)}, no number`, 1);
   const last = dockerfile.stages.at(-1);
   if (last === undefined) return misplaced('the Dockerfile has no FROM', 1);
-  const missing = findMissingTarget(dockerfile, scope.target);
-  if (missing !== undefined) return misplaced(missing, last.line);
   const findContext = namedContextFinder(scope.namedContexts);
   const stages: BuiltStage[] = [];
   const indices = new Map<string, number>();
   const triggersOf = triggerReader(dockerfile);
   let triggered = 0;
-  for (const stage of dockerfile.stages) {
+  let refused: Located<never> | undefined;
+  for (const [number, stage] of dockerfile.stages.entries()) {
     const base = expandFrom(stage, (word) =>
       expandWord(word, (name) => variables.value.get(name), dockerfile.escape, allowance),
     );
@@ -73,8 +72,8 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
         : index === undefined
           ? sourceOfName(base.value.name, stage.line, findContext)
           : located<Source>({ kind: 'stage', index });
-    if (!source.ok) return source;
-    if (stage.name !== '') indices.set(stage.name, stages.length);
+    if (!source.ok) refused ??= source;
+    if (stage.name !== '') indices.set(stage.name, number);
     const triggers =
       index === undefined
         ? { read: readTriggers(scope.triggers?.get(base.value.name) ?? [], stage.line), problem: undefined }
@@ -84,9 +83,11 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
     const own = stage.instructions.filter(({ name }) => name !== 'ONBUILD');
     const instructions = replacement === undefined ? triggers.read.concat(own) : [];
     const problem = replacement === undefined ? triggers.problem : undefined;
-    stages.push({ stage, base: source.value, platform: base.value.platform, instructions, problem });
+    if (source.ok) stages.push({ stage, base: source.value, platform: base.value.platform, instructions, problem });
   }
-  return located({ stages, variables: variables.value, allowance });
+  const missing = findMissingTarget(dockerfile, scope.target);
+  if (missing !== undefined) return misplaced(missing, last.line);
+  return refused ?? located({ stages, variables: variables.value, allowance });
 }
 
 /** A name that is no stage: `scratch`, a named context or an image. A problem when it is no image reference. */

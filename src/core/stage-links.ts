@@ -47,7 +47,7 @@ export function linkStages(
       const triggered = !own.has(instruction);
       if (instruction.name === 'COPY') {
         const from = flagOf(instruction, 'from') ?? '';
-        const source = /^[+-]?[0-9]+$/.test(from) ? atIndex(Number(from)) : find(from, line);
+        const source = /^[+-]?[0-9]{1,18}$/.test(from) ? atIndex(Number(from)) : find(from, line);
         return { instruction, sources: from === '' ? [] : [source], triggered };
       }
       const mounts = instruction.name === 'RUN' ? flagsOf(instruction, 'mount') : [];
