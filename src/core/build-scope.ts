@@ -2,7 +2,7 @@ import type { Platform } from '../oci/types.ts';
 import { type Dockerfile, pairsOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
 import { formatPlatform } from './platform.ts';
-import { expandWord } from './shell-words.ts';
+import { type Allowance, expandWord } from './shell-words.ts';
 
 /** What of an image's configuration can change what a Dockerfile reads. */
 export interface BaseConfig {
@@ -38,7 +38,7 @@ export interface BuildScope {
 export function globalVariables(
   dockerfile: Dockerfile,
   scope: BuildScope,
-  platform: Platform,
+  { platform, allowance }: { readonly platform: Platform; readonly allowance: Allowance },
 ): Located<ReadonlyMap<string, string>> {
   const variables = new Map<string, string>();
   for (const [name, value] of automaticVariables(dockerfile, scope, platform)) {
@@ -48,7 +48,7 @@ export function globalVariables(
     for (const { name, value } of pairsOf(instruction)) {
       const given = scope.buildArgs.get(name);
       if (given === undefined && value === undefined) continue;
-      const expanded = expandWord(value ?? '', (key) => variables.get(key), dockerfile.escape);
+      const expanded = expandWord(value ?? '', (key) => variables.get(key), dockerfile.escape, allowance);
       if (given === undefined && !expanded.ok) return misplaced(expanded.problem, instruction.line);
       variables.set(name, given ?? (expanded.ok ? expanded.value : ''));
     }

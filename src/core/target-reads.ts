@@ -11,12 +11,14 @@ import {
   type Environment,
   type Evaluation,
   environmentAfter,
+  environmentForStages,
   expandIn,
   initialEnvironment,
 } from './stage-environment.ts';
 import { readStageGraph, type Source } from './stage-graph.ts';
 import { findCycle, type LinkedStage, type LinkedStep, linkStages } from './stage-links.ts';
 import { type EvaluatedStage, type EvaluatedStep, type TargetReads, writeTarget } from './target-text.ts';
+import { findValueProblem } from './value-rules.ts';
 
 export type { ReachedImage, TargetReads } from './target-text.ts';
 
@@ -85,8 +87,9 @@ interface StageEvaluation extends Evaluation {
 }
 
 function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvaluation): Located<EvaluatedStage> {
-  const { escape, scope } = evaluation;
-  let environment = initialEnvironment(stage.base, evaluation.environments, scope);
+  const { escape } = evaluation;
+  if (stage.problem !== undefined) return misplaced(stage.problem, stage.line);
+  let environment = initialEnvironment(stage.base, evaluation.environments, evaluation);
   let { directory } = evaluation;
   const steps: EvaluatedStep[] = [];
   for (const step of stage.steps) {
@@ -95,7 +98,8 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
     const later = sources.some((source) => source?.kind === 'stage' && source.index > index);
     if (later) return misplaced(`${instruction.name}: the stage that it reads from stands further down`, line);
     const place = { environment, escape, directory };
-    const problem = findExpansionProblem(instruction, environment, evaluation);
+    const problem =
+      findExpansionProblem(instruction, environment, evaluation) ?? findValueProblem(instruction, environment, escape);
     if (problem !== undefined) return misplaced(problem, line);
     const reads = readInstruction(instruction, sources, place);
     if (!reads.ok) return misplaced(reads.problem, line);
@@ -111,7 +115,10 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
     base,
     uses,
     steps,
-    environment,
+    environment: environmentForStages(
+      environment,
+      steps.map((step) => step.instruction),
+    ),
     directory,
     platform: given?.ok ? given.value : undefined,
     platformText: platform,
