@@ -1,4 +1,4 @@
-import type { BuildScope } from './build-scope.ts';
+import type { BaseConfig, BuildScope } from './build-scope.ts';
 import { type Instruction, pairsOf } from './dockerfile.ts';
 import { type EscapeCharacter, expandWord } from './shell-words.ts';
 import type { Source, StageGraph } from './stage-graph.ts';
@@ -36,13 +36,12 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 const UNSET_ARGS = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE']);
 
 /**
- * The variables with which a stage begins: those of the image, as far as `scope.bases` tells them; those of the stage
+ * The variables with which a stage begins: those of the image, as far as `config` tells them; those of the stage
  * that it is based on, ARGs among them, over which the image's own are laid once more.
  */
 export function initialEnvironment(
-  base: Source,
+  { base, config }: { readonly base: Source; readonly config: BaseConfig | undefined },
   earlier: ReadonlyMap<number, Environment>,
-  scope: Pick<BuildScope, 'bases'>,
 ): Environment {
   const inherited = base.kind === 'stage' ? earlier.get(base.index) : undefined;
   if (inherited !== undefined) {
@@ -52,7 +51,7 @@ export function initialEnvironment(
       : [];
     return { ...inherited, known: new Map([...inherited.known, ...args, ...inherited.kept]) };
   }
-  const given = base.kind === 'image' ? scope.bases?.get(base.reference)?.environment : undefined;
+  const given = config?.environment;
   const open = base.kind !== 'scratch' && given === undefined;
   const kept = new Map<string, string | undefined>([['PATH', open ? undefined : DEFAULT_PATH], ...(given ?? [])]);
   return { known: kept, kept, open };

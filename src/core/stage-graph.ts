@@ -1,7 +1,8 @@
 import type { Platform } from '../oci/types.ts';
-import { type BuildScope, globalVariables } from './build-scope.ts';
+import { type BaseConfig, type BuildScope, globalVariables } from './build-scope.ts';
 import { type Dockerfile, type DockerfileStage, type Instruction, triggerOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
+import { parsePlatform } from './platform.ts';
 import { quote } from './printable.ts';
 import { formatRepositoryName, parseReference } from './reference.ts';
 import { expandWord } from './shell-words.ts';
@@ -19,6 +20,8 @@ interface BuiltStage {
   readonly base: Source;
   /** The platform that its FROM asks for, as written there after expansion; `undefined` for the wanted one. */
   readonly platform: string | undefined;
+  /** Of a base image, as far as it is known. */
+  readonly config: BaseConfig | undefined;
   /** What runs, in order: the triggers of what it is based on, then its own without ONBUILD. */
   readonly instructions: readonly Instruction[];
 }
@@ -57,15 +60,24 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
           : located<Source>({ kind: 'stage', index });
     if (!source.ok) return source;
     if (stage.name !== '') indices.set(stage.name, stages.length);
+    const config = configOf(source.value, scope, takenPlatform(base.value.platform, platform));
     const triggers =
-      index === undefined
-        ? readTriggers(scope.triggers?.get(base.value.name) ?? [], stage.line)
-        : triggersOf(stages[index]?.stage);
+      index === undefined ? readTriggers(config?.triggers ?? [], stage.line) : triggersOf(stages[index]?.stage);
     const own = stage.instructions.filter(({ name }) => name !== 'ONBUILD');
     const instructions = replacement === undefined ? [...triggers, ...own] : [];
-    stages.push({ stage, base: source.value, platform: base.value.platform, instructions });
+    stages.push({ stage, base: source.value, platform: base.value.platform, config, instructions });
   }
   return located({ stages, variables: variables.value });
+}
+
+/** The platform of a base image that is taken; `asked` as its FROM has it, after expansion. */
+export function takenPlatform(asked: string | undefined, wanted: Platform): Platform {
+  const given = asked === undefined ? undefined : parsePlatform(asked);
+  return given?.ok ? given.value : wanted;
+}
+
+function configOf(base: Source, { baseOf }: BuildScope, platform: Platform): BaseConfig | undefined {
+  return base.kind === 'image' ? baseOf?.(base.reference, platform) : undefined;
 }
 
 /** A name that is no stage: `scratch`, a named context or an image. A problem when it is no image reference. */

@@ -1,3 +1,4 @@
+import type { BaseConfig } from './build-scope.ts';
 import { type Dockerfile, flagOf, flagsOf, type Instruction } from './dockerfile.ts';
 import { mountSource, parseMount } from './run-mount.ts';
 import { namedContextFinder, type Source, type StageGraph, sourceOfName } from './stage-graph.ts';
@@ -17,6 +18,8 @@ export interface LinkedStage {
   readonly base: Source;
   /** As FROM asks for it, expanded. */
   readonly platform: string | undefined;
+  /** Of a base image, as far as it is known. */
+  readonly config: BaseConfig | undefined;
   readonly steps: readonly LinkedStep[];
 }
 
@@ -38,7 +41,7 @@ export function linkStages(
     const source = sourceOfName(name, line, findContext);
     return source.ok ? source.value : undefined;
   };
-  return graph.stages.map(({ stage, base, platform, instructions }) => {
+  return graph.stages.map(({ stage, base, platform, config, instructions }) => {
     const own = new Set(stage.instructions);
     const steps = instructions.map((instruction): LinkedStep => {
       const { line } = instruction;
@@ -56,7 +59,7 @@ export function linkStages(
       });
       return { instruction, sources, triggered };
     });
-    return { line: stage.line, base, platform, steps };
+    return { line: stage.line, base, platform, config, steps };
   });
 }
 
