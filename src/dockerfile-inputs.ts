@@ -29,7 +29,7 @@ export interface DockerfileInputs {
   readonly unpinned: readonly Unpinned[];
   /** What the target reads on each platform; `undefined` when that is not known, so that everything counts. */
   readonly targets: readonly PlatformReads[] | undefined;
-  /** Knowing how its base images begin may tell. */
+  /** How its base images begin decides what is read. */
   readonly asksBases: boolean;
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
@@ -117,8 +117,9 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
   const isUnknown = ({ role, reference, platform }: ReachedImage): boolean =>
     role !== 'content' && scope.baseOf?.(reference, platform) === undefined;
   const mayBeTriggered = targets.some(({ uses, images }) => uses.length === 0 && images.some(isUnknown));
-  const isUnderstood = uncertain === undefined && !mayBeTriggered;
-  const isExact = !isForeign && isUnderstood && known?.whole !== true;
+  // Who asks looks for triggers before a build, and hashes again with them.
+  const isBlind = mayBeTriggered && (options.base === 'tag' || known !== undefined);
+  const isExact = !isForeign && uncertain === undefined && !isBlind && known?.whole !== true;
   const bases = basesOf(targets);
   const reachedImages = [...(frontend.value ? [frontend.value] : []), ...targets.flatMap(({ images }) => images)];
   const counted = countedArgs(buildArgs, declared);
@@ -133,9 +134,9 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
       .filter(({ line }) => !isExact || reached.has(line))
       .map(({ source, line }) => ({ message: `ADD ${quote(source)} has no checksum`, line })),
     targets: isExact ? targets : undefined,
-    asksBases: !isForeign && !isUnderstood && bases.length > 0,
+    asksBases: !isForeign && uncertain !== undefined && bases.length > 0,
     notes:
-      isForeign || uncertain !== undefined || !mayBeTriggered
+      isForeign || uncertain !== undefined || !isBlind
         ? []
         : ['the Dockerfile reads no file itself, but what it is based on may: the whole context counts'],
     warnings:

@@ -6,6 +6,7 @@ import type { InputManifest } from './core/input-manifest.ts';
 import { toLine } from './core/printable.ts';
 import { formatReference, parseReference } from './core/reference.ts';
 import { BuildOnceError, isRegistryError, RegistryError, UsageError } from './errors.ts';
+import type { Options } from './options.ts';
 import type { Registries } from './registry/open.ts';
 
 /** An image that the build names, by the name it uses, and what stands behind that name. */
@@ -29,9 +30,17 @@ export function placeOf(dockerfile: string, { line }: ImageUse): string {
   return line === undefined ? 'build-contexts' : `${dockerfile}:${line}`;
 }
 
-/** What counts of each image: what stands behind its name, or the name alone where nobody asked. */
-export function countedImages(uses: readonly ImageUse[], pins: readonly HashedImage[]): InputManifest['images'] {
-  const digests = new Map(pins.map(({ reference, digest }) => [reference, digest]));
+/**
+ * What counts of each image: what stands behind its name. With `base: tag`, the name alone, whatever the build is pinned to,
+ * but for one that names a digest.
+ */
+export function countedImages(
+  uses: readonly ImageUse[],
+  pins: readonly HashedImage[],
+  base: Options['base'],
+): InputManifest['images'] {
+  const counted = pins.filter(({ reference }) => base === 'digest' || reference.includes('@'));
+  const digests = new Map(counted.map(({ reference, digest }) => [reference, digest]));
   const names = [...new Set(uses.map(({ reference }) => reference))].sort(compareCodePoints);
   return Object.fromEntries(names.map((name) => [name, digests.get(name) ?? 'tag']));
 }

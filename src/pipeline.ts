@@ -21,7 +21,7 @@ import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
-import { coverTriggers } from './stages/triggers.ts';
+import { coverTriggers, foreseeTriggers } from './stages/triggers.ts';
 import { findSecretProblems } from './tools/build-secrets.ts';
 import { withoutMissingSecrets } from './untrusted.ts';
 
@@ -48,7 +48,7 @@ const COMMANDS = {
       runnable(loadStage),
     ],
   },
-  hash: { required: [], builds: false, stages: [pinGitContexts, runnable(hashStage)] },
+  hash: { required: [], builds: false, stages: [pinGitContexts, runnable(hashStage), foreseeTriggers(runnable(hashStage))] },
 } as const satisfies Record<string, Command>;
 
 export type CommandName = keyof typeof COMMANDS;

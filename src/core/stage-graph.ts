@@ -71,7 +71,7 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
 }
 
 /** The platform of a base image that is taken; `asked` as its FROM has it, after expansion. */
-export function takenPlatform(asked: string | undefined, wanted: Platform): Platform {
+function takenPlatform(asked: string | undefined, wanted: Platform): Platform {
   const given = asked === undefined ? undefined : parsePlatform(asked);
   return given?.ok ? given.value : wanted;
 }

@@ -64,7 +64,7 @@ export const hashStage: Stage<'hash', HashPlan> = {
   async apply({ dockerfile }, run) {
     const { host, options } = run;
     const { read, pins, configs, isFinal } = await readInputs(run, dockerfile);
-    const images = countedImages([...read.images, ...contextImages(read.contexts)], pins);
+    const images = countedImages([...read.images, ...contextImages(read.contexts)], pins, options.base);
     for (const note of read.notes) host.log.info(note);
     for (const warning of read.warnings) host.log.warning(warning, { file: dockerfile });
     const order: ReadingOrder = { dockerfile, targets: read.targets };

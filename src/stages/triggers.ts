@@ -30,16 +30,35 @@ export function coverTriggers(earlier: Earlier): RunnableStage {
     const isNew = bases.configs.size > configs.size && hasTriggers(bases);
     const hashed = isNew ? await earlier.hash({ ...run, bases }) : run;
     const uncovered = [...findUnread(bases), ...(await findReplaced(run, bases)), ...findLostBits(run)];
-    for (const { message, line } of uncovered) {
-      const at = { file: dockerfile, ...(line === undefined ? {} : { line }) };
-      run.host.log.warning(`${message}: the content hash does not cover it, so every run builds`, at);
-    }
+    warn(run, dockerfile, uncovered, ': the content hash does not cover it, so every run builds');
     const hash = { ...resultOf(hashed, 'hash'), pins: bases.pins, isFinal: true };
     let next: Run = withHash(hashed, uncovered.length === 0 ? hash : unique(hash, run.host.randomId()));
     if (resultOf(next, 'hash').hash === before.hash && lookup.existing.size === 0) return next;
     for (const stage of earlier.lookup) next = await stage(next);
     return next;
   };
+}
+
+/**
+ * Where no lookup follows: a Dockerfile that reads no file itself may be based on an image that does, so that the hash is
+ * that of `coverTriggers`. Others are spared the requests, as is every run with `base: tag`.
+ */
+export function foreseeTriggers(hash: RunnableStage): RunnableStage {
+  return async (run) => {
+    const { pins, configs, order, dockerfile, isFinal } = resultOf(run, 'hash');
+    const readsFiles = order.targets?.every(({ uses }) => uses.length > 0) !== false;
+    if (isFinal || readsFiles || run.options.base === 'tag') return run;
+    const bases = await learnBases(run, dockerfile, { pins, configs, whole: false });
+    const unread = findUnread(bases);
+    warn(run, dockerfile, unread, '');
+    return unread.length > 0 || hasTriggers(bases) ? hash({ ...run, bases }) : run;
+  };
+}
+
+function warn({ host }: Run, file: string, found: readonly Unpinned[], why: string): void {
+  for (const { message, line } of found) {
+    host.log.warning(`${message}${why}`, { file, ...(line === undefined ? {} : { line }) });
+  }
 }
 
 function withHash(run: Run, hash: Results['hash']): Run {
