@@ -10,6 +10,8 @@ export interface BaseConfig {
   readonly environment: ReadonlyMap<string, string>;
   /** Its WORKDIR; `/` when it has none. */
   readonly directory: string;
+  /** Its ONBUILD triggers. */
+  readonly triggers: readonly string[];
 }
 
 /** What is outside of a Dockerfile and decides what it names. */
@@ -24,10 +26,11 @@ export interface BuildScope {
   readonly target: string | undefined;
   /** The names of `--build-context`. */
   readonly namedContexts: readonly string[];
-  /** ONBUILD triggers of base images, by the name that FROM gives them; those of others are taken to have none. */
-  readonly triggers?: ReadonlyMap<string, readonly string[]>;
-  /** How base images begin, by the name that FROM gives them; of others it is not known. */
-  readonly bases?: ReadonlyMap<string, BaseConfig>;
+  /**
+   * How a base image begins, by the name that FROM gives it and the platform that is taken. `undefined` where it is not known:
+   * then it may set any variable, and is taken to have no triggers.
+   */
+  readonly baseOf?: (reference: string, platform: Platform) => BaseConfig | undefined;
 }
 
 /**

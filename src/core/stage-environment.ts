@@ -1,4 +1,4 @@
-import type { BuildScope } from './build-scope.ts';
+import type { BaseConfig, BuildScope } from './build-scope.ts';
 import { type Instruction, pairsOf } from './dockerfile.ts';
 import { LayeredMap } from './layered-map.ts';
 import { type Parsed, parsed } from './parsed.ts';
@@ -47,21 +47,21 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 const UNSET_ARGS = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE']);
 
 /**
- * The variables with which a stage begins: those of the image, as far as `scope.bases` tells them, or those that
+ * The variables with which a stage begins: those of the image, as far as `config` tells them, or those that
  * {@link environmentForStages} gave for the stage that it is based on.
  */
 export function initialEnvironment(
-  base: Source,
+  { base, config }: { readonly base: Source; readonly config: BaseConfig | undefined },
   earlier: ReadonlyMap<number, Environment>,
-  { scope, graph }: Pick<Evaluation, 'scope' | 'graph'>,
+  { allowance }: Pick<StageGraph, 'allowance'>,
 ): Environment {
   const inherited = base.kind === 'stage' ? earlier.get(base.index) : undefined;
   if (inherited !== undefined) return inherited;
-  const given = base.kind === 'image' ? scope.bases?.get(base.reference)?.environment : undefined;
+  const given = config?.environment;
   const open = base.kind !== 'scratch' && given === undefined;
   const path: [string, string | undefined] = ['PATH', open ? undefined : DEFAULT_PATH];
   const kept = new LayeredMap<string | undefined>([path, ...(given ?? [])]);
-  return { known: kept, kept, open, allowance: graph.allowance };
+  return { known: kept, kept, open, allowance };
 }
 
 /** What the stages get that begin from one: its variables at its end, ARGs among them, and over them once more ENV's. */

@@ -1,9 +1,9 @@
 import type { Platform } from '../oci/types.ts';
-import { type BuildScope, globalVariables } from './build-scope.ts';
+import { type BaseConfig, type BuildScope, globalVariables } from './build-scope.ts';
 import { type Dockerfile, type DockerfileStage, type Instruction, triggerOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
 import type { Parsed } from './parsed.ts';
-import { isPlatformText } from './platform.ts';
+import { isPlatformText, parsePlatform } from './platform.ts';
 import { quote } from './printable.ts';
 import { formatRepositoryName, parseReference } from './reference.ts';
 import { type Allowance, expandWord, fullAllowance } from './shell-words.ts';
@@ -21,6 +21,8 @@ interface BuiltStage {
   readonly base: Source;
   /** The platform that its FROM asks for, as written there after expansion; `undefined` for the wanted one. */
   readonly platform: string | undefined;
+  /** Of a base image, as far as it is known. */
+  readonly config: BaseConfig | undefined;
   /** What runs, in order: the triggers of what it is based on, then its own without ONBUILD. */
   readonly instructions: readonly Instruction[];
   /** A trigger that cannot be read: the stage cannot be built. */
@@ -74,20 +76,32 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
           : located<Source>({ kind: 'stage', index });
     if (!source.ok) refused ??= source;
     if (stage.name !== '') indices.set(stage.name, number);
+    const config = source.ok ? configOf(source.value, scope, takenPlatform(base.value.platform, platform)) : undefined;
     const triggers =
       index === undefined
-        ? { read: readTriggers(scope.triggers?.get(base.value.name) ?? [], stage.line), problem: undefined }
+        ? { read: readTriggers(config?.triggers ?? [], stage.line), problem: undefined }
         : triggersOf(index);
     triggered += triggers.read.length;
     if (triggered > MAX_TRIGGERS) return misplaced(`more than ${MAX_TRIGGERS} ONBUILD triggers would run`, stage.line);
     const own = stage.instructions.filter(({ name }) => name !== 'ONBUILD');
     const instructions = replacement === undefined ? triggers.read.concat(own) : [];
     const problem = replacement === undefined ? triggers.problem : undefined;
-    if (source.ok) stages.push({ stage, base: source.value, platform: base.value.platform, instructions, problem });
+    if (source.ok)
+      stages.push({ stage, base: source.value, platform: base.value.platform, config, instructions, problem });
   }
   const missing = findMissingTarget(dockerfile, scope.target);
   if (missing !== undefined) return misplaced(missing, last.line);
   return refused ?? located({ stages, variables: variables.value, allowance });
+}
+
+/** The platform of a base image that is taken; `asked` as its FROM has it, after expansion. */
+function takenPlatform(asked: string | undefined, wanted: Platform): Platform {
+  const given = asked === undefined ? undefined : parsePlatform(asked);
+  return given?.ok ? given.value : wanted;
+}
+
+function configOf(base: Source, { baseOf }: BuildScope, platform: Platform): BaseConfig | undefined {
+  return base.kind === 'image' ? baseOf?.(base.reference, platform) : undefined;
 }
 
 /** A name that is no stage: `scratch`, a named context or an image. A problem when it is no image reference. */

@@ -1,3 +1,4 @@
+import type { BaseConfig } from './build-scope.ts';
 import { type Dockerfile, flagOf, flagsOf, type Instruction } from './dockerfile.ts';
 import { mountSource, parseMount } from './run-mount.ts';
 import { namedContextFinder, type Source, type StageGraph, sourceOfName } from './stage-graph.ts';
@@ -17,6 +18,8 @@ export interface LinkedStage {
   readonly base: Source;
   /** As FROM asks for it, expanded. */
   readonly platform: string | undefined;
+  /** Of a base image, as far as it is known. */
+  readonly config: BaseConfig | undefined;
   readonly steps: readonly LinkedStep[];
   /** Why it cannot be built. */
   readonly problem: string | undefined;
@@ -40,7 +43,7 @@ export function linkStages(
     const source = sourceOfName(name, line, findContext);
     return source.ok ? source.value : undefined;
   };
-  return graph.stages.map(({ stage, base, platform, instructions, problem }) => {
+  return graph.stages.map(({ stage, base, platform, config, instructions, problem }) => {
     const own = new Set(stage.instructions);
     const steps = instructions.map((instruction): LinkedStep => {
       const { line } = instruction;
@@ -58,7 +61,7 @@ export function linkStages(
       });
       return { instruction, sources, triggered };
     });
-    return { line: stage.line, base, platform, steps, problem };
+    return { line: stage.line, base, platform, config, steps, problem };
   });
 }
 

@@ -15,7 +15,7 @@ import {
   expandIn,
   initialEnvironment,
 } from './stage-environment.ts';
-import { readStageGraph, type Source } from './stage-graph.ts';
+import { readStageGraph } from './stage-graph.ts';
 import { findCycle, type LinkedStage, type LinkedStep, linkStages } from './stage-links.ts';
 import { type EvaluatedStage, type EvaluatedStep, type TargetReads, writeTarget } from './target-text.ts';
 import { findValueProblem } from './value-rules.ts';
@@ -41,7 +41,7 @@ export function readTarget(dockerfile: Dockerfile, scope: BuildScope, platform: 
   for (const index of [...reachableFrom(stages, target)].sort((a, b) => a - b)) {
     const stage = stages[index];
     if (stage === undefined) continue;
-    const earlier = { environments, directory: directoryOf(stage.base, evaluated, scope) };
+    const earlier = { environments, directory: directoryOf(stage, evaluated) };
     const read = evaluateStage(stage, index, { ...evaluation, ...earlier });
     if (!read.ok) return read;
     evaluated.set(index, read.value);
@@ -72,12 +72,11 @@ function reachableFrom(stages: readonly LinkedStage[], target: number): Readonly
 
 /** Where a stage begins. */
 function directoryOf(
-  base: Source,
+  { base, config }: LinkedStage,
   evaluated: ReadonlyMap<number, EvaluatedStage>,
-  { bases }: BuildScope,
 ): string | undefined {
   if (base.kind === 'stage') return evaluated.get(base.index)?.directory;
-  if (base.kind === 'image') return bases?.get(base.reference)?.directory;
+  if (base.kind === 'image') return config?.directory;
   return base.kind === 'scratch' ? '/' : undefined;
 }
 
@@ -89,7 +88,7 @@ interface StageEvaluation extends Evaluation {
 function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvaluation): Located<EvaluatedStage> {
   const { escape } = evaluation;
   if (stage.problem !== undefined) return misplaced(stage.problem, stage.line);
-  let environment = initialEnvironment(stage.base, evaluation.environments, evaluation);
+  let environment = initialEnvironment(stage, evaluation.environments, evaluation.graph);
   let { directory } = evaluation;
   const steps: EvaluatedStep[] = [];
   for (const step of stage.steps) {

@@ -11,11 +11,16 @@ import type { LinkedStep } from './stage-links.ts';
 /** An image that the target reads, and which platform of it. */
 export interface ReachedImage extends ImageUse {
   readonly platform: Platform;
+  /** `root`: the target is built on it; `base`: another stage is; `content`: something is copied or mounted from it. */
+  readonly role: 'root' | 'base' | 'content';
 }
 
 /** All that a target reads on one platform. */
 export interface TargetReads {
-  /** The instructions that make it, in canonical form, each stage after those that it needs, ARGs with their values. */
+  /**
+   * The instructions that make it, in canonical form, each stage after those that it needs, ARGs with their values. What a
+   * base image's trigger brings in is marked, so that it is never taken for an instruction of the file.
+   */
   readonly instructions: readonly string[];
   /** In the order in which BuildKit makes the target. */
   readonly uses: readonly ContextUse[];
@@ -62,14 +67,18 @@ export function writeTarget(
   const read = reached.flatMap((index) => stages.get(index) ?? []);
   const steps = read.flatMap((stage) => stage.steps);
   const { syntax, escape } = dockerfile;
+  const root = rootOf(stages, target);
+  // They are in the image that results.
+  const onbuilds = dockerfile.stages[target]?.instructions.filter(({ name }) => name === 'ONBUILD') ?? [];
   return {
     instructions: [
       ...(syntax === undefined ? [] : [`# syntax=${syntax.value}`]),
       ...(escape === '\\' ? [] : [`# escape=${escape}`]),
       ...read.flatMap((stage) => writeStage(stage, numbers)),
+      ...onbuilds.map(canonicalInstruction),
     ],
     uses,
-    images: read.flatMap((stage) => imagesOfStage(stage, platform)),
+    images: reached.flatMap((index) => imagesOfStage(stages.get(index), platform, index === root)),
     remotes: steps.flatMap(({ reads, instruction }) =>
       reads.remotes.map((source) => ({ source, line: instruction.line })),
     ),
@@ -118,15 +127,29 @@ function needOf(source: Source): readonly Part[] {
   return source.kind === 'stage' ? [{ need: source.index, uses: [] }] : [];
 }
 
-function imagesOfStage(stage: EvaluatedStage, platform: Platform): readonly ReachedImage[] {
+/** The stage that the target begins from, through all those in between. */
+function rootOf(stages: Stages, target: number): number {
+  let index = target;
+  for (let base = stages.get(index)?.base; base?.kind === 'stage'; base = stages.get(index)?.base) index = base.index;
+  return index;
+}
+
+function imagesOfStage(
+  stage: EvaluatedStage | undefined,
+  platform: Platform,
+  isRoot: boolean,
+): readonly ReachedImage[] {
+  if (stage === undefined) return [];
   const images: ReachedImage[] = [];
   if (stage.base.kind === 'image') {
     const { reference } = stage.base;
-    images.push({ reference, line: stage.line, platform: stage.platform ?? platform });
+    const role = isRoot ? 'root' : 'base';
+    images.push({ reference, line: stage.line, platform: stage.platform ?? platform, role });
   }
   for (const { reads, instruction } of stage.steps) {
     for (const source of reads.from) {
-      if (source.kind === 'image') images.push({ reference: source.reference, line: instruction.line, platform });
+      if (source.kind !== 'image') continue;
+      images.push({ reference: source.reference, line: instruction.line, platform, role: 'content' });
     }
   }
   return images;
@@ -134,7 +157,11 @@ function imagesOfStage(stage: EvaluatedStage, platform: Platform): readonly Reac
 
 function writeStage(stage: EvaluatedStage, numbers: ReadonlyMap<number, number>): readonly string[] {
   const from = { name: '', base: nameOf(stage.base, numbers), platform: stage.platformText ?? '' };
-  return [canonicalFrom(from), ...stage.steps.map((step) => canonicalInstruction(rewrite(step, numbers)))];
+  const steps = stage.steps.map((step) => {
+    const written = canonicalInstruction(rewrite(step, numbers));
+    return step.triggered && stage.base.kind === 'image' ? `#ONBUILD ${written}` : written;
+  });
+  return [canonicalFrom(from), ...steps];
 }
 
 /** Names of stages may change, their numbers as well when another stage is added: what counts is which one it is. */
