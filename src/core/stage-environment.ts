@@ -134,7 +134,7 @@ export function environmentAfter(
   let { known } = environment;
   for (const { name, value } of pairsOf(instruction)) {
     if (UNSET_ARGS.has(name)) continue;
-    const given = scope.buildArgs.get(name) ?? (value === undefined ? graph.variables.get(name) : undefined);
+    const given = scope.buildArgs.get(name) ?? (value === undefined ? graph.variables.all.get(name) : undefined);
     if (given !== undefined) known = known.with([[name, given]]);
     else if (value !== undefined) {
       known = known.with([[name, knownText(expandIn({ ...environment, known }, value, escape))]]);

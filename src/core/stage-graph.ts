@@ -1,5 +1,5 @@
 import type { Platform } from '../oci/types.ts';
-import { type BaseConfig, type BuildScope, globalVariables } from './build-scope.ts';
+import { type BaseConfig, type BuildScope, type GlobalVariables, globalVariables } from './build-scope.ts';
 import { type Dockerfile, type DockerfileStage, type Instruction, triggerOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
 import type { Parsed } from './parsed.ts';
@@ -36,7 +36,7 @@ const MAX_TRIGGERS = 1_000_000;
 /** All stages as built for one platform. */
 export interface StageGraph {
   readonly stages: readonly BuiltStage[];
-  readonly variables: ReadonlyMap<string, string>;
+  readonly variables: GlobalVariables;
   /** What is left for the variables of the stages. */
   readonly allowance: Allowance;
 }
@@ -51,7 +51,7 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
   const allowance = fullAllowance();
   const variables = globalVariables(dockerfile, scope, { platform, allowance });
   if (!variables.ok) return variables;
-  const epoch = scope.buildArgs.get('SOURCE_DATE_EPOCH') ?? variables.value.get('SOURCE_DATE_EPOCH') ?? '';
+  const epoch = scope.buildArgs.get('SOURCE_DATE_EPOCH') ?? variables.value.all.get('SOURCE_DATE_EPOCH') ?? '';
   if (!/^(?:|[+-]?[0-9]{1,18})$/.test(epoch)) return misplaced(`SOURCE_DATE_EPOCH is ${quote(epoch)}, no number`, 1);
   const last = dockerfile.stages.at(-1);
   if (last === undefined) return misplaced('the Dockerfile has no FROM', 1);
@@ -63,7 +63,7 @@ export function readStageGraph(dockerfile: Dockerfile, scope: BuildScope, platfo
   let refused: Located<never> | undefined;
   for (const [number, stage] of dockerfile.stages.entries()) {
     const base = expandFrom(stage, (word) =>
-      expandWord(word, (name) => variables.value.get(name), dockerfile.escape, allowance),
+      expandWord(word, (name) => variables.value.all.get(name), dockerfile.escape, allowance),
     );
     if (!base.ok) return base;
     const index = indices.get(base.value.name);

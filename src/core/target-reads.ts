@@ -1,8 +1,9 @@
 import type { Platform } from '../oci/types.ts';
 import { imagesOf } from './build-inputs.ts';
-import type { BuildScope } from './build-scope.ts';
+import { type BuildScope, literalText } from './build-scope.ts';
 import { cleanPath } from './clean-path.ts';
 import { copyReads, type InstructionReads, mountReads, type Place, wholeContext } from './context-use.ts';
+import { digestOf } from './digest.ts';
 import { type Dockerfile, type Instruction, pairsOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
 import { type Parsed, parsed } from './parsed.ts';
@@ -104,7 +105,7 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
     if (!reads.ok) return misplaced(reads.problem, line);
     environment = environmentAfter(environment, instruction, evaluation);
     directory = directoryAfter(instruction, place);
-    steps.push({ ...step, reads: reads.value, words: effectiveWords(instruction, environment) });
+    steps.push({ ...step, reads: reads.value, words: effectiveWords(instruction, environment, evaluation) });
   }
   const { base, platform, line } = stage;
   const uses = base.kind === 'context' ? [wholeContext(base.name, line)] : [];
@@ -124,11 +125,22 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
   });
 }
 
-function effectiveWords(instruction: Instruction, { known }: Environment): readonly string[] {
+/**
+ * ARGs with their values. The manifest is published, and a build arg may be a secret: a value that does not stand in the
+ * Dockerfile itself shows as its digest.
+ */
+function effectiveWords(
+  instruction: Instruction,
+  { known }: Environment,
+  { escape, graph }: Evaluation,
+): readonly string[] {
   if (instruction.name !== 'ARG') return instruction.words;
   return pairsOf(instruction).map(({ name, value }) => {
-    const effective = known.get(name) ?? value;
-    return effective === undefined ? name : `${name}=${effective}`;
+    const effective = known.get(name);
+    if (effective === undefined) return value === undefined ? name : `${name}=${value}`;
+    const written = value === undefined ? graph.variables.own.get(name) : literalText(value, escape);
+    const isPlain = effective === written && !effective.startsWith('sha256:');
+    return `${name}=${isPlain ? effective : digestOf(effective)}`;
   });
 }
 
