@@ -7,6 +7,7 @@ import {
   readExtraFiles,
   readIgnoreFile,
 } from './context.ts';
+import type { NamedContext } from './core/build-options.ts';
 import { compareCodePoints } from './core/code-point-order.ts';
 import { parseCsvRecord } from './core/csv.ts';
 import { compileIgnorePatterns, type IgnoreMatcher, parseIgnoreFile } from './core/dockerignore.ts';
@@ -104,7 +105,8 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
   const written = targets.map(({ platform, instructions, uses }): TargetInput => {
     return { platform: formatPlatform(platform), instructions, uses: uses.flatMap((use) => reader.read(use)) };
   });
-  const named = options.buildContexts.filter(({ value }) => !isDirectoryContext(value));
+  const reached = new Set(targets.flatMap(({ uses }) => uses.map(({ context }) => context)));
+  const named = options.buildContexts.filter(({ name, value }) => reached.has(name) && !isDirectoryContext(value));
   const extra = readExtraFiles(files, options.hashFiles);
   return {
     inputs: {
@@ -212,8 +214,8 @@ export function isDirectoryContext(value: string): boolean {
 }
 
 /** The named contexts that are no directories and that no digest can be asked for. */
-export function findUnpinnedContexts({ buildContexts }: Pick<Options, 'buildContexts'>): readonly Unpinned[] {
-  return buildContexts
+export function findUnpinnedContexts(contexts: readonly NamedContext[]): readonly Unpinned[] {
+  return contexts
     .filter(({ value }) => !isDirectoryContext(value) && !/^docker-image:\/\/|@sha256:[a-f0-9]{64}$/.test(value))
     .filter(({ value }) => !namesCommit(value))
     .map(({ name, value }) => ({

@@ -197,6 +197,15 @@ export const OPTION_TABLE = {
     },
     'inputs',
   ),
+  base: text(
+    choice('digest', 'tag'),
+    {
+      group: 'hash',
+      about:
+        'What of a base image counts: the `digest` behind its tag, asked for in every run, or the `tag` as written, without a request.',
+    },
+    'digest',
+  ),
   force: toggle(
     {
       group: 'reuse',

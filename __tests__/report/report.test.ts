@@ -72,6 +72,8 @@ const hash: Results['hash'] = {
     problems: [],
   },
   pins: [],
+  configs: new Map(),
+  isFinal: true,
   runsPrograms: false,
   dependencyManifests: [],
   inputs: ['3 files'],

@@ -57,6 +57,8 @@ function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly st
         order: { dockerfile: 'Dockerfile', targets: undefined },
         reading: { inputs: MANIFEST, dockerfile: [], paths: [], leaves: () => new Map(), problems: [] },
         pins: [],
+        configs: new Map(),
+        isFinal: true,
         runsPrograms: false,
         dependencyManifests: [],
         inputs: [],

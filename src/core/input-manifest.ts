@@ -47,8 +47,8 @@ export interface InputManifest {
   readonly context: readonly Entry[];
   /** Form `context`; in the form `inputs` those that are no directories. */
   readonly namedContexts: Readonly<Record<string, NamedInput>>;
-  /** Index digest of every image that the Dockerfile names, by the name it uses. */
-  readonly images: Readonly<Record<string, Digest>>;
+  /** Index digest of every image that the target reaches, by the name it uses; `tag` where the name alone counts. */
+  readonly images: Readonly<Record<string, Digest | 'tag'>>;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string | readonly string[]>>;
   /** `hash-files`. */

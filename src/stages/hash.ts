@@ -1,4 +1,6 @@
 import path from 'node:path';
+import type { KnownBases } from '../base-configs.ts';
+import { readInputs } from '../base-inputs.ts';
 import { findDockerfile } from '../context.ts';
 import {
   type ContextReading,
@@ -18,7 +20,7 @@ import { isGitSource } from '../core/remote-source.ts';
 import { readDockerfile } from '../dockerfile-inputs.ts';
 import { type Problem, UsageError } from '../errors.ts';
 import { findScopeProblems, findScopeWarnings, findVersionTags, whatCounts } from '../hash-scope.ts';
-import { contextImages, type HashedImage, resolveImages } from '../hashed-images.ts';
+import { contextImages, countedImages, type HashedImage } from '../hashed-images.ts';
 import type { Files, Location } from '../host.ts';
 import type { Options } from '../options.ts';
 import type { Run, Stage } from '../stage.ts';
@@ -35,8 +37,12 @@ export interface HashResult {
   /** How the files were read, and what was read; reading them again shows what has changed. */
   readonly order: ReadingOrder;
   readonly reading: ContextReading;
-  /** The images that were hashed: the build is pinned to them. */
+  /** What stands behind the images' names, as far as anybody was asked: the build is pinned to it. */
   readonly pins: readonly HashedImage[];
+  /** How the base images begin, as far as anybody was asked. */
+  readonly configs: KnownBases['configs'];
+  /** No trigger of a base image can make it another one. */
+  readonly isFinal: boolean;
   /** Whether the Dockerfile runs programs of the target platforms. */
   readonly runsPrograms: boolean;
   /** Paths of the dependency manifests among the files, in order. */
@@ -60,20 +66,20 @@ export const hashStage: Stage<'hash', HashPlan> = {
   async apply({ dockerfile }, run) {
     const { host, options } = run;
     refuseVersions(run, dockerfile);
-    const read = readDockerfile(dockerfile, run);
+    const { read, pins, configs, isFinal } = await readInputs(run, dockerfile);
+    const images = countedImages([...read.images, ...contextImages(read.contexts)], pins, options.base);
     for (const note of read.notes) host.log.info(note);
     for (const warning of read.warnings) host.log.warning(warning, { file: dockerfile });
-    const images = await resolveImages(run.registries, dockerfile, [...read.images, ...contextImages(options)]);
     const order: ReadingOrder = { dockerfile, targets: read.targets };
     const reading = readContextInputs(run, order);
     refuseMissing(run, order, reading);
     for (const warning of findScopeWarnings(reading.scoped)) host.log.warning(warning, { file: dockerfile });
     const { inputs, paths } = reading;
-    const reasons = [...read.unpinned, ...findUnpinnedContexts(options)];
+    const reasons = [...read.unpinned, ...findUnpinnedContexts(read.contexts)];
     const manifest: InputManifest = {
       scheme: 3,
       ...inputs,
-      images: Object.fromEntries(images.map(({ reference, digest }) => [reference, digest])),
+      images,
       buildArgs: read.buildArgs,
       options: countedOptions(run, inputs.form),
       salt: options.hashSalt ?? '',
@@ -92,7 +98,7 @@ export const hashStage: Stage<'hash', HashPlan> = {
     }
     const hash = contentHash(manifest);
     const dependencyManifests = paths.filter(isDependencyManifest);
-    host.log.info(`${whatCounts(reading)}, ${counted(images.length, 'image')}: ${hashTag(hash)}`);
+    host.log.info(`${whatCounts(reading)}, ${counted(Object.keys(images).length, 'image')}: ${hashTag(hash)}`);
     return {
       hash,
       tag: hashTag(hash),
@@ -100,7 +106,9 @@ export const hashStage: Stage<'hash', HashPlan> = {
       dockerfile,
       order,
       reading,
-      pins: images,
+      pins,
+      configs,
+      isFinal,
       runsPrograms: read.runsPrograms,
       dependencyManifests,
       inputs: inWords(reading, dependencyManifests, images),
@@ -202,7 +210,7 @@ function at(file: string, line: number | undefined): Location {
 function inWords(
   reading: ContextReading,
   manifests: readonly string[],
-  images: readonly HashedImage[],
+  images: InputManifest['images'],
 ): readonly string[] {
   const shown =
     manifests.length === 0
@@ -210,6 +218,6 @@ function inWords(
       : `, among them ${manifests.slice(0, 10).join(', ')}${manifests.length > 10 ? ' …' : ''}`;
   return [
     `${whatCounts(reading)}${shown}`,
-    ...images.map(({ reference, digest }) => `${reference.replace(/@.*$/, '')} at ${digest}`),
+    ...Object.entries(images).map(([name, seen]) => (seen === 'tag' ? name : `${name.replace(/@.*$/, '')} at ${seen}`)),
   ];
 }
