@@ -71,6 +71,7 @@ describe('without any text', () => {
         hashIgnore: [],
         hashSalt: undefined,
         hashScope: 'inputs',
+        base: 'digest',
         force: false,
         maxAge: undefined,
         registry: undefined,
