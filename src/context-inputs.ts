@@ -1,8 +1,9 @@
 import {
+  type ContextRead,
+  entriesOf,
   findIgnoreFile,
   type OpenContext,
   openContext,
-  readContext,
   readExtraFiles,
   readIgnoreFile,
 } from './context.ts';
@@ -24,7 +25,7 @@ import { type PlatformReads, readCanonical, type Unpinned } from './dockerfile-i
 import type { Files, Host } from './host.ts';
 import type { Options } from './options.ts';
 import type { GitContexts } from './stages/git-contexts.ts';
-import { UseReader } from './use-reader.ts';
+import { type ReadContext, type RefusedUse, UseReader } from './use-reader.ts';
 
 /** What of the content hash comes from the disk. */
 export type ContextInputs = Pick<
@@ -42,7 +43,9 @@ export interface ContextReading {
   /** What counted of each file when it was read, by its path as seen from here; worked out when asked: a hit never does. */
   leaves(): ReadonlyMap<string, string>;
   /** What BuildKit would refuse. */
-  readonly problems: readonly { readonly problem: string; readonly line: number }[];
+  readonly problems: readonly RefusedUse[];
+  /** The directories that were read. */
+  readonly contexts: readonly ReadContext[];
 }
 
 /** In a git context: where a submodule's repository is, which differs from builder to builder. No ignore file counts. */
@@ -70,7 +73,7 @@ export function readContextInputs(setting: Setting, { dockerfile, targets }: Rea
   return exact.problems.length > 0 && git?.main !== undefined ? readWhole(setting, dockerfile) : exact;
 }
 
-function ownContext({ host: { files }, options, git }: Setting, dockerfile: string): Parameters<typeof readContext>[1] {
+function ownContext({ host: { files }, options, git }: Setting, dockerfile: string): ContextRead {
   const matcher =
     git?.main === undefined
       ? readIgnoreFile(files, findIgnoreFile(files, options.context, dockerfile))
@@ -111,26 +114,50 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
       return new Map([...extra.map(([at, leaf]): Entry => [files.path.join('', at), leaf]), ...leaves]);
     },
     problems: reader.problems,
+    contexts: reader.contexts,
   };
 }
 
 function readWhole(setting: Setting, dockerfile: string): ContextReading {
-  const inputs = readWholeInputs(setting, dockerfile);
+  const contexts = openAll(setting, dockerfile);
+  const inputs = readWholeInputs(setting, dockerfile, contexts);
   const paths = inputs.context.map(([path]) => path);
-  return { inputs, dockerfile: inputs.dockerfile, paths, leaves: () => byPath(inputs, setting), problems: [] };
+  const leaves = () => byPath(inputs, setting);
+  return { inputs, dockerfile: inputs.dockerfile, paths, leaves, problems: [], contexts };
 }
 
-function readWholeInputs(setting: Setting, dockerfile: string): ContextInputs {
+function openAll(setting: Setting, dockerfile: string): readonly ReadContext[] {
+  const { host, options } = setting;
+  const unknown = { lines: new Map<string, number>(), empty: new Map<string, number>() };
+  const named = options.buildContexts.filter(({ value }) => isDirectoryContext(value));
+  return [
+    { ...unknown, name: undefined, open: openContext(host.files, ownContext(setting, dockerfile)) },
+    ...named.map(({ name, value }) => {
+      return { ...unknown, name, open: openContext(host.files, namedContext(host.files, value)) };
+    }),
+  ];
+}
+
+function readWholeInputs(setting: Setting, dockerfile: string, contexts: readonly ReadContext[]): ContextInputs {
   const { host, options, git } = setting;
   const { files } = host;
   const main = git?.main;
-  const context = readContext(files, ownContext(setting, dockerfile));
+  const entriesIn = (name: string | undefined): readonly Entry[] => {
+    const context = contexts.findLast((one) => one.name === name);
+    return context === undefined ? [] : entriesOf(context.open);
+  };
+  const context = entriesIn(undefined);
   return {
     form: 'context',
     targets: [],
     dockerfile: readCanonical(files, dockerfile),
     context: main?.keepsGitDirectory === true ? [['.git', `#${main.commit}`], ...context] : context,
-    namedContexts: Object.fromEntries(options.buildContexts.map((named) => [named.name, readNamed(host, named.value)])),
+    namedContexts: Object.fromEntries(
+      options.buildContexts.map(({ name, value }): [string, NamedInput] => [
+        name,
+        isDirectoryContext(value) ? { entries: entriesIn(name) } : { source: value },
+      ]),
+    ),
     files: readExtraFiles(files, options.hashFiles),
   };
 }
@@ -161,6 +188,7 @@ export function findUnpinnedContexts({ buildContexts }: Pick<Options, 'buildCont
     .map(({ name, value }) => ({
       message: `the named context ${quote(name)} is ${quote(value)}`,
       line: undefined,
+      hint: 'name a directory, a commit of a git repository, or docker-image://',
     }));
 }
 
@@ -185,13 +213,8 @@ export function findChanges(setting: Setting, order: ReadingOrder, then: Context
   return [...new Set([...(sameDockerfile ? [] : [path.normalize(order.dockerfile)]), ...changed.sort()])];
 }
 
-function readNamed({ files }: Setting['host'], value: string): NamedInput {
-  if (!isDirectoryContext(value)) return { source: value };
-  return { entries: readContext(files, namedContext(files, value)) };
-}
-
 /** A named context has an ignore file of its own. */
-function namedContext(files: Files, directory: string): Parameters<typeof readContext>[1] {
+function namedContext(files: Files, directory: string): ContextRead {
   return { directory, matcher: readIgnoreFile(files, findIgnoreFile(files, directory)) };
 }
 

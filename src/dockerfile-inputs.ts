@@ -34,6 +34,8 @@ export interface DockerfileInputs {
   readonly unpinned: readonly Unpinned[];
   /** What the target reads on each platform; `undefined` when that is not known, so that everything counts. */
   readonly targets: readonly PlatformReads[] | undefined;
+  /** The same, also where everything counts: for what is said about it. */
+  readonly reached: readonly TargetReads[];
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -47,6 +49,8 @@ export interface PlatformReads extends TargetReads {
 export interface Unpinned {
   readonly message: string;
   readonly line: number | undefined;
+  /** What to do about it. */
+  readonly hint?: string;
 }
 
 /** What the reading depends on besides the file. */
@@ -57,6 +61,8 @@ interface Setting {
   /** As in `BuildScope`. */
   readonly triggers?: ReadonlyMap<string, readonly string[]>;
 }
+
+const PIN_ADD = 'add --checksum=sha256:…, or name a commit of the git repository';
 
 /** Frontends whose language is the one that we read. */
 const DOCKERS_FRONTEND = /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@]|$)/;
@@ -74,7 +80,8 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
   const text = new TextDecoder().decode(host.files.read(file) ?? new Uint8Array());
   const buildArgs = effectiveArgs(options.buildArgs, host);
   const refuse = (found: { readonly problem: string; readonly line: number }): never => {
-    throw new UsageError([{ input: 'file', message: `${quote(file)} line ${found.line}: ${found.problem}` }]);
+    const message = `${quote(file)} line ${found.line}: ${found.problem}`;
+    throw new UsageError([{ input: 'file', message }], { at: { file, line: found.line } });
   };
   const read = parseDockerfile(text);
   const frontend = frontendOf(detectSyntax(text), buildArgs);
@@ -95,6 +102,7 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
       runsPrograms: true,
       unpinned,
       targets: undefined,
+      reached: [],
       notes: [],
       warnings,
     };
@@ -131,8 +139,9 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
     runsPrograms: runsPrograms(dockerfile),
     unpinned: remoteAdds(dockerfile, scope)
       .filter(({ line }) => !isExact || reached.has(line))
-      .map(({ source, line }) => ({ message: `ADD ${quote(source)} has no checksum`, line })),
+      .map(({ source, line }) => ({ message: `ADD ${quote(source)} has no checksum`, line, hint: PIN_ADD })),
     targets: isExact ? targets : undefined,
+    reached: isForeign ? [] : targets,
     notes:
       isForeign || uncertain !== undefined || !mayBeTriggered
         ? []

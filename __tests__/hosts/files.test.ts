@@ -41,6 +41,8 @@ describe('the digest of a file', () => {
     expect(files().digest('sized')).toEqual({
       sha256: createHash('sha256').update(bytes).digest('hex'),
       executable: false,
+      sizeBytes,
+      isLfsPointer: false,
     });
   });
 

@@ -2,7 +2,7 @@ import type { Platform } from '../oci/types.ts';
 import type { ImageUse } from './build-inputs.ts';
 import type { ContextUse, InstructionReads } from './context-use.ts';
 import { csvRecord } from './csv.ts';
-import { canonicalFrom, canonicalInstruction, type Dockerfile, type Instruction } from './dockerfile.ts';
+import { canonicalFrom, canonicalInstruction, type Dockerfile, type Instruction, pairsOf } from './dockerfile.ts';
 import { parseMount } from './run-mount.ts';
 import type { Environment } from './stage-environment.ts';
 import type { Source } from './stage-graph.ts';
@@ -22,6 +22,8 @@ export interface TargetReads {
   readonly images: readonly ReachedImage[];
   /** What ADD fetches, and the line. */
   readonly remotes: readonly { readonly source: string; readonly line: number }[];
+  /** Its ARGs with the values that they have, given or default; those without a value are left out. */
+  readonly args: readonly { readonly name: string; readonly value: string; readonly line: number }[];
   /** Instructions that read what depends on variables nobody told us; then `uses` is not complete. */
   readonly uncertain: readonly string[];
 }
@@ -71,6 +73,13 @@ export function writeTarget(
     images: read.flatMap((stage) => imagesOfStage(stage, platform)),
     remotes: steps.flatMap(({ reads, instruction }) =>
       reads.remotes.map((source) => ({ source, line: instruction.line })),
+    ),
+    args: steps.flatMap(({ instruction, words }) =>
+      instruction.name !== 'ARG'
+        ? []
+        : pairsOf({ ...instruction, words }).flatMap(({ name, value }) =>
+            value === undefined ? [] : { name, value, line: instruction.line },
+          ),
     ),
     uncertain: steps.flatMap(({ reads }) => reads.uncertain),
   };

@@ -15,9 +15,12 @@ import { countedLabels } from '../core/labels.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { quote } from '../core/printable.ts';
 import { isGitSource } from '../core/remote-source.ts';
+import type { Warning } from '../core/warning.ts';
 import { readDockerfile } from '../dockerfile-inputs.ts';
-import { type Problem, UsageError } from '../errors.ts';
+import type { Problem } from '../errors.ts';
+import { findWarnings } from '../hash-warnings.ts';
 import { contextImages, type HashedImage, resolveImages } from '../hashed-images.ts';
+import { refuseMissing } from '../hidden-path.ts';
 import type { Files, Location } from '../host.ts';
 import type { Options } from '../options.ts';
 import type { Run, Stage } from '../stage.ts';
@@ -42,6 +45,8 @@ export interface HashResult {
   readonly dependencyManifests: readonly string[];
   /** What was hashed, in words. */
   readonly inputs: readonly string[];
+  /** What a person should look at. */
+  readonly warnings: readonly Warning[];
 }
 
 interface HashPlan {
@@ -60,11 +65,10 @@ export const hashStage: Stage<'hash', HashPlan> = {
     const { host, options } = run;
     const read = readDockerfile(dockerfile, run);
     for (const note of read.notes) host.log.info(note);
-    for (const warning of read.warnings) host.log.warning(warning, { file: dockerfile });
     const images = await resolveImages(run.registries, dockerfile, [...read.images, ...contextImages(options)]);
     const order: ReadingOrder = { dockerfile, targets: read.targets };
     const reading = readContextInputs(run, order);
-    refuseMissing(run, order, reading);
+    refuseMissing(run, dockerfile, reading);
     const { inputs, paths } = reading;
     const reasons = [...read.unpinned, ...findUnpinnedContexts(options)];
     const manifest: InputManifest = {
@@ -76,17 +80,8 @@ export const hashStage: Stage<'hash', HashPlan> = {
       salt: options.hashSalt ?? '',
       unique: reasons.length === 0 ? '' : host.randomId(),
     };
-    for (const { message, line } of reasons) {
-      host.log.warning(
-        `${message}: what it brings cannot be known beforehand, so every run builds`,
-        at(dockerfile, line),
-      );
-    }
-    if (run.git?.main === undefined && paths.some((name) => name === '.git' || name.startsWith('.git/'))) {
-      host.log.warning(
-        'the build reads .git, which differs in every run, so that nothing is ever reused; add .git to .dockerignore',
-      );
-    }
+    const warnings = findWarnings(run, { dockerfile, read, reading, unpinned: reasons });
+    for (const { message, line } of warnings) host.log.warning(message, at(dockerfile, line));
     const hash = contentHash(manifest);
     const dependencyManifests = paths.filter(isDependencyManifest);
     host.log.info(`${inEntries(paths.length)}, ${counted(images.length, 'image')}: ${hashTag(hash)}`);
@@ -101,19 +96,10 @@ export const hashStage: Stage<'hash', HashPlan> = {
       runsPrograms: read.runsPrograms,
       dependencyManifests,
       inputs: inWords(paths.length, dependencyManifests, images),
+      warnings,
     };
   },
 };
-
-/** BuildKit would refuse the same, but only after a builder is there. */
-function refuseMissing({ host, options }: Run, { dockerfile }: ReadingOrder, { problems }: ContextReading): void {
-  if (problems.length === 0) return;
-  const { path: paths } = host.files;
-  const messages = problems.map(({ problem, line }) => `${quote(dockerfile)} line ${line}: ${problem}`);
-  const ignored = host.files.kindOf(paths.join(options.context, '.dockerignore')) !== undefined;
-  const hint = ignored ? ' (what the ignore file leaves out is not there for the build)' : '';
-  throw new UsageError([...new Set(messages)].map((message) => ({ input: 'file', message: `${message}${hint}` })));
-}
 
 /** What is wrong with the files that the options name; asked before the first request. Pure but for reading. */
 export function findContextProblems(options: Options, files: Files): readonly Problem[] {
