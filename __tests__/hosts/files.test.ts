@@ -65,6 +65,19 @@ describe('the digest of a file', () => {
     expect(files().digest('moded').executable).toBe(executable);
   });
 
+  it('tells a pointer of git LFS, up to 1023 bytes', () => {
+    const pointer = `version https://git-lfs.github.com/spec/v1\next-0-x sha256:${'a'.repeat(64)}\noid sha256:${'b'.repeat(64)}\nsize 1\n`;
+    const isPointer = (text: string): boolean => {
+      fs.writeFileSync(at('pointer'), text);
+      return files().digest('pointer').isLfsPointer;
+    };
+    expect(isPointer(pointer)).toBe(true);
+    expect(isPointer(pointer.replaceAll('\n', '\r\n'))).toBe(true);
+    expect(isPointer(pointer.padEnd(1023, ' '))).toBe(true);
+    expect(isPointer(pointer.padEnd(1024, ' '))).toBe(false);
+    expect(isPointer(` ${pointer}`)).toBe(false);
+  });
+
   it('of a link is that of its target; of nothing and of a directory it is an error', () => {
     expect(files().digest('link')).toEqual(files().digest('file'));
     expect(() => files().digest('nowhere')).toThrow('ENOENT');

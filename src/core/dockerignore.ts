@@ -130,7 +130,7 @@ export function findHidingLine(
   const decision = decide(matcher.value, path);
   if (!decision.ok || !decision.value.ignored) return undefined;
   const decisive = matcher.value.patterns[decision.value.decidedBy ?? -1]?.text;
-  const lines = text.split('\n');
+  const lines = text.replace(/^\ufeff/, '').split('\n');
   const index = lines.findLastIndex((line) => {
     const [pattern] = asPatterns(line);
     return pattern !== undefined && pattern === decisive;

@@ -14,7 +14,7 @@ export function parseDate(text: string): Date | undefined {
 
 /** A day and a time in digits, as `date` and programs write them: `2026-11-21T14:07:54Z`, `20261121-140754`. */
 const DIGITS =
-  /(?<!\d)(\d{4})-?(\d\d)-?(\d\d)[Tt _.-]?(\d\d)[:.-]?(\d\d)(?:[:.-]?(\d\d))?(?!\d)(?:\.\d+)?(?:([+-])(\d\d):?(\d\d))?/;
+  /(?<!\d)(\d{4})-?(\d\d)-?(\d\d)[Tt _.-]?(\d\d)[:.-]?(\d\d)(?:(?!-\d\d:?\d\d)[:.-]?(\d\d))?(?!\d)(?:\.\d+)?(?:([+-])(\d\d):?(\d\d))?/;
 /** Seconds or milliseconds since 1970. */
 const SINCE_1970 = /(?<!\d)(\d{10})(\d{3})?(?!\d)/;
 /** What `date` prints, and what HTTP has. */
