@@ -19,7 +19,7 @@ let registry: RunningRegistry;
 let root: string;
 beforeAll(async () => {
   registry = await startRegistry();
-  for (const image of ['app', 'latest-is-a-name', `base-${SHA}`]) {
+  for (const image of ['app', 'app-amd64', 'app-arm64', 'latest-is-a-name']) {
     await plantImage({ image: `${registry.host}/${image}`, tags: ['latest', '1', SHA], platforms: BOTH });
   }
 });
@@ -220,6 +220,14 @@ describe('is said, once for two platforms, on its line', () => {
       message: 'the build arg "SOURCE_DATE_EPOCH" is made from this run\'s commit',
     },
     {
+      what: 'a build arg that nothing declares, where everything counts',
+      dockerfile: `FROM x.example/y@${DIGEST}\n`,
+      flags: { 'build-args': `SHA=${SHA}` },
+      env: ON_RUNNER,
+      line: undefined,
+      message: 'the build arg "SHA"',
+    },
+    {
       what: 'a base that is named by the commit',
       dockerfile: 'ARG TAG\nFROM REGISTRY/app:$TAG\nCOPY Dockerfile /\n',
       flags: { 'build-args': `TAG=${SHA}` },
@@ -232,6 +240,12 @@ describe('is said, once for two platforms, on its line', () => {
       dockerfile: 'FROM REGISTRY/app\nCOPY Dockerfile /\n',
       line: 1,
       message: /^the image "[^"]*\/app" has no tag, which means "latest": .* name a version, or a digest$/,
+    },
+    {
+      what: 'a base without a tag, another one for each platform',
+      dockerfile: 'FROM REGISTRY/app-$TARGETARCH\nCOPY Dockerfile /\n',
+      line: 1,
+      message: '/app-amd64" has no tag',
     },
     {
       what: 'a base with the tag latest, by an ARG',

@@ -3,7 +3,7 @@ import type { RunFacts } from './core/changing-value.ts';
 import { findOversize, type Weight } from './core/context-size.ts';
 import { findGitDirectory, findLfsPointers, inContext, type SeenContext } from './core/context-warnings.ts';
 import { counted } from './core/counted.ts';
-import { findChangingValues, findLatestImages } from './core/dockerfile-warnings.ts';
+import { findChangingArgs, findChangingImages, findLatestImages, type NamedValue } from './core/dockerfile-warnings.ts';
 import { findUnreadLocks, type UnreadLock } from './core/lock-files.ts';
 import { quote } from './core/printable.ts';
 import type { Warning } from './core/warning.ts';
@@ -34,22 +34,26 @@ export function findWarnings(run: Run, evaluated: Evaluated): readonly Warning[]
     const todo = hint === undefined ? '' : `; ${hint}`;
     return { message: `${message}: what it brings cannot be known beforehand, so every run builds${todo}`, line };
   });
-  const given = new Set(['SOURCE_DATE_EPOCH', ...run.options.buildArgs.map((arg) => arg.split('=', 1)[0])]);
-  const isGiven = ({ name }: { readonly name: string }): boolean => given.has(name);
+  const images = read.reached.flatMap((target) => target.images);
   return [
     ...read.warnings.map((message) => ({ message, line: undefined })),
     ...unpinned,
     ...contexts.flatMap(findGitDirectory),
-    ...findChangingValues(
-      read.reached.map((reads) => ({ ...reads, args: reads.args.filter(isGiven) })),
-      runFacts(run),
-    ),
+    ...findChangingArgs(givenArgs(run, read), runFacts(run)),
+    ...findChangingImages(images, runFacts(run)),
     ...reading.contexts.flatMap((context) => findEmptied(run, evaluated, context)),
     ...contexts.flatMap(findLfsPointers),
     ...reading.contexts.flatMap((context) => findUnread(run, evaluated, context)),
-    ...findLatestImages(read.reached),
+    ...findLatestImages(images),
     ...contexts.flatMap(describeSize),
   ];
+}
+
+/** What the target declares, then what counts without: a default is the same in every run. */
+function givenArgs({ options }: Run, { reached, buildArgs }: DockerfileInputs): readonly NamedValue[] {
+  const given = new Set(['SOURCE_DATE_EPOCH', ...options.buildArgs.map((arg) => arg.split('=', 1)[0])]);
+  const undeclared = Object.entries(buildArgs).map(([name, value]) => ({ name, value, line: undefined }));
+  return [...reached.flatMap(({ args }) => args), ...undeclared].filter(({ name }) => given.has(name));
 }
 
 function runFacts({ host, event, startedAt }: Run): RunFacts {
