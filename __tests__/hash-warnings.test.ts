@@ -142,6 +142,13 @@ describe('is said, once for two platforms, on its line', () => {
         '"model.bin" is a pointer of git LFS and not the file, and the image gets it so; check out with lfs: true',
     },
     {
+      what: 'a pointer of git LFS that is copied twice',
+      dockerfile: 'FROM scratch\nCOPY model.bin /a\nCOPY model.bin /b\n',
+      files: { 'model.bin': POINTER },
+      line: 2,
+      message: '"model.bin" is a pointer',
+    },
+    {
       what: 'many pointers of git LFS, in one sentence',
       dockerfile: COPY_SRC,
       files: Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [`src/${name}`, POINTER])),
@@ -443,8 +450,8 @@ describe('is not said', () => {
     { what: 'a copied directory that is empty', dockerfile: COPY_SRC, prepare: () => mkdirSync(join(root, 'src')) },
     {
       what: 'a directory of which --exclude leaves nothing',
-      dockerfile: 'FROM scratch\nCOPY --exclude=** src /src\n',
-      files: { 'src/a': '1', '.dockerignore': 'x' },
+      dockerfile: 'FROM scratch\nCOPY --exclude=b src /src\n',
+      files: { 'src/a': '1', 'src/b': '2', '.dockerignore': 'src/a' },
     },
     { what: 'a lock file that is copied', dockerfile: 'FROM scratch\nCOPY package*.json /\n', files: NPM },
     {
