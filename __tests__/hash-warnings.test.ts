@@ -550,6 +550,18 @@ describe('a copied path that the ignore file hides is refused, with the line tha
     expect(report.failure?.message).toMatch(/COPY "\/dist" is not in the context$/);
   });
 
+  it('also in a directory that may not be entered', async () => {
+    write({ Dockerfile: 'FROM scratch\nCOPY dist/a /\n', 'dist/a': '', '.dockerignore': 'dist\n' });
+    const terminal = createTerminalHost({ cwd: root, env: {}, write: () => {} });
+    const kindOf: typeof terminal.files.kindOf = (at) => {
+      if (at.endsWith('dist/a')) throw Object.assign(new Error('denied'), { code: 'EACCES' });
+      return terminal.files.kindOf(at);
+    };
+    const host = { ...terminal, files: { ...terminal.files, kindOf } };
+    const { report } = await runCommand('hash', { platforms: TWO_PLATFORMS }, host);
+    expect(report.failure).toMatchObject({ code: 'BAD_INPUT', message: expect.stringContaining('hides it: "dist"') });
+  });
+
   it('of a named context, by its own ignore file', async () => {
     const { report } = await hash({
       dockerfile: 'FROM scratch\nCOPY --from=lib dist /\n',

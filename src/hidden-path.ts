@@ -4,6 +4,7 @@ import { type ContextUse, hasWildcards } from './core/context-use.ts';
 import { findHidingLine } from './core/dockerignore.ts';
 import { quote } from './core/printable.ts';
 import { UsageError } from './errors.ts';
+import type { Files } from './host.ts';
 import type { Run } from './stage.ts';
 import type { ReadContext } from './use-reader.ts';
 
@@ -28,9 +29,18 @@ export function findHiding(
   const isOwn = name === undefined;
   const file =
     isOwn && git?.main !== undefined ? undefined : findIgnoreFile(files, directory, isOwn ? dockerfile : undefined);
-  if (file === undefined || files.kindOf(files.path.join(directory, path)) === undefined) return undefined;
+  if (file === undefined || !isThere(files, files.path.join(directory, path))) return undefined;
   const found = findHidingLine(files.readText(file) ?? '', path);
   return found === undefined ? undefined : { file, ...found };
+}
+
+/** What lies in an ignored directory that may not be entered may be there. */
+function isThere(files: Files, at: string): boolean {
+  try {
+    return files.kindOf(at) !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 /** `line 3 of ".dockerignore" hides it: "dist"`. */
