@@ -129,6 +129,7 @@ describe('is said, once for two platforms, on its line', () => {
     {
       what: '.git where the whole context counts',
       dockerfile: `FROM x.example/y@${DIGEST}\n`,
+      flags: { base: 'tag' },
       files: GIT,
       line: undefined,
       message: 'the build reads ".git"',
@@ -229,7 +230,7 @@ describe('is said, once for two platforms, on its line', () => {
     {
       what: 'a build arg that nothing declares, where everything counts',
       dockerfile: `FROM x.example/y@${DIGEST}\n`,
-      flags: { 'build-args': `SHA=${SHA}` },
+      flags: { 'build-args': `SHA=${SHA}`, base: 'tag' },
       env: ON_RUNNER,
       line: undefined,
       message: 'the build arg "SHA"',

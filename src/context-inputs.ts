@@ -7,6 +7,7 @@ import {
   readExtraFiles,
   readIgnoreFile,
 } from './context.ts';
+import type { NamedContext } from './core/build-options.ts';
 import { compareCodePoints } from './core/code-point-order.ts';
 import { parseCsvRecord } from './core/csv.ts';
 import { compileIgnorePatterns, type IgnoreMatcher, parseIgnoreFile } from './core/dockerignore.ts';
@@ -30,7 +31,7 @@ import { type ReadContext, type RefusedUse, UseReader } from './use-reader.ts';
 /** What of the content hash comes from the disk. */
 export type ContextInputs = Pick<
   InputManifest,
-  'form' | 'targets' | 'dockerfile' | 'context' | 'namedContexts' | 'files'
+  'form' | 'uses' | 'targets' | 'dockerfile' | 'context' | 'namedContexts' | 'files'
 >;
 
 /** What was read, and where. */
@@ -96,11 +97,13 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
   const written = targets.map(({ platform, instructions, uses }): TargetInput => {
     return { platform: formatPlatform(platform), instructions, uses: uses.flatMap((use) => reader.read(use)) };
   });
-  const named = options.buildContexts.filter(({ value }) => !isDirectoryContext(value));
+  const reached = new Set(targets.flatMap(({ uses }) => uses.map(({ context }) => context)));
+  const named = options.buildContexts.filter(({ name, value }) => reached.has(name) && !isDirectoryContext(value));
   const extra = readExtraFiles(files, options.hashFiles);
   return {
     inputs: {
       form: 'inputs',
+      uses: reader.uses,
       targets: written,
       dockerfile: [],
       context: [],
@@ -149,6 +152,7 @@ function readWholeInputs(setting: Setting, dockerfile: string, contexts: readonl
   const context = entriesIn(undefined);
   return {
     form: 'context',
+    uses: [],
     targets: [],
     dockerfile: readCanonical(files, dockerfile),
     context: main?.keepsGitDirectory === true ? [['.git', `#${main.commit}`], ...context] : context,
@@ -181,8 +185,8 @@ export function isDirectoryContext(value: string): boolean {
 }
 
 /** The named contexts that are no directories and that no digest can be asked for. */
-export function findUnpinnedContexts({ buildContexts }: Pick<Options, 'buildContexts'>): readonly Unpinned[] {
-  return buildContexts
+export function findUnpinnedContexts(contexts: readonly NamedContext[]): readonly Unpinned[] {
+  return contexts
     .filter(({ value }) => !isDirectoryContext(value) && !/^docker-image:\/\/|@sha256:[a-f0-9]{64}$/.test(value))
     .filter(({ value }) => !namesCommit(value))
     .map(({ name, value }) => ({

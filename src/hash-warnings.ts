@@ -6,6 +6,7 @@ import { counted } from './core/counted.ts';
 import { findChangingArgs, findChangingImages, findLatestImages, type NamedValue } from './core/dockerfile-warnings.ts';
 import { findUnreadLocks, type UnreadLock } from './core/lock-files.ts';
 import { quote } from './core/printable.ts';
+import { splitOnce } from './core/remote-source.ts';
 import type { Warning } from './core/warning.ts';
 import type { DockerfileInputs, Unpinned } from './dockerfile-inputs.ts';
 import { describeHiding, findHiding, type Hiding } from './hidden-path.ts';
@@ -49,11 +50,18 @@ export function findWarnings(run: Run, evaluated: Evaluated): readonly Warning[]
   ];
 }
 
-/** What the target declares, then what counts without: a default is the same in every run. */
-function givenArgs({ options }: Run, { reached, buildArgs }: DockerfileInputs): readonly NamedValue[] {
-  const given = new Set(['SOURCE_DATE_EPOCH', ...options.buildArgs.map((arg) => arg.split('=', 1)[0])]);
-  const undeclared = Object.entries(buildArgs).map(([name, value]) => ({ name, value, line: undefined }));
-  return [...reached.flatMap(({ args }) => args), ...undeclared].filter(({ name }) => given.has(name));
+/** What the target declares, then what counts without. Those with values only: a default is the same in every run. */
+function givenArgs({ options, host }: Run, { reached, buildArgs }: DockerfileInputs): readonly NamedValue[] {
+  const values = new Map([['SOURCE_DATE_EPOCH', host.env['SOURCE_DATE_EPOCH']]]);
+  for (const arg of options.buildArgs) {
+    const [name = '', value = host.env[arg]] = splitOnce(arg, '=');
+    if (value !== undefined) values.set(name, value);
+  }
+  const undeclared = Object.keys(buildArgs).map((name) => ({ name, line: undefined }));
+  return [...reached.flatMap(({ args }) => args), ...undeclared].flatMap(({ name, line }) => {
+    const value = values.get(name);
+    return value === undefined ? [] : { name, value, line };
+  });
 }
 
 function runFacts({ host, event, startedAt }: Run): RunFacts {

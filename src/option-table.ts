@@ -188,6 +188,15 @@ export const OPTION_TABLE = {
     about: 'Context files that do not count, as `.dockerignore` patterns. The build still gets them.',
   }),
   'hash-salt': text(optionalText, { group: 'hash', about: 'Any text that counts: change it to rebuild.' }),
+  base: text(
+    choice('digest', 'tag'),
+    {
+      group: 'hash',
+      about:
+        'What of a base image counts: the `digest` behind its tag, asked for in every run, or the `tag` as written, without a request.',
+    },
+    'digest',
+  ),
   force: toggle(
     {
       group: 'reuse',

@@ -10,6 +10,7 @@ import { openRegistries, type RegistriesSettings } from './registry/open.ts';
 import { readProxies } from './registry/proxies.ts';
 import { readAuthorities } from './registry-authorities.ts';
 import { type Report, reportOf } from './report/report.ts';
+import { saidOnce } from './said-once.ts';
 import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { buildStage } from './stages/build.ts';
 import { engineStage } from './stages/engine.ts';
@@ -20,7 +21,7 @@ import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
-import { coverTriggers } from './stages/triggers.ts';
+import { coverTriggers, foreseeTriggers } from './stages/triggers.ts';
 import { findSecretProblems } from './tools/build-secrets.ts';
 import { withoutMissingSecrets } from './untrusted.ts';
 
@@ -41,13 +42,17 @@ const COMMANDS = {
       runnable(hashStage),
       runnable(engineStage),
       runnable(lookupStage),
-      coverTriggers,
+      coverTriggers({ hash: runnable(hashStage), lookup: [runnable(engineStage), runnable(lookupStage)] }),
       runnable(buildStage),
       runnable(tagStage),
       runnable(loadStage),
     ],
   },
-  hash: { required: [], builds: false, stages: [pinGitContexts, runnable(hashStage)] },
+  hash: {
+    required: [],
+    builds: false,
+    stages: [pinGitContexts, runnable(hashStage), foreseeTriggers(runnable(hashStage))],
+  },
 } as const satisfies Record<string, Command>;
 
 export type CommandName = keyof typeof COMMANDS;
@@ -79,7 +84,8 @@ export async function runCommand(
   }
   const registries = openRegistries({ ...registrySettings(options, host), authorities });
   const stages = isIdle(command, prepared) ? [] : command.stages;
-  let run: Run = { ...prepared, host, registries, startedAt, results: {}, journal: [] };
+  const talking = { ...host, log: saidOnce(host.log) };
+  let run: Run = { ...prepared, host: talking, registries, startedAt, results: {}, journal: [] };
   try {
     for (const stage of stages) run = await stage(run);
     return { report: reportOf(run, elapsed(host, startedAt)), options, error: undefined };

@@ -2,6 +2,7 @@ import type { OpenContext } from './context.ts';
 import { resolveUse } from './core/context-resolver.ts';
 import type { ContextUse } from './core/context-use.ts';
 import type { Entry, UseInput } from './core/input-manifest.ts';
+import { type Located, located } from './core/located.ts';
 
 /** Where something was read, and what of it counts. */
 interface ReadLeaf {
@@ -34,8 +35,10 @@ interface OpenedContext extends ReadContext {
   readonly empty: Map<string, number>;
 }
 
-/** Reads what uses take of contexts, opening each context at most once, and remembers what it has read. */
+/** Reads what uses take of contexts, each context and each use at most once, and remembers what it has read. */
 export class UseReader {
+  readonly #positions = new Map<string, Located<number>>();
+  readonly #uses: UseInput[] = [];
   readonly #open: (name: string | undefined) => OpenContext | undefined;
   readonly #contexts = new Map<string | undefined, OpenedContext | undefined>();
   readonly #leaves: ReadLeaf[] = [];
@@ -44,6 +47,11 @@ export class UseReader {
   /** `open` is asked for the build's own context by `undefined`; it answers `undefined` for one that is no directory. */
   constructor(open: (name: string | undefined) => OpenContext | undefined) {
     this.#open = open;
+  }
+
+  /** All that was read, each once. */
+  get uses(): readonly UseInput[] {
+    return this.#uses;
   }
 
   get leaves(): readonly ReadLeaf[] {
@@ -65,25 +73,35 @@ export class UseReader {
     return this.#problems;
   }
 
-  /** Nothing for a use of what is no directory. Errors as of `readContext`. */
-  read(use: ContextUse): readonly UseInput[] {
+  /** The use's position among `uses`; none for a use of what is no directory. Errors as of `readContext`. */
+  read(use: ContextUse): readonly number[] {
     const context = this.#contextOf(use.context);
     if (context === undefined) return [];
-    const { open, counted, lines, empty } = context;
-    const resolved = resolveUse(open.tree, use);
-    if (!resolved.ok) this.#problems.push({ ...resolved, use });
-    const taken = (resolved.ok ? resolved.value : []).filter(({ path }) => path === '' || counted.has(path));
-    const [first] = taken;
+    const { line, ...what } = use;
+    const key = JSON.stringify(what);
+    const position = this.#positions.get(key) ?? this.#readFirst(use, context);
+    this.#positions.set(key, position);
+    if (position.ok) return [position.value];
+    this.#problems.push({ problem: position.problem, line, use });
+    return [];
+  }
+
+  #readFirst(use: ContextUse, { open, counted, lines, empty }: OpenedContext): Located<number> {
+    const taken = resolveUse(open.tree, use);
+    if (!taken.ok) return taken;
+    const [first] = taken.value;
     if (first?.name === '.' && open.tree.below(first.path).length === 0) empty.set(first.path, use.line);
-    const entries = taken.map((entry): Entry => {
-      const leaf = open.leaf(entry);
-      if (entry.path !== '' && !lines.has(entry.path)) lines.set(entry.path, use.line);
-      this.#leaves.push({ directory: open.directory, path: entry.path, leaf });
-      return [entry.name, leaf];
-    });
-    return [
-      { op: use.op, ...(use.context === undefined ? {} : { context: use.context }), source: use.source, entries },
-    ];
+    const entries = taken.value
+      .filter(({ path }) => path === '' || counted.has(path))
+      .map((entry): Entry => {
+        const leaf = open.leaf(entry);
+        if (entry.path !== '' && !lines.has(entry.path)) lines.set(entry.path, use.line);
+        this.#leaves.push({ directory: open.directory, path: entry.path, leaf });
+        return [entry.name, leaf];
+      });
+    const { op, source } = use;
+    this.#uses.push({ op, ...(use.context === undefined ? {} : { context: use.context }), source, entries });
+    return located(this.#uses.length - 1);
   }
 
   #contextOf(name: string | undefined): OpenedContext | undefined {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -6,24 +7,19 @@ import { canonicalJson, contentHash, hashTag, type InputManifest } from '../../s
 import { isTag } from '../../src/core/reference.ts';
 
 const manifest: InputManifest = {
-  scheme: 2,
+  scheme: 3,
   form: 'inputs',
-  targets: [
+  uses: [
     {
-      platform: 'linux/amd64',
-      instructions: ['FROM node:22', 'COPY . .'],
-      uses: [
-        {
-          op: 'copy',
-          source: '/',
-          entries: [
-            ['a', '00-'],
-            ['b', '@a'],
-          ],
-        },
+      op: 'copy',
+      source: '/',
+      entries: [
+        ['a', '00-'],
+        ['b', '@a'],
       ],
     },
   ],
+  targets: [{ platform: 'linux/amd64', instructions: ['FROM node:22', 'COPY . .'], uses: [0] }],
   dockerfile: ['FROM node:22', 'COPY . .'],
   context: [
     ['a', '00-'],
@@ -39,15 +35,16 @@ const manifest: InputManifest = {
 };
 
 describe('the content hash', () => {
-  it('is this one for this manifest, as an independent program computes it, in every release of scheme 2', () => {
-    expect(contentHash(manifest)).toBe('01a14e10326807c1d5c7fb962c9c50df78c373319509087495ab81ace3cc1ed0');
+  it('is this one for this manifest, as an independent program computes it, in every release of scheme 3', () => {
+    expect(contentHash(manifest)).toBe('c435d2090cd5f8e71c7849ce25a971b162ced0155220d3a588fd2add5bae13b3');
   });
 
   it.each<[string, Partial<InputManifest>]>([
     ['an instruction', { dockerfile: ['FROM node:22', 'COPY . /'] }],
     ['the order of instructions', { dockerfile: ['COPY . .', 'FROM node:22'] }],
     ['two instructions run together', { dockerfile: ['FROM node:22,COPY . .'] }],
-    ['what the target reads', { targets: [] }],
+    ['what the target reads', { uses: [] }],
+    ['a target', { targets: [] }],
     ['the form', { form: 'context' }],
     ['a raw Dockerfile', { dockerfile: { raw: 'FROM node:22' } }],
     ['a file', { context: [['a', '01-']] }],
@@ -95,6 +92,12 @@ describe('the content hash', () => {
     const reordered = { images: { z: digestOf('z'), ...images }, options, ...rest };
     const ordered = { ...manifest, images: { ...images, z: digestOf('z') } };
     expect(contentHash(reordered)).toBe(contentHash(ordered));
+  });
+
+  it('95 is another one in another scheme', () => {
+    const older = canonicalJson(manifest).replace('"scheme":3', '"scheme":2');
+    expect(createHash('sha256').update(canonicalJson(manifest)).digest('hex')).toBe(contentHash(manifest));
+    expect(createHash('sha256').update(older).digest('hex')).not.toBe(contentHash(manifest));
   });
 
   it('has a tag of 128 bits', () => {

@@ -48,8 +48,9 @@ const hash: Results['hash'] = {
   hash: HASH,
   tag: `hash-${HASH.slice(0, 32)}`,
   manifest: {
-    scheme: 2,
+    scheme: 3,
     form: 'inputs',
+    uses: [],
     targets: [],
     dockerfile: [],
     context: [],
@@ -64,7 +65,7 @@ const hash: Results['hash'] = {
   dockerfile: 'Dockerfile',
   order: { dockerfile: 'Dockerfile', targets: undefined },
   reading: {
-    inputs: { form: 'inputs', targets: [], dockerfile: [], context: [], namedContexts: {}, files: [] },
+    inputs: { form: 'inputs', uses: [], targets: [], dockerfile: [], context: [], namedContexts: {}, files: [] },
     dockerfile: [],
     paths: [],
     leaves: () => new Map(),
@@ -72,6 +73,8 @@ const hash: Results['hash'] = {
     contexts: [],
   },
   pins: [],
+  configs: new Map(),
+  isFinal: true,
   runsPrograms: false,
   dependencyManifests: [],
   inputs: ['3 files'],

@@ -17,8 +17,9 @@ const image: Results['tag']['image'] = {
 const platform = { os: 'linux', architecture: 'amd64' };
 
 const MANIFEST: InputManifest = {
-  scheme: 2,
+  scheme: 3,
   form: 'context',
+  uses: [],
   targets: [],
   dockerfile: [],
   context: [],
@@ -56,6 +57,8 @@ function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly st
         order: { dockerfile: 'Dockerfile', targets: undefined },
         reading: { inputs: MANIFEST, dockerfile: [], paths: [], leaves: () => new Map(), problems: [], contexts: [] },
         pins: [],
+        configs: new Map(),
+        isFinal: true,
         runsPrograms: false,
         dependencyManifests: [],
         inputs: [],

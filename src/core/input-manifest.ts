@@ -23,7 +23,8 @@ export interface TargetInput {
   readonly platform: string;
   /** The instructions of the stages that it needs, in canonical form. */
   readonly instructions: readonly string[];
-  readonly uses: readonly UseInput[];
+  /** In the order in which BuildKit makes the target: positions in the manifest's `uses`. */
+  readonly uses: readonly number[];
 }
 
 /**
@@ -32,8 +33,10 @@ export interface TargetInput {
  * the ignore file, and the whole Dockerfile. What belongs to the other form is empty.
  */
 export interface InputManifest {
-  readonly scheme: 2;
+  readonly scheme: 3;
   readonly form: 'inputs' | 'context';
+  /** Form `inputs`: all that the targets read of contexts, each once. */
+  readonly uses: readonly UseInput[];
   /** Form `inputs`. */
   readonly targets: readonly TargetInput[];
   /** Form `context`: canonical instructions, or the digest of the raw bytes where they could not be read. */
@@ -42,8 +45,8 @@ export interface InputManifest {
   readonly context: readonly Entry[];
   /** Form `context`; in the form `inputs` those that are no directories. */
   readonly namedContexts: Readonly<Record<string, NamedInput>>;
-  /** Index digest of every image that the Dockerfile names, by the name it uses. */
-  readonly images: Readonly<Record<string, Digest>>;
+  /** Index digest of every image that the target reaches, by the name it uses; `tag` where the name alone counts. */
+  readonly images: Readonly<Record<string, Digest | 'tag'>>;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string | readonly string[]>>;
   /** `hash-files`. */

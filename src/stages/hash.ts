@@ -1,4 +1,6 @@
 import path from 'node:path';
+import type { KnownBases } from '../base-configs.ts';
+import { readInputs } from '../base-inputs.ts';
 import { findDockerfile } from '../context.ts';
 import {
   type ContextReading,
@@ -16,10 +18,9 @@ import { formatPlatform } from '../core/platform.ts';
 import { quote } from '../core/printable.ts';
 import { isGitSource } from '../core/remote-source.ts';
 import type { Warning } from '../core/warning.ts';
-import { readDockerfile } from '../dockerfile-inputs.ts';
 import type { Problem } from '../errors.ts';
 import { findWarnings } from '../hash-warnings.ts';
-import { contextImages, type HashedImage, resolveImages } from '../hashed-images.ts';
+import { contextImages, countedImages, type HashedImage } from '../hashed-images.ts';
 import { refuseMissing } from '../hidden-path.ts';
 import type { Files, Location } from '../host.ts';
 import type { Options } from '../options.ts';
@@ -37,8 +38,12 @@ export interface HashResult {
   /** How the files were read, and what was read; reading them again shows what has changed. */
   readonly order: ReadingOrder;
   readonly reading: ContextReading;
-  /** The images that were hashed: the build is pinned to them. */
+  /** What stands behind the images' names, as far as anybody was asked: the build is pinned to it. */
   readonly pins: readonly HashedImage[];
+  /** How the base images begin, as far as anybody was asked. */
+  readonly configs: KnownBases['configs'];
+  /** No trigger of a base image can make it another one. */
+  readonly isFinal: boolean;
   /** Whether the Dockerfile runs programs of the target platforms. */
   readonly runsPrograms: boolean;
   /** Paths of the dependency manifests among the files, in order. */
@@ -63,18 +68,18 @@ export const hashStage: Stage<'hash', HashPlan> = {
   },
   async apply({ dockerfile }, run) {
     const { host, options } = run;
-    const read = readDockerfile(dockerfile, run);
+    const { read, pins, configs, isFinal } = await readInputs(run, dockerfile);
+    const images = countedImages([...read.images, ...contextImages(read.contexts)], pins, options.base);
     for (const note of read.notes) host.log.info(note);
-    const images = await resolveImages(run.registries, dockerfile, [...read.images, ...contextImages(options)]);
     const order: ReadingOrder = { dockerfile, targets: read.targets };
     const reading = readContextInputs(run, order);
     refuseMissing(run, dockerfile, reading);
     const { inputs, paths } = reading;
-    const reasons = [...read.unpinned, ...findUnpinnedContexts(options)];
+    const reasons = [...read.unpinned, ...findUnpinnedContexts(read.contexts)];
     const manifest: InputManifest = {
-      scheme: 2,
+      scheme: 3,
       ...inputs,
-      images: Object.fromEntries(images.map(({ reference, digest }) => [reference, digest])),
+      images,
       buildArgs: read.buildArgs,
       options: countedOptions(run, inputs.form),
       salt: options.hashSalt ?? '',
@@ -84,7 +89,7 @@ export const hashStage: Stage<'hash', HashPlan> = {
     for (const { message, line } of warnings) host.log.warning(message, at(dockerfile, line));
     const hash = contentHash(manifest);
     const dependencyManifests = paths.filter(isDependencyManifest);
-    host.log.info(`${inEntries(paths.length)}, ${counted(images.length, 'image')}: ${hashTag(hash)}`);
+    host.log.info(`${inEntries(paths.length)}, ${counted(Object.keys(images).length, 'image')}: ${hashTag(hash)}`);
     return {
       hash,
       tag: hashTag(hash),
@@ -92,7 +97,9 @@ export const hashStage: Stage<'hash', HashPlan> = {
       dockerfile,
       order,
       reading,
-      pins: images,
+      pins,
+      configs,
+      isFinal,
       runsPrograms: read.runsPrograms,
       dependencyManifests,
       inputs: inWords(paths.length, dependencyManifests, images),
@@ -175,13 +182,13 @@ function inEntries(count: number): string {
   return counted(count, 'context entry', 'context entries');
 }
 
-function inWords(entryCount: number, manifests: readonly string[], images: readonly HashedImage[]): readonly string[] {
+function inWords(entryCount: number, manifests: readonly string[], images: InputManifest['images']): readonly string[] {
   const shown =
     manifests.length === 0
       ? ''
       : `, among them ${manifests.slice(0, 10).join(', ')}${manifests.length > 10 ? ' …' : ''}`;
   return [
     `${inEntries(entryCount)}${shown}`,
-    ...images.map(({ reference, digest }) => `${reference.replace(/@.*$/, '')} at ${digest}`),
+    ...Object.entries(images).map(([name, seen]) => (seen === 'tag' ? name : `${name.replace(/@.*$/, '')} at ${seen}`)),
   ];
 }
