@@ -26,7 +26,7 @@ import { type PlatformReads, readCanonical, type Unpinned } from './dockerfile-i
 import type { Host } from './host.ts';
 import type { Options } from './options.ts';
 import type { GitContexts } from './stages/git-contexts.ts';
-import { type OtherFile, otherFile, UseReader } from './use-reader.ts';
+import { type OtherFile, otherFile, type ReadContext, type RefusedUse, UseReader } from './use-reader.ts';
 
 /** What of the content hash comes from the disk. */
 export type ContextInputs = Pick<
@@ -46,7 +46,9 @@ export interface ContextReading {
   /** What counted of each file when it was read, by its path as seen from here; worked out when asked: a hit never does. */
   leaves(): ReadonlyMap<string, string>;
   /** What BuildKit would refuse. */
-  readonly problems: readonly { readonly problem: string; readonly line: number }[];
+  readonly problems: readonly RefusedUse[];
+  /** The directories that were read. */
+  readonly contexts: readonly ReadContext[];
 }
 
 /** What `hash-scope: manifests` takes of the files that the build reads. */
@@ -127,18 +129,16 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
       return new Map([...extra.map(([at, leaf]): Entry => [files.path.join('', at), leaf]), ...leaves]);
     },
     problems: reader.problems,
+    contexts: reader.contexts,
   };
 }
 
 function readWhole(setting: Setting, dockerfile: string): ContextReading {
   const { host, options, git } = setting;
   const { files } = host;
-  const own = openContext(files, ownContext(setting, dockerfile));
-  const named = options.buildContexts.map(({ name, value }) => ({
-    name,
-    value,
-    open: isDirectoryContext(value) ? openContext(files, namedContext(setting, value)) : undefined,
-  }));
+  const contexts = openAll(setting, dockerfile);
+  const [own] = contexts;
+  const named = new Map(contexts.map(({ name, open }) => [name, open]));
   const gitEntries: readonly Entry[] = git?.main?.keepsGitDirectory === true ? [['.git', `#${git.main.commit}`]] : [];
   const inputs: ContextInputs = {
     form: 'context',
@@ -146,14 +146,16 @@ function readWhole(setting: Setting, dockerfile: string): ContextReading {
     uses: [],
     targets: [],
     dockerfile: readCanonical(files, dockerfile),
-    context: [...(options.hashScope === 'manifests' ? [] : gitEntries), ...entriesOf(own)],
-    namedContexts: Object.fromEntries(named.map(({ name, value, open }) => [name, namedInput(value, open)])),
+    context: [...(options.hashScope === 'manifests' ? [] : gitEntries), ...entriesOf(own.open)],
+    namedContexts: Object.fromEntries(
+      options.buildContexts.map(({ name, value }) => [name, namedInput(value, named.get(name))]),
+    ),
     files: readExtraFiles(files, options.hashFiles),
   };
   const others = [
-    ...gitEntries.map(([path]) => otherFile(undefined, own.directory, path)),
-    ...[{ name: undefined, open: own }, ...named].flatMap(({ name, open }) =>
-      [...(open?.others ?? [])].map((path) => otherFile(name, open?.directory ?? '', path)),
+    ...gitEntries.map(([path]) => otherFile(undefined, own.open.directory, path)),
+    ...contexts.flatMap(({ name, open }) =>
+      [...(open.others ?? [])].map((path) => otherFile(name, open.directory, path)),
     ),
   ];
   const entries = Object.values(inputs.namedContexts).flatMap((one) => ('entries' in one ? one.entries : []));
@@ -164,7 +166,21 @@ function readWhole(setting: Setting, dockerfile: string): ContextReading {
     ...scopedReading(setting, inputs.files, () => inputs.context.length + entries.length, others),
     leaves: () => byPath(inputs, setting),
     problems: [],
+    contexts,
   };
+}
+
+/** The build's own context, then the named ones that are directories. */
+function openAll(setting: Setting, dockerfile: string): readonly [ReadContext, ...ReadContext[]] {
+  const { host, options } = setting;
+  const unknown = { lines: new Map<string, number>(), empty: new Map<string, number>() };
+  const named = options.buildContexts.filter(({ value }) => isDirectoryContext(value));
+  return [
+    { ...unknown, name: undefined, open: openContext(host.files, ownContext(setting, dockerfile)) },
+    ...named.map(({ name, value }) => {
+      return { ...unknown, name, open: openContext(host.files, namedContext(setting, value)) };
+    }),
+  ];
 }
 
 function namedInput(value: string, open: OpenContext | undefined): NamedInput {
@@ -221,6 +237,7 @@ export function findUnpinnedContexts(contexts: readonly NamedContext[]): readonl
     .map(({ name, value }) => ({
       message: `the named context ${quote(name)} is ${quote(value)}`,
       line: undefined,
+      hint: 'name a directory, a commit of a git repository, or docker-image://',
     }));
 }
 

@@ -76,7 +76,7 @@ export function readContext(files: Files, read: ContextRead): readonly Entry[] {
 }
 
 /** All that counts of a context, as {@link readContext} has it. */
-export function entriesOf({ counted, leaf }: OpenContext): readonly Entry[] {
+export function entriesOf({ counted, leaf }: Pick<OpenContext, 'counted' | 'leaf'>): readonly Entry[] {
   const parents = new Set(counted.map((entry) => posix.dirname(entry.path)));
   return counted
     .filter(({ path: at, kind }) => kind !== 'directory' || !parents.has(at))
@@ -95,6 +95,16 @@ export interface OpenContext {
   readonly others: ReadonlySet<string> | undefined;
   /** What counts of an entry, as {@link readContext} has it; read once. */
   readonly leaf: (entry: ContextEntry) => string;
+  /** All that `leaf` was asked for so far, by path. */
+  readonly read: ReadonlyMap<string, ReadEntry>;
+}
+
+/** What was seen of an entry when it was read. */
+interface ReadEntry {
+  readonly leaf: string;
+  /** Of a file's bytes. */
+  readonly sizeBytes: number;
+  readonly isLfsPointer: boolean;
 }
 
 /** Lists a context. Errors as of {@link readContext}, of `leaf` too. */
@@ -105,21 +115,21 @@ export function openContext(files: Files, { directory, matcher, uncounted, scope
     () => recordedBits(files, directory),
     () => files.path.join(directory, '.git'),
   );
-  const leaves = new Map<string, string>();
+  const read = new Map<string, ReadEntry>();
   const leaf = ({ path: at, kind }: ContextEntry): string => {
-    const known = leaves.get(at);
-    if (known !== undefined) return known;
+    const known = read.get(at);
+    if (known !== undefined) return known.leaf;
     const file = files.path.join(directory, at);
     if (unreadable.has(at)) throw unreadableFile(file, unreadable.get(at));
-    const read = leafOf(files, file, kind, () => recorded(at));
-    leaves.set(at, read);
-    return read;
+    const entry = readEntry(files, file, kind, () => recorded(at));
+    read.set(at, entry);
+    return entry.leaf;
   };
   const readLink = (at: string): string => leaf({ path: at, kind: 'symlink' }).slice(1);
   const tree = contextTree(kept, readLink);
-  if (scope !== 'manifests') return { directory, tree, counted: wanted, others: undefined, leaf };
+  if (scope !== 'manifests') return { directory, tree, counted: wanted, others: undefined, leaf, read };
   const counted = keepManifests(wanted, tree, unreadable);
-  return { directory, tree, counted, others: filesBut(counted, wanted), leaf };
+  return { directory, tree, counted, others: filesBut(counted, wanted), leaf, read };
 }
 
 /**
@@ -138,7 +148,7 @@ function readExtra(files: Files, name: string, file: string, linksLeft: number):
   );
   if (kind === undefined) return [];
   const recorded = (): boolean | undefined => recordedBits(files, path.dirname(file))(path.basename(file));
-  const own: Entry = [name, leafOf(files, file, kind, recorded)];
+  const own: Entry = [name, readEntry(files, file, kind, recorded).leaf];
   if (kind === 'symlink' && linksLeft > 0) {
     const target = files.readLink(file);
     const next = path.isAbsolute(target) ? target : path.join(path.dirname(file), target);
@@ -203,13 +213,20 @@ function withSlashes(files: Files, given: string): string {
 }
 
 /** `recorded` has the exec bit where the disk has none. */
-function leafOf(files: Files, file: string, kind: ContextEntry['kind'], recorded: () => boolean | undefined): string {
-  const read = (): string => {
-    if (kind === 'directory') return '/';
-    if (kind === 'symlink') return `@${withSlashes(files, files.readLink(file))}`;
-    if (kind === 'other') return '?';
-    const { sha256, executable } = files.digest(file);
-    return `${sha256}${(recorded() ?? executable) ? 'x' : '-'}`;
+function readEntry(
+  files: Files,
+  file: string,
+  kind: ContextEntry['kind'],
+  recorded: () => boolean | undefined,
+): ReadEntry {
+  const read = (): ReadEntry => {
+    if (kind === 'directory') return { leaf: '/', sizeBytes: 0, isLfsPointer: false };
+    if (kind === 'other') return { leaf: '?', sizeBytes: 0, isLfsPointer: false };
+    if (kind === 'symlink') {
+      return { leaf: `@${withSlashes(files, files.readLink(file))}`, sizeBytes: 0, isLfsPointer: false };
+    }
+    const { sha256, executable, sizeBytes, isLfsPointer } = files.digest(file);
+    return { leaf: `${sha256}${(recorded() ?? executable) ? 'x' : '-'}`, sizeBytes, isLfsPointer };
   };
   return guard(read, () => file);
 }

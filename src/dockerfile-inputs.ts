@@ -29,6 +29,8 @@ export interface DockerfileInputs {
   readonly unpinned: readonly Unpinned[];
   /** What the target reads on each platform; `undefined` when that is not known, so that everything counts. */
   readonly targets: readonly PlatformReads[] | undefined;
+  /** The same, also where everything counts: for what is said about it. */
+  readonly reached: readonly TargetReads[];
   /** How its base images begin decides what is read. */
   readonly asksBases: boolean;
   readonly notes: readonly string[];
@@ -44,6 +46,8 @@ export interface PlatformReads extends TargetReads {
 export interface Unpinned {
   readonly message: string;
   readonly line: number | undefined;
+  /** What to do about it. */
+  readonly hint?: string;
 }
 
 /** What the reading depends on besides the file. */
@@ -53,6 +57,8 @@ interface Setting {
   readonly platforms: readonly Platform[];
   readonly bases?: KnownBases;
 }
+
+const PIN_ADD = 'add --checksum=sha256:…, or name a commit of the git repository';
 
 /** Args that the builder itself takes. */
 const BUILDER_ARG = /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/;
@@ -72,7 +78,8 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
   const text = new TextDecoder().decode(host.files.read(file) ?? new Uint8Array());
   const buildArgs = effectiveArgs(options.buildArgs, host);
   const refuse = (found: { readonly problem: string; readonly line: number }): never => {
-    throw new UsageError([{ input: 'file', message: `${quote(file)} line ${found.line}: ${found.problem}` }]);
+    const message = `${quote(file)} line ${found.line}: ${found.problem}`;
+    throw new UsageError([{ input: 'file', message }], { at: { file, line: found.line } });
   };
   const read = parseDockerfile(text);
   const frontend = frontendOf(detectSyntax(text), buildArgs);
@@ -92,6 +99,7 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
       runsPrograms: true,
       unpinned,
       targets: undefined,
+      reached: [],
       asksBases: false,
       notes: [],
       warnings,
@@ -134,8 +142,9 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
     runsPrograms: runsPrograms(dockerfile) || bases.some((base) => runsInTriggers(scope, base)),
     unpinned: remoteAdds(dockerfile, scope)
       .filter(({ line }) => !isExact || reached.has(line))
-      .map(({ source, line }) => ({ message: `ADD ${quote(source)} has no checksum`, line })),
+      .map(({ source, line }) => ({ message: `ADD ${quote(source)} has no checksum`, line, hint: PIN_ADD })),
     targets: isExact ? targets : undefined,
+    reached: isForeign ? [] : targets,
     asksBases: !isForeign && uncertain !== undefined && bases.length > 0,
     notes:
       isForeign || uncertain !== undefined || !isBlind

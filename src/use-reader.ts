@@ -19,17 +19,39 @@ export interface OtherFile {
   readonly path: string;
 }
 
+/** A use that BuildKit would refuse. */
+export interface RefusedUse {
+  readonly problem: string;
+  readonly line: number;
+  readonly use: ContextUse;
+}
+
+/** A context, and what was read of it. */
+export interface ReadContext {
+  /** By which it was given; `undefined` for the build's own. */
+  readonly name: string | undefined;
+  readonly open: OpenContext;
+  /** By the path of what counted: the first line of the Dockerfile that reads it, where that is known. */
+  readonly lines: ReadonlyMap<string, number>;
+  /** Directories that are copied and hold nothing, with the line. */
+  readonly empty: ReadonlyMap<string, number>;
+}
+
+interface OpenedContext extends ReadContext {
+  readonly counted: ReadonlySet<string>;
+  readonly lines: Map<string, number>;
+  readonly empty: Map<string, number>;
+}
+
 /** Reads what uses take of contexts, each context and each use at most once, and remembers what it has read. */
 export class UseReader {
   readonly #positions = new Map<string, Located<number>>();
   readonly #uses: UseInput[] = [];
   readonly #open: (name: string | undefined) => OpenContext | undefined;
-  readonly #contexts = new Map<string | undefined, OpenContext | undefined>();
-  readonly #counted = new Map<OpenContext, ReadonlySet<string>>();
+  readonly #contexts = new Map<string | undefined, OpenedContext | undefined>();
   readonly #leaves: ReadLeaf[] = [];
-  readonly #paths = new Set<string>();
   readonly #others = new Map<string, OtherFile>();
-  readonly #problems: { readonly problem: string; readonly line: number }[] = [];
+  readonly #problems: RefusedUse[] = [];
 
   /** `open` is asked for the build's own context by `undefined`; it answers `undefined` for one that is no directory. */
   constructor(open: (name: string | undefined) => OpenContext | undefined) {
@@ -45,9 +67,14 @@ export class UseReader {
     return this.#leaves;
   }
 
+  /** Those that something was read of. */
+  get contexts(): readonly ReadContext[] {
+    return [...this.#contexts.values()].flatMap((context) => context ?? []);
+  }
+
   /** Paths in the build's own context. */
-  get paths(): ReadonlySet<string> {
-    return this.#paths;
+  get paths(): Iterable<string> {
+    return this.#contexts.get(undefined)?.lines.keys() ?? [];
   }
 
   /** What was read and does not count because of the scope `manifests`, each file once. */
@@ -56,7 +83,7 @@ export class UseReader {
   }
 
   /** What BuildKit would refuse. */
-  get problems(): readonly { readonly problem: string; readonly line: number }[] {
+  get problems(): readonly RefusedUse[] {
     return this.#problems;
   }
 
@@ -69,25 +96,26 @@ export class UseReader {
     const position = this.#positions.get(key) ?? this.#readFirst(use, context);
     this.#positions.set(key, position);
     if (position.ok) return [position.value];
-    this.#problems.push({ problem: position.problem, line });
+    this.#problems.push({ problem: position.problem, line, use });
     return [];
   }
 
-  #readFirst(use: ContextUse, context: OpenContext): Located<number> {
-    const taken = resolveUse(context.tree, use);
+  #readFirst(use: ContextUse, { open, counted, lines, empty }: OpenedContext): Located<number> {
+    const taken = resolveUse(open.tree, use);
     if (!taken.ok) return taken;
-    const counted = this.#counted.get(context);
     for (const { path } of taken.value) {
-      if (context.others?.has(path) !== true) continue;
-      const other = otherFile(use.context, context.directory, path);
+      if (open.others?.has(path) !== true) continue;
+      const other = otherFile(use.context, open.directory, path);
       this.#others.set(other.place, other);
     }
+    const [first] = taken.value;
+    if (first?.name === '.' && open.tree.below(first.path).length === 0) empty.set(first.path, use.line);
     const entries = taken.value
-      .filter(({ path }) => counted?.has(path) === true)
+      .filter(({ path }) => counted.has(path))
       .map((entry): Entry => {
-        const leaf = context.leaf(entry);
-        if (use.context === undefined && entry.path !== '') this.#paths.add(entry.path);
-        this.#leaves.push({ directory: context.directory, path: entry.path, leaf });
+        const leaf = open.leaf(entry);
+        if (entry.path !== '' && !lines.has(entry.path)) lines.set(entry.path, use.line);
+        this.#leaves.push({ directory: open.directory, path: entry.path, leaf });
         return [entry.name, leaf];
       });
     const { op, source } = use;
@@ -95,11 +123,17 @@ export class UseReader {
     return located(this.#uses.length - 1);
   }
 
-  #contextOf(name: string | undefined): OpenContext | undefined {
+  #contextOf(name: string | undefined): OpenedContext | undefined {
     if (this.#contexts.has(name)) return this.#contexts.get(name);
-    const context = this.#open(name);
+    const open = this.#open(name);
+    const context = open && {
+      name,
+      open,
+      counted: countedPaths(open),
+      lines: new Map<string, number>(),
+      empty: new Map<string, number>(),
+    };
     this.#contexts.set(name, context);
-    if (context !== undefined) this.#counted.set(context, countedPaths(context));
     return context;
   }
 }

@@ -150,6 +150,7 @@ describe('the summary', () => {
     loaded: undefined,
     hash: undefined,
     inputs: [],
+    warnings: [],
     platforms: [],
     tags: [],
     subjects: [],

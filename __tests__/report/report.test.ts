@@ -70,6 +70,7 @@ const hash: Results['hash'] = {
     paths: [],
     leaves: () => new Map(),
     problems: [],
+    contexts: [],
   },
   pins: [],
   configs: new Map(),
@@ -77,6 +78,10 @@ const hash: Results['hash'] = {
   runsPrograms: false,
   dependencyManifests: [],
   inputs: ['3 files'],
+  warnings: [
+    { message: 'look here', line: 3 },
+    { message: 'look', line: undefined },
+  ],
 };
 const nothing = { existing: new Map(), hashTags: new Map() };
 const hit: Results['lookup'] = { reason: 'hit', detail: 'it is there', image, ...nothing };
@@ -238,6 +243,7 @@ describe('the report', () => {
       image: `ghcr.io/acme/app@${DIGEST}`,
       hash: HASH,
       inputs: ['3 files'],
+      warnings: ['Dockerfile:3: look here', 'look'],
       platforms: [
         { platform: 'linux/amd64', digest: AMD64, sizeBytes: 1000 },
         { platform: 'linux/arm64', digest: ARM64, sizeBytes: undefined },

@@ -235,7 +235,7 @@ describe('must not change', () => {
 describe('what BuildKit would refuse is refused, with the line', () => {
   it.each([
     ['a missing file', 'FROM scratch\nCOPY missing /\n', 'line 2: COPY "/missing" is not in the context'],
-    ['an ignored file', 'FROM scratch\nCOPY README.md /\n', 'the ignore file leaves out'],
+    ['an ignored file', 'FROM scratch\nCOPY README.md /\n', 'line 1 of ".dockerignore" hides it: "README.md"'],
     ['86 a loop of links', 'FROM scratch\nCOPY loop /\n', 'line 2: COPY "/loop": its links lead in circles'],
     ['89 a pattern', 'FROM scratch\nCOPY --exclude=[ src /\n', 'line 2'],
     ['a later stage', 'FROM scratch AS a\nCOPY --from=b x /\nFROM scratch AS b\nFROM a\n', 'line 2'],

@@ -2,7 +2,7 @@ import type { Platform } from '../oci/types.ts';
 import type { ImageUse } from './build-inputs.ts';
 import type { ContextUse, InstructionReads } from './context-use.ts';
 import { csvRecord } from './csv.ts';
-import { canonicalFrom, canonicalInstruction, type Dockerfile, type Instruction } from './dockerfile.ts';
+import { canonicalFrom, canonicalInstruction, type Dockerfile, type Instruction, pairsOf } from './dockerfile.ts';
 import { parseMount } from './run-mount.ts';
 import type { Environment } from './stage-environment.ts';
 import type { Source } from './stage-graph.ts';
@@ -27,6 +27,8 @@ export interface TargetReads {
   readonly images: readonly ReachedImage[];
   /** What ADD fetches, and the line. */
   readonly remotes: readonly { readonly source: string; readonly line: number }[];
+  /** Its ARGs. */
+  readonly args: readonly { readonly name: string; readonly line: number }[];
   /** Instructions that read what depends on variables nobody told us; then `uses` is not complete. */
   readonly uncertain: readonly string[];
 }
@@ -81,6 +83,9 @@ export function writeTarget(
     images: reached.flatMap((index) => imagesOfStage(stages.get(index), platform, index === root)),
     remotes: steps.flatMap(({ reads, instruction }) =>
       reads.remotes.map((source) => ({ source, line: instruction.line })),
+    ),
+    args: steps.flatMap(({ instruction }) =>
+      instruction.name === 'ARG' ? pairsOf(instruction).map(({ name }) => ({ name, line: instruction.line })) : [],
     ),
     uncertain: steps.flatMap(({ reads }) => reads.uncertain),
   };

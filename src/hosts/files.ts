@@ -2,6 +2,7 @@ import { createHash, hash as digestOfBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { isLfsPointer } from '../core/lfs-pointer.ts';
 import type { FileEntry, Files } from '../host.ts';
 import { readRegularFile } from '../regular-file.ts';
 import { writing } from '../unwritable-file.ts';
@@ -32,11 +33,15 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
         const executable = isExecutable(mode);
         let count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null);
         // Most files: one read, and no hash object. A file that grew meanwhile is caught when the context is read again.
-        if (count === size) return { sha256: digestOfBytes('sha256', piece.subarray(0, count), 'hex'), executable };
+        if (count === size) {
+          const bytes = piece.subarray(0, count);
+          const sha256 = digestOfBytes('sha256', bytes, 'hex');
+          return { sha256, executable, sizeBytes: size, isLfsPointer: isLfsPointer(bytes) };
+        }
         const hash = createHash('sha256');
         for (; count > 0; count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null))
           hash.update(piece.subarray(0, count));
-        return { sha256: hash.digest('hex'), executable };
+        return { sha256: hash.digest('hex'), executable, sizeBytes: size, isLfsPointer: false };
       } finally {
         fs.closeSync(descriptor);
       }

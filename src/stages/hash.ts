@@ -17,10 +17,13 @@ import { countedLabels } from '../core/labels.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { quote } from '../core/printable.ts';
 import { isGitSource } from '../core/remote-source.ts';
+import type { Warning } from '../core/warning.ts';
 import { readDockerfile } from '../dockerfile-inputs.ts';
-import { type Problem, UsageError } from '../errors.ts';
-import { findScopeProblems, findScopeWarnings, findVersionTags, whatCounts } from '../hash-scope.ts';
+import type { Problem } from '../errors.ts';
+import { findScopeProblems, findVersionTags, whatCounts } from '../hash-scope.ts';
+import { findWarnings } from '../hash-warnings.ts';
 import { contextImages, countedImages, type HashedImage } from '../hashed-images.ts';
+import { refuseMissing } from '../hidden-path.ts';
 import type { Files, Location } from '../host.ts';
 import type { Options } from '../options.ts';
 import type { Run, Stage } from '../stage.ts';
@@ -49,6 +52,8 @@ export interface HashResult {
   readonly dependencyManifests: readonly string[];
   /** What was hashed, in words. */
   readonly inputs: readonly string[];
+  /** What a person should look at. */
+  readonly warnings: readonly Warning[];
 }
 
 interface HashPlan {
@@ -69,11 +74,9 @@ export const hashStage: Stage<'hash', HashPlan> = {
     const { read, pins, configs, isFinal } = await readInputs(run, dockerfile);
     const images = countedImages([...read.images, ...contextImages(read.contexts)], pins, options.base);
     for (const note of read.notes) host.log.info(note);
-    for (const warning of read.warnings) host.log.warning(warning, { file: dockerfile });
     const order: ReadingOrder = { dockerfile, targets: read.targets };
     const reading = readContextInputs(run, order);
-    refuseMissing(run, order, reading);
-    for (const warning of findScopeWarnings(reading.scoped)) host.log.warning(warning, { file: dockerfile });
+    refuseMissing(run, dockerfile, reading, findScopeProblems(run, reading.scoped));
     const { inputs, paths } = reading;
     const reasons = [...read.unpinned, ...findUnpinnedContexts(read.contexts)];
     const manifest: InputManifest = {
@@ -85,17 +88,8 @@ export const hashStage: Stage<'hash', HashPlan> = {
       salt: options.hashSalt ?? '',
       unique: reasons.length === 0 ? '' : host.randomId(),
     };
-    for (const { message, line } of reasons) {
-      host.log.warning(
-        `${message}: what it brings cannot be known beforehand, so every run builds`,
-        at(dockerfile, line),
-      );
-    }
-    if (run.git?.main === undefined && paths.some((name) => name === '.git' || name.startsWith('.git/'))) {
-      host.log.warning(
-        'the build reads .git, which differs in every run, so that nothing is ever reused; add .git to .dockerignore',
-      );
-    }
+    const warnings = findWarnings(run, { dockerfile, read, reading, unpinned: reasons });
+    for (const { message, line } of warnings) host.log.warning(message, at(dockerfile, line));
     const hash = contentHash(manifest);
     const dependencyManifests = paths.filter(isDependencyManifest);
     host.log.info(`${whatCounts(reading)}, ${counted(Object.keys(images).length, 'image')}: ${hashTag(hash)}`);
@@ -112,6 +106,7 @@ export const hashStage: Stage<'hash', HashPlan> = {
       runsPrograms: read.runsPrograms,
       dependencyManifests,
       inputs: inWords(reading, dependencyManifests, images),
+      warnings,
     };
   },
 };
@@ -120,21 +115,9 @@ export const hashStage: Stage<'hash', HashPlan> = {
 function refuseVersions(run: Run, dockerfile: string): void {
   if (run.options.hashScope === 'inputs' || findVersionTags(run).length === 0) return;
   const { targets } = readDockerfile(dockerfile, run);
-  if (targets !== undefined)
-    refuseMissing(run, { dockerfile, targets }, readContextInputs(run, { dockerfile, targets }));
-}
-
-/** BuildKit would refuse the same, but only after a builder is there; it knows no versions, though. */
-function refuseMissing(run: Run, { dockerfile }: ReadingOrder, { problems, scoped }: ContextReading): void {
-  const { host, options } = run;
-  const versions = findScopeProblems(run, scoped);
-  if (problems.length + versions.length === 0) return;
-  const { path: paths } = host.files;
-  const messages = problems.map(({ problem, line }) => `${quote(dockerfile)} line ${line}: ${problem}`);
-  const ignored = host.files.kindOf(paths.join(options.context, '.dockerignore')) !== undefined;
-  const hint = ignored ? ' (what the ignore file leaves out is not there for the build)' : '';
-  const missing = [...new Set(messages)].map((message) => ({ input: 'file', message: `${message}${hint}` }));
-  throw new UsageError([...missing, ...versions]);
+  if (targets === undefined) return;
+  const reading = readContextInputs(run, { dockerfile, targets });
+  refuseMissing(run, dockerfile, reading, findScopeProblems(run, reading.scoped));
 }
 
 /** What is wrong with the files that the options name; asked before the first request. Pure but for reading. */
