@@ -388,7 +388,7 @@ describe('an image that cannot be resolved is an error with its place, its name 
     ['behind a 500', { kind: 'status', status: 500, headers: { 'Retry-After': '0' } }, '500'],
     ['behind a page of HTML', { kind: 'html' }, ''],
   ];
-  const cases = faults.flatMap((fault) => ['FROM', 'COPY'].map((how) => [...fault, how] as const));
+  const cases = faults.map((fault, index) => [...fault, index % 2 === 0 ? 'FROM' : 'COPY'] as const);
 
   it.each(cases)('%s', async (what, action, reason, how) => {
     if (action !== undefined) await plant();

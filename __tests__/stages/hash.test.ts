@@ -282,13 +282,4 @@ describe('what is not fully understood counts as a whole', () => {
     expect(before).toMatch(/^[0-9a-f]{64}$/);
     expect(after).not.toBe(before);
   });
-
-  it('91 a base image without files of the Dockerfile’s own', async () => {
-    write({ ...TREE, Dockerfile: `FROM x.example/y@sha256:${'a'.repeat(64)}\n` });
-    const before = await hashOf();
-    write({ 'README.md': 'edited' });
-    const after = await hashOf();
-    expect(before).toMatch(/^[0-9a-f]{64}$/);
-    expect(after).not.toBe(before);
-  });
 });
