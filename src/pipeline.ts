@@ -48,7 +48,11 @@ const COMMANDS = {
       runnable(loadStage),
     ],
   },
-  hash: { required: [], builds: false, stages: [pinGitContexts, runnable(hashStage), foreseeTriggers(runnable(hashStage))] },
+  hash: {
+    required: [],
+    builds: false,
+    stages: [pinGitContexts, runnable(hashStage), foreseeTriggers(runnable(hashStage))],
+  },
 } as const satisfies Record<string, Command>;
 
 export type CommandName = keyof typeof COMMANDS;
