@@ -203,6 +203,8 @@ function inWords(entryCount: number, manifests: readonly string[], images: Input
       : `, among them ${manifests.slice(0, 10).join(', ')}${manifests.length > 10 ? ' …' : ''}`;
   return [
     `${inEntries(entryCount)}${shown}`,
-    ...Object.entries(images).map(([name, seen]) => (seen === 'tag' ? name : `${name.replace(/@.*$/, '')} at ${seen}`)),
+    ...Object.entries(images).map(([name, seen]) =>
+      seen === 'tag' ? `${name} by its tag` : `${name.replace(/@.*$/, '')} at ${seen}`,
+    ),
   ];
 }
