@@ -165,7 +165,7 @@ describe('with a registry', () => {
   it('named contexts that nothing reads are not asked for, and do not count', async () => {
     dockerfile('FROM scratch\nCOPY a /\n');
     const without = await hashOf();
-    const contexts = `one=docker-image://${base}:missing\ntwo=https://127.0.0.1:9/x.tar\nthree=oci-layout:///nowhere`;
+    const contexts = `one=docker-image://${base}:missing\ntwo=https://127.0.0.1:9/x.tar\nthree=oci-layout:///nowhere\nfour=https://127.0.0.1:9/x.git`;
     const { hash, requests, said } = await run('hash', { 'build-contexts': contexts });
     expect({ hash, requests }).toEqual({ hash: without, requests: [] });
     expect(said).not.toContain('named context');
