@@ -54,6 +54,8 @@ interface Setting {
   readonly bases?: KnownBases;
 }
 
+/** Args that the builder itself takes. */
+const BUILDER_ARG = /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/;
 /** Frontends whose language is the one that we read. */
 const DOCKERS_FRONTEND = /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@]|$)/;
 
@@ -109,7 +111,7 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
   if (!named.ok) return refuse(named);
   const targets: PlatformReads[] = [];
   for (const platform of platforms) {
-    const reads = readTarget(dockerfile, { ...scope, buildArgs: withoutPasswords(buildArgs) }, platform);
+    const reads = readTarget(dockerfile, scope, platform);
     if (!reads.ok) return refuse(reads);
     targets.push({ ...reads.value, platform });
   }
@@ -188,22 +190,17 @@ function effectiveArgs(given: readonly string[], host: Host): ReadonlyMap<string
 }
 
 /**
- * Proxies and the build's clock say nothing about the content, unless the Dockerfile asks for them by ARG. Proxies may hold
- * passwords: of them, the digest counts.
+ * Proxies and the build's clock say nothing about the content, unless the Dockerfile asks for them by ARG. Any arg but those
+ * of the builder itself may be a secret, and the manifest is published: of them, the digest counts.
  */
 function countedArgs(args: ReadonlyMap<string, string>, declared?: ReadonlySet<string>): InputManifest['buildArgs'] {
   const counted = [...args].filter(([name]) => !isOptionalArg(name) || declared === undefined || declared.has(name));
-  return Object.fromEntries(counted.map(([name, value]) => [name, isProxyArg(name) ? digestOf(value) : value]));
+  return Object.fromEntries(counted.map(([name, value]) => [name, BUILDER_ARG.test(name) ? value : digestOf(value)]));
 }
 
-/** Args that the builder itself takes. Others count by the value that the Dockerfile's ARGs have. */
+/** Others count by the value that the Dockerfile's ARGs have. */
 function builderArgs(args: InputManifest['buildArgs']): InputManifest['buildArgs'] {
-  return Object.fromEntries(Object.entries(args).filter(([name]) => /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/.test(name)));
-}
-
-/** A proxy may hold a password: its digest stands for it. */
-function withoutPasswords(args: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  return new Map([...args].map(([name, value]) => [name, isProxyArg(name) ? digestOf(value) : value]));
+  return Object.fromEntries(Object.entries(args).filter(([name]) => BUILDER_ARG.test(name)));
 }
 
 function isOptionalArg(name: string): boolean {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -91,6 +92,12 @@ describe('the content hash', () => {
     const reordered = { images: { z: digestOf('z'), ...images }, options, ...rest };
     const ordered = { ...manifest, images: { ...images, z: digestOf('z') } };
     expect(contentHash(reordered)).toBe(contentHash(ordered));
+  });
+
+  it('95 is another one in another scheme', () => {
+    const older = canonicalJson(manifest).replace('"scheme":3', '"scheme":2');
+    expect(createHash('sha256').update(canonicalJson(manifest)).digest('hex')).toBe(contentHash(manifest));
+    expect(createHash('sha256').update(older).digest('hex')).not.toBe(contentHash(manifest));
   });
 
   it('has a tag of 128 bits', () => {

@@ -11,6 +11,7 @@ import {
   type Environment,
   type Evaluation,
   environmentAfter,
+  environmentForStages,
   expandIn,
   initialEnvironment,
 } from './stage-environment.ts';
@@ -123,7 +124,8 @@ function sourceNames(instruction: Instruction): readonly string[] {
   });
 }
 
-const STAGE_NUMBER = /^[+-]?[0-9]+$/;
+/** What is larger than any number of Go is a name. */
+const STAGE_NUMBER = /^[+-]?[0-9]{1,18}$/;
 
 function findCopyProblem(name: string, { stages, escape }: Dockerfile): string | undefined {
   const expanded = expandWord(name, () => undefined, escape);
@@ -141,12 +143,12 @@ function remoteAddsFor(dockerfile: Dockerfile, scope: BuildScope, platform: Plat
   const environments = new Map<number, Environment>();
   const adds: RemoteAdd[] = [];
   for (const [index, { base, config, instructions }] of graph.value.stages.entries()) {
-    let environment = initialEnvironment({ base, config }, environments);
+    let environment = initialEnvironment({ base, config }, environments, graph.value);
     for (const instruction of instructions) {
       adds.push(...remoteSourcesOf(instruction, environment, evaluation));
       environment = environmentAfter(environment, instruction, evaluation);
     }
-    environments.set(index, environment);
+    environments.set(index, environmentForStages(environment, instructions));
   }
   return adds;
 }

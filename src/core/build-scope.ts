@@ -2,7 +2,7 @@ import type { Platform } from '../oci/types.ts';
 import { type Dockerfile, pairsOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
 import { formatPlatform } from './platform.ts';
-import { expandWord } from './shell-words.ts';
+import { type Allowance, type EscapeCharacter, expandWord } from './shell-words.ts';
 
 /** What of an image's configuration can change what a Dockerfile reads. */
 export interface BaseConfig {
@@ -33,6 +33,13 @@ export interface BuildScope {
   readonly baseOf?: (reference: string, platform: Platform) => BaseConfig | undefined;
 }
 
+/** The variables that FROM and its `--platform` see. */
+export interface GlobalVariables {
+  readonly all: ReadonlyMap<string, string>;
+  /** Those that stand in the Dockerfile, or that BuildKit sets, whatever build args were given. */
+  readonly own: ReadonlyMap<string, string>;
+}
+
 /**
  * The variables that FROM and its `--platform` see, for one wanted platform: BuildKit's automatic ones, then the ARGs before
  * the first FROM, each with its build arg where one is given (BuildKit v0.29, dockerfile2llb). A problem where a default
@@ -41,22 +48,30 @@ export interface BuildScope {
 export function globalVariables(
   dockerfile: Dockerfile,
   scope: BuildScope,
-  platform: Platform,
-): Located<ReadonlyMap<string, string>> {
-  const variables = new Map<string, string>();
-  for (const [name, value] of automaticVariables(dockerfile, scope, platform)) {
-    variables.set(name, scope.buildArgs.get(name) ?? value);
-  }
+  { platform, allowance }: { readonly platform: Platform; readonly allowance: Allowance },
+): Located<GlobalVariables> {
+  const own = new Map(automaticVariables(dockerfile, scope, platform));
+  const all = new Map([...own].map(([name, value]) => [name, scope.buildArgs.get(name) ?? value]));
   for (const instruction of dockerfile.globalArgs) {
     for (const { name, value } of pairsOf(instruction)) {
       const given = scope.buildArgs.get(name);
       if (given === undefined && value === undefined) continue;
-      const expanded = expandWord(value ?? '', (key) => variables.get(key), dockerfile.escape);
+      const expanded = expandWord(value ?? '', (key) => all.get(key), dockerfile.escape, allowance);
       if (given === undefined && !expanded.ok) return misplaced(expanded.problem, instruction.line);
-      variables.set(name, given ?? (expanded.ok ? expanded.value : ''));
+      all.set(name, given ?? (expanded.ok ? expanded.value : ''));
+      const written = value === undefined ? undefined : literalText(value, dockerfile.escape);
+      if (written === undefined) own.delete(name);
+      else own.set(name, written);
     }
   }
-  return located(variables);
+  return located({ all, own });
+}
+
+/** What a word means that no variable can change; `undefined` where one might. */
+export function literalText(word: string, escape: EscapeCharacter): string | undefined {
+  if (word.includes('$')) return undefined;
+  const expanded = expandWord(word, () => undefined, escape);
+  return expanded.ok ? expanded.value : undefined;
 }
 
 function automaticVariables({ stages }: Dockerfile, scope: BuildScope, platform: Platform): [string, string][] {

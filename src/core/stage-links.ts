@@ -21,6 +21,8 @@ export interface LinkedStage {
   /** Of a base image, as far as it is known. */
   readonly config: BaseConfig | undefined;
   readonly steps: readonly LinkedStep[];
+  /** Why it cannot be built. */
+  readonly problem: string | undefined;
 }
 
 /** Finds what each `--from` and `from=` names: any stage, also a later one; else a named context, `scratch` or an image. */
@@ -41,14 +43,14 @@ export function linkStages(
     const source = sourceOfName(name, line, findContext);
     return source.ok ? source.value : undefined;
   };
-  return graph.stages.map(({ stage, base, platform, config, instructions }) => {
+  return graph.stages.map(({ stage, base, platform, config, instructions, problem }) => {
     const own = new Set(stage.instructions);
     const steps = instructions.map((instruction): LinkedStep => {
       const { line } = instruction;
       const triggered = !own.has(instruction);
       if (instruction.name === 'COPY') {
         const from = flagOf(instruction, 'from') ?? '';
-        const source = /^[+-]?[0-9]+$/.test(from) ? atIndex(Number(from)) : find(from, line);
+        const source = /^[+-]?[0-9]{1,18}$/.test(from) ? atIndex(Number(from)) : find(from, line);
         return { instruction, sources: from === '' ? [] : [source], triggered };
       }
       const mounts = instruction.name === 'RUN' ? flagsOf(instruction, 'mount') : [];
@@ -59,7 +61,7 @@ export function linkStages(
       });
       return { instruction, sources, triggered };
     });
-    return { line: stage.line, base, platform, config, steps };
+    return { line: stage.line, base, platform, config, steps, problem };
   });
 }
 

@@ -1,8 +1,9 @@
 import type { Platform } from '../oci/types.ts';
 import { imagesOf } from './build-inputs.ts';
-import type { BuildScope } from './build-scope.ts';
+import { type BuildScope, literalText } from './build-scope.ts';
 import { cleanPath } from './clean-path.ts';
 import { copyReads, type InstructionReads, mountReads, type Place, wholeContext } from './context-use.ts';
+import { digestOf } from './digest.ts';
 import { type Dockerfile, type Instruction, pairsOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
 import { type Parsed, parsed } from './parsed.ts';
@@ -11,12 +12,14 @@ import {
   type Environment,
   type Evaluation,
   environmentAfter,
+  environmentForStages,
   expandIn,
   initialEnvironment,
 } from './stage-environment.ts';
 import { readStageGraph } from './stage-graph.ts';
 import { findCycle, type LinkedStage, type LinkedStep, linkStages } from './stage-links.ts';
 import { type EvaluatedStage, type EvaluatedStep, type TargetReads, writeTarget } from './target-text.ts';
+import { findValueProblem } from './value-rules.ts';
 
 export type { ReachedImage, TargetReads } from './target-text.ts';
 
@@ -85,7 +88,8 @@ interface StageEvaluation extends Evaluation {
 
 function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvaluation): Located<EvaluatedStage> {
   const { escape } = evaluation;
-  let environment = initialEnvironment(stage, evaluation.environments);
+  if (stage.problem !== undefined) return misplaced(stage.problem, stage.line);
+  let environment = initialEnvironment(stage, evaluation.environments, evaluation.graph);
   let { directory } = evaluation;
   const steps: EvaluatedStep[] = [];
   for (const step of stage.steps) {
@@ -94,13 +98,14 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
     const later = sources.some((source) => source?.kind === 'stage' && source.index > index);
     if (later) return misplaced(`${instruction.name}: the stage that it reads from stands further down`, line);
     const place = { environment, escape, directory };
-    const problem = findExpansionProblem(instruction, environment, evaluation);
+    const problem =
+      findExpansionProblem(instruction, environment, evaluation) ?? findValueProblem(instruction, environment, escape);
     if (problem !== undefined) return misplaced(problem, line);
     const reads = readInstruction(instruction, sources, place);
     if (!reads.ok) return misplaced(reads.problem, line);
     environment = environmentAfter(environment, instruction, evaluation);
     directory = directoryAfter(instruction, place);
-    steps.push({ ...step, reads: reads.value, words: effectiveWords(instruction, environment) });
+    steps.push({ ...step, reads: reads.value, words: effectiveWords(instruction, environment, evaluation) });
   }
   const { base, platform, line } = stage;
   const uses = base.kind === 'context' ? [wholeContext(base.name, line)] : [];
@@ -110,18 +115,32 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
     base,
     uses,
     steps,
-    environment,
+    environment: environmentForStages(
+      environment,
+      steps.map((step) => step.instruction),
+    ),
     directory,
     platform: given?.ok ? given.value : undefined,
     platformText: platform,
   });
 }
 
-function effectiveWords(instruction: Instruction, { known }: Environment): readonly string[] {
+/**
+ * ARGs with their values. The manifest is published, and a build arg may be a secret: a value that does not stand in the
+ * Dockerfile itself shows as its digest.
+ */
+function effectiveWords(
+  instruction: Instruction,
+  { known }: Environment,
+  { escape, graph }: Evaluation,
+): readonly string[] {
   if (instruction.name !== 'ARG') return instruction.words;
   return pairsOf(instruction).map(({ name, value }) => {
-    const effective = known.get(name) ?? value;
-    return effective === undefined ? name : `${name}=${effective}`;
+    const effective = known.get(name);
+    if (effective === undefined) return value === undefined ? name : `${name}=${value}`;
+    const written = value === undefined ? graph.variables.own.get(name) : literalText(value, escape);
+    const isPlain = effective === written && !effective.startsWith('sha256:');
+    return `${name}=${isPlain ? effective : digestOf(effective)}`;
   });
 }
 

@@ -45,6 +45,7 @@ export interface EvaluatedStage {
   /** What the FROM itself reads of contexts. */
   readonly uses: readonly ContextUse[];
   readonly steps: readonly EvaluatedStep[];
+  /** For the stages that begin from it. */
   readonly environment: Environment;
   /** Where it ends; `undefined` when that is not known. */
   readonly directory: string | undefined;
@@ -95,33 +96,35 @@ function walkStages(stages: Stages, target: number): { readonly reached: number[
   const stack = [{ parts: partsOf(stages.get(target)), position: 0 }];
   for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
     const part = frame.parts[frame.position];
-    const needed = part?.needs.find((index) => !reached.has(index));
+    frame.position += 1;
     if (part === undefined) {
       stack.pop();
-    } else if (needed === undefined) {
-      uses.push(...part.uses);
-      frame.position += 1;
-    } else {
-      reached.add(needed);
-      stack.push({ parts: partsOf(stages.get(needed)), position: 0 });
+    } else if (part.need === undefined) {
+      for (const use of part.uses) uses.push(use);
+    } else if (!reached.has(part.need)) {
+      reached.add(part.need);
+      stack.push({ parts: partsOf(stages.get(part.need)), position: 0 });
     }
   }
   return { reached: [...reached].sort((a, b) => a - b), uses };
 }
 
+/** A stage, or what is read once the stages before it are there. */
 interface Part {
-  readonly needs: readonly number[];
+  readonly need: number | undefined;
   readonly uses: readonly ContextUse[];
 }
 
 function partsOf(stage: EvaluatedStage | undefined): readonly Part[] {
   if (stage === undefined) return [];
-  const steps = stage.steps.map(({ reads }) => ({ needs: reads.from.flatMap(indexOf), uses: reads.uses }));
-  return [{ needs: indexOf(stage.base), uses: stage.uses }, ...steps];
+  const own: Part[] = [...needOf(stage.base), { need: undefined, uses: stage.uses }];
+  return own.concat(
+    stage.steps.flatMap(({ reads: { from, uses } }) => [...from.flatMap(needOf), { need: undefined, uses }]),
+  );
 }
 
-function indexOf(source: Source): readonly number[] {
-  return source.kind === 'stage' ? [source.index] : [];
+function needOf(source: Source): readonly Part[] {
+  return source.kind === 'stage' ? [{ need: source.index, uses: [] }] : [];
 }
 
 /** The stage that the target begins from, through all those in between. */
