@@ -16,7 +16,7 @@ describe.skipIf(!toolchain.layers.docker)('base images, with the real builder', 
   afterEach(() => job.remove());
 
   async function pushBase(lines: readonly string[]): Promise<void> {
-    job.write({ '../base/Dockerfile': ['FROM', toolchain.baseImage, ...['\n', lines.join('\n')]].join(' ') });
+    job.write({ '../base/Dockerfile': [`FROM ${toolchain.baseImage}`, ...lines, ''].join('\n') });
     const flags = ['--builder=default', '--provenance=false', '--push', `--tag=${base}`];
     await job.run('docker', 'buildx', 'build', ...flags, '../base');
   }

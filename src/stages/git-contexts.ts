@@ -47,9 +47,7 @@ export const pinGitContexts: RunnableStage = async (run) => {
     const { main, ...opened } = source === undefined ? { main: undefined } : await openMain(run, source);
     const here = { ...run, options: { ...options, ...opened } };
     const reached = new Set(reachedContexts(here));
-    const buildContexts = await Promise.all(
-      options.buildContexts.map((named) => (reached.has(named.name) ? pinNamed(run, named) : { named, secrets: [] })),
-    );
+    const buildContexts = await Promise.all(options.buildContexts.map((named) => pinNamed(run, named, reached)));
     const ownSecrets = source === undefined ? [] : builderSecrets(run, source);
     const secrets = new Map(
       [...buildContexts.flatMap((one) => one.secrets), ...ownSecrets].map((one) => [one.id, one]),
@@ -104,8 +102,9 @@ async function openMain(
 async function pinNamed(
   run: Run,
   named: NamedContext,
+  reached: ReadonlySet<string>,
 ): Promise<{ readonly named: NamedContext; readonly secrets: readonly BuildSecret[] }> {
-  if (!isGitSource(named.value)) return { named, secrets: [] };
+  if (!reached.has(named.name) || !isGitSource(named.value)) return { named, secrets: [] };
   const source = sourceOf(named.value);
   const commit = await resolve(run, source);
   return { named: { ...named, value: pinnedSource(source, commit) }, secrets: builderSecrets(run, source) };
