@@ -78,13 +78,17 @@ function refuseForeign(what: string, found: readonly (ImageConfig | undefined)[]
   });
 }
 
+/** With more to read than this, nobody says what the builder takes. */
+const MAX_CANDIDATES = 32;
+
 /** Variants are not told apart: a builder may take an older one. Without any that fits, all may be taken. */
 function childrenFor({ manifest, descriptor }: FoundImage, wanted: Platform): readonly Descriptor[] {
   if (manifest.kind === 'manifest') return [descriptor];
   const fitting = manifest.manifests.filter(
     ({ platform }) => platform !== undefined && familyOf(platform) === familyOf(wanted),
   );
-  return fitting.length > 0 ? fitting : imagesIn(manifest);
+  const candidates = fitting.length > 0 ? fitting : imagesIn(manifest);
+  return candidates.length > MAX_CANDIDATES ? [] : candidates;
 }
 
 /** Attestations are for an unknown system. */

@@ -289,6 +289,21 @@ describe('readTarget', () => {
     expect(uses('FROM onbuild AS me\nCOPY b /', base)).toEqual(['copy /a', 'copy /b']);
   });
 
+  it('marks what a trigger of a base brings in, and keeps the triggers of the target only', () => {
+    const text = 'FROM onbuild AS a\nONBUILD RUN one\nFROM a\nCOPY b /\nONBUILD RUN two';
+    const { instructions } = reads(text, knownBases({ onbuild: { triggers: ['RUN x'] } }));
+    const marked = ['FROM onbuild', '#ONBUILD RUN x', 'FROM #0', 'RUN one', 'COPY b /', 'ONBUILD RUN two'];
+    expect(instructions).toEqual(marked);
+  });
+
+  it('knows what each image is for, and on which platform', () => {
+    const text =
+      'FROM a AS one\nFROM --platform=$BUILDPLATFORM b AS two\nFROM unused\nFROM one\nCOPY --from=two / /\nCOPY --from=c / /';
+    const seen = reads(text, { platforms: [{ os: 'linux', architecture: 'arm64' }] }).images;
+    const shown = seen.map(({ reference, role, platform }) => `${reference} ${role} ${formatPlatform(platform)}`);
+    expect(shown).toEqual(['a root linux/arm64', 'b base linux/amd64', 'c content linux/arm64']);
+  });
+
   it('reads named contexts where they are named', () => {
     const text =
       'FROM scratch AS replaced\nCOPY never /\nFROM base\nCOPY --from=tools a /\nCOPY --from=replaced b /\nRUN --mount=from=tools,source=c,target=/c true';

@@ -162,10 +162,25 @@ describe('with a registry', () => {
     expect(asked(again.requests.filter((one) => one.includes('base/')))).toEqual([`HEAD ${name()}/manifests/1`]);
   });
 
+  it.each([
+    ['a base by tag', (ref: string) => `FROM ${ref}\nCOPY a /\n`, {}, ['HEAD base', 'GET t']],
+    ['a Dockerfile that reads no file itself', (ref: string) => `FROM ${ref}\nRUN x\n`, {}, ['HEAD base', 'GET t']],
+    ['base: tag', (ref: string) => `FROM ${ref}\nCOPY a /\n`, { base: 'tag' }, ['GET t']],
+  ])('a hit makes no request that it does not need: %s', async (_, text, flags, expected) => {
+    await plant();
+    dockerfile(text(`${base}:1`));
+    const [, again] = await buildTwice(flags);
+    expect(again.isHit).toBe(true);
+    // Then come the tag and what it was given.
+    const upToLookup = again.requests.slice(0, again.requests.findIndex((one) => one.startsWith('GET t/')) + 1);
+    expect(upToLookup.map((one) => one.split('/')[0])).toEqual(expected);
+    expect(again.requests.filter((one) => one.startsWith('GET'))).toHaveLength(1);
+  });
+
   it('named contexts that nothing reads are not asked for, and do not count', async () => {
     dockerfile('FROM scratch\nCOPY a /\n');
     const without = await hashOf();
-    const contexts = `one=docker-image://${base}:missing\ntwo=https://127.0.0.1:9/x.tar\nthree=oci-layout:///nowhere`;
+    const contexts = `one=docker-image://${base}:missing\ntwo=https://127.0.0.1:9/x.tar\nthree=oci-layout:///nowhere\nfour=https://127.0.0.1:9/x.git`;
     const { hash, requests, said } = await run('hash', { 'build-contexts': contexts });
     expect({ hash, requests }).toEqual({ hash: without, requests: [] });
     expect(said).not.toContain('named context');
@@ -387,8 +402,9 @@ describe('an image that cannot be resolved is an error with its place, its name 
     ['behind a 403', { kind: 'status', status: 403 }, '403'],
     ['behind a 500', { kind: 'status', status: 500, headers: { 'Retry-After': '0' } }, '500'],
     ['behind a page of HTML', { kind: 'html' }, ''],
+    ['whose connection is cut', { kind: 'drop' }, 'cannot be read'],
   ];
-  const cases = faults.flatMap((fault) => ['FROM', 'COPY'].map((how) => [...fault, how] as const));
+  const cases = faults.map((fault, index) => [...fault, index % 2 === 0 ? 'FROM' : 'COPY'] as const);
 
   it.each(cases)('%s', async (what, action, reason, how) => {
     if (action !== undefined) await plant();

@@ -155,6 +155,9 @@ describe('must change', () => {
     when('32 glob gains a match', 'FROM scratch\nCOPY *.json /\n', edit('new.json')),
     when('33 absolute and .. source', 'FROM scratch\nCOPY /src/a ../../other /\n', edit('other/a')),
     when('34 escape=`', '# escape=`\nFROM scratch\nCOPY `\n src /\n', edit('src/a')),
+    when('ONBUILD that the image keeps', 'FROM scratch\nCOPY src /\nONBUILD RUN a\n', () =>
+      write({ Dockerfile: 'FROM scratch\nCOPY src /\nONBUILD RUN b\n' }),
+    ),
     when('35 local ONBUILD COPY', 'FROM scratch AS a\nONBUILD COPY src /\nFROM a\n', edit('src/a')),
     when('36 CMD', `${COPY_SRC}CMD one\n`, () => write({ Dockerfile: `${COPY_SRC}CMD two\n` })),
     when('37 other target', 'FROM scratch AS a\nCOPY src /\nFROM scratch AS b\nCOPY other /\n', () => {}, {

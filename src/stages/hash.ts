@@ -201,6 +201,8 @@ function inWords(
       : `, among them ${manifests.slice(0, 10).join(', ')}${manifests.length > 10 ? ' …' : ''}`;
   return [
     `${whatCounts(reading)}${shown}`,
-    ...Object.entries(images).map(([name, seen]) => (seen === 'tag' ? name : `${name.replace(/@.*$/, '')} at ${seen}`)),
+    ...Object.entries(images).map(([name, seen]) =>
+      seen === 'tag' ? `${name} by its tag` : `${name.replace(/@.*$/, '')} at ${seen}`,
+    ),
   ];
 }
