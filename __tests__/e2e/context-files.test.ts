@@ -43,7 +43,26 @@ interface Vector {
   readonly images?: Readonly<Record<string, BaseImage>>;
 }
 
-const built: readonly Vector[] = vectors.cases.filter(({ id }) => !NOT_BUILT.has(id));
+const files = vectors.cases[0]?.files ?? [];
+
+/** What the vectors leave out, in the same tree. */
+const more: readonly Vector[] = [
+  { id: 'all with --parents', dockerfile: 'FROM scratch\nCOPY --parents . /x/\n', ignore: '', files },
+  {
+    id: 'a glob before the pivot, where all is sent',
+    dockerfile: 'FROM scratch\nCOPY --parents pack*/./*/package.json /x/\nCOPY . /all/\n',
+    ignore: '',
+    files,
+  },
+  {
+    id: 'empty directories and odd names',
+    dockerfile: 'FROM scratch\nCOPY . /x/\n',
+    ignore: '**/*.ts\n!src/lib\n',
+    files: [...files, { path: 'empty/' }, { path: 'src/two\nlines' }, { path: 'src/\\back' }, { path: '.hidden/x.sh' }],
+  },
+];
+
+const built: readonly Vector[] = [...vectors.cases.filter(({ id }) => !NOT_BUILT.has(id)), ...more];
 
 /** Each file holds its own path, so that a file in an image says where it comes from. Scripts may be executed. */
 function writeContext(directory: string, { dockerfile, ignore, files }: Vector): void {
@@ -53,7 +72,8 @@ function writeContext(directory: string, { dockerfile, ignore, files }: Vector):
   ]);
   for (const { path: name, link } of files) {
     const file = path.join(directory, name);
-    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.mkdirSync(name.endsWith('/') ? file : path.dirname(file), { recursive: true });
+    if (name.endsWith('/')) continue;
     if (link !== undefined) fs.symlinkSync(link, file);
     else fs.writeFileSync(file, texts.get(name) ?? `${name}\n`, { mode: name.endsWith('.sh') ? 0o755 : 0o644 });
   }

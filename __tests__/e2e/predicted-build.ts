@@ -1,8 +1,10 @@
-import fs from 'node:fs';
 import path from 'node:path';
+import { openContext } from '../../src/context.ts';
 import { type ContextReading, readContextInputs } from '../../src/context-inputs.ts';
 import type { BuildScope } from '../../src/core/build-scope.ts';
+import { followLinks } from '../../src/core/context-tree.ts';
 import { type Instruction, parseDockerfile, sourcesOf } from '../../src/core/dockerfile.ts';
+import { NOTHING_IGNORED } from '../../src/core/dockerignore.ts';
 import type { UseInput } from '../../src/core/input-manifest.ts';
 import { parsePlatform } from '../../src/core/platform.ts';
 import { readStageGraph } from '../../src/core/stage-graph.ts';
@@ -48,7 +50,7 @@ export function predict(host: Host, build: PlannedBuild): Prediction {
     if (problem !== undefined) return { refusal: `line ${problem.line}: ${problem.problem}` };
     const [reads] = targets ?? [];
     if (reads === undefined) return { whole: new Map(reading.inputs.context) };
-    return { exact: place(build, reads, reading) };
+    return { exact: place(host, build, reads, reading) };
   } catch (error) {
     if (isBuildOnceError(error)) return { refusal: error.message };
     throw error;
@@ -56,7 +58,7 @@ export function predict(host: Host, build: PlannedBuild): Prediction {
 }
 
 /** Where each use puts what it takes; a later one replaces an earlier. */
-function place(build: PlannedBuild, { platform, uses }: PlatformReads, reading: ContextReading): Content {
+function place(host: Host, build: PlannedBuild, { platform, uses }: PlatformReads, reading: ContextReading): Content {
   const instructions = instructionsOf(build, { platforms: [platform], triggers: build.triggers });
   const [target] = reading.inputs.targets;
   const placed = (target?.uses ?? []).flatMap((use, index) => {
@@ -64,7 +66,7 @@ function place(build: PlannedBuild, { platform, uses }: PlatformReads, reading: 
     const reader = instructions.find((one) => one.line === line && isReader(one, use));
     const before = uses.slice(0, index).filter((other) => other.line === line).length;
     const to = destinationOf(reader, before);
-    const isInside = /(?:^|\/)\.?$/.test(to) || isDirectory(path.join(build.context, use.source));
+    const isInside = /(?:^|\/)\.?$/.test(to) || isDirectory(host, build.context, use.source);
     return use.entries.map(([name, leaf]): [string, string] => [path.posix.join('/', to, isInside ? name : ''), leaf]);
   });
   // The root is there in any case.
@@ -94,6 +96,8 @@ function destinationOf(instruction: Instruction | undefined, mountIndex: number)
   return `/observed${targets.sort()[mountIndex] ?? ''}`;
 }
 
-function isDirectory(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** Whether a source without wildcards leads to a directory, inside of the context. */
+function isDirectory({ files }: Host, context: string, source: string): boolean {
+  const { tree } = openContext(files, { directory: context, matcher: NOTHING_IGNORED });
+  return tree.kindOf(followLinks(tree, source.slice(1))) === 'directory';
 }
