@@ -48,7 +48,7 @@ describe.each(BUILDERS)('with a $driver builder', ({ driver, ready }) => {
     });
 
     it.each(['# syntax=', 'BUILDKIT_SYNTAX='])(
-      'to the frontend of %s that was hashed, though its tag moves',
+      '62 63 to the frontend of %s that was hashed, though its tag moves',
       async (way) => {
         const tag = `${frontend}:${randomUUID()}`;
         await moveTag(job, tag, `${frontend}:works`);
@@ -66,7 +66,7 @@ describe.each(BUILDERS)('with a $driver builder', ({ driver, ready }) => {
       },
     );
 
-    it('to the images of FROM, COPY and RUN that were hashed, though their tags move', async () => {
+    it('63 64 to the images of FROM, COPY and RUN that were hashed, though their tags move', async () => {
       const name = `${registry}/t/${randomUUID()}`;
       const tags = ['from', 'copy', 'mount'].map((tag) => `${name}:${tag}`);
       for (const text of ['hashed', 'moved'])
@@ -103,7 +103,7 @@ describe.each(BUILDERS)('with a $driver builder', ({ driver, ready }) => {
 });
 
 describe.skipIf(!BUILDERS[0].ready)('a frontend of another name', () => {
-  it('makes the whole context count, which is said', async () => {
+  it('90 makes the whole context count, which is said', async () => {
     job.write({ Dockerfile: `# syntax=${frontend}:works\nFROM scratch\nCOPY src /src\n` });
     const first = await job.step(inputs);
     expect(first.status, first.log).toBe('success');
@@ -138,7 +138,7 @@ describe.skipIf(!BUILDERS[1].ready || !hasOpenssl)("Docker's own frontend, of a 
     await moveTag(job, own, `${frontend}:works`);
   });
 
-  it('counts, and only what the target reads besides', async () => {
+  it('62 counts, and only what the target reads besides', async () => {
     const first = await job.step(inputs, { env });
     expect(first.status, first.log).toBe('success');
     expect(first.log).not.toContain("is not Docker's");
@@ -151,7 +151,7 @@ describe.skipIf(!BUILDERS[1].ready || !hasOpenssl)("Docker's own frontend, of a 
     expect(moved.log).toContain('BUILD_FAILED');
   });
 
-  it('is the one that was hashed, though its tag moves before the build', async () => {
+  it('63 is the one that was hashed, though its tag moves before the build', async () => {
     const PATH = dockerThatMoves(toolchain, job, [[own, `${frontend}:fails`]]);
     const { status, log } = await job.step(inputs, { env: { ...env, PATH } });
     expect(status, log).toBe('success');
