@@ -69,9 +69,11 @@ describe.each(BUILDERS)('with a $driver builder', ({ driver, ready }) => {
     it('63 64 to the images of FROM, COPY and RUN that were hashed, though their tags move', async () => {
       const name = `${registry}/t/${randomUUID()}`;
       const tags = ['from', 'copy', 'mount'].map((tag) => `${name}:${tag}`);
-      for (const text of ['hashed', 'moved'])
-        await pushImage(job, `${name}:${text}`, `FROM ${baseImage}\nRUN echo ${text} >/which\n`);
-      for (const tag of tags) await moveTag(job, tag, `${name}:hashed`);
+      const texts = ['hashed', 'moved'];
+      await Promise.all(
+        texts.map((text) => pushImage(job, `${name}:${text}`, `FROM ${baseImage}\nRUN echo ${text} >/which\n`)),
+      );
+      await Promise.all(tags.map((tag) => moveTag(job, tag, `${name}:hashed`)));
       const [from, copy, mount] = tags;
       job.write({
         Dockerfile: [
@@ -98,7 +100,7 @@ describe.each(BUILDERS)('with a $driver builder', ({ driver, ready }) => {
         expect(printed.split('\n')).toEqual([text, text, text]);
       }
       expect(new Set(hashes).size).toBe(2);
-    });
+    }, 120_000);
   });
 });
 
