@@ -411,6 +411,13 @@ describe('resolveUse', () => {
     ['a mount', 'RUN --mount=source=missing,target=/x true', 'RUN --mount "/missing" is not in the context'],
     ['a glob as a mount', 'RUN --mount=source=src*,target=/x true', 'is not in the context'],
     ['what --parents names', 'COPY --parents src/missing /', 'COPY "/src/missing" is not in the context'],
+    ['a directory itself with --parents', 'COPY --parents . /', 'COPY "/" is not in the context'],
+    [
+      'a file before a pivot with nothing behind',
+      'COPY --parents src/a.ts/./ /',
+      'COPY "/src/a.ts" is not in the context',
+    ],
+    ['a directory itself behind the pivot', 'COPY --parents src/./. /', 'COPY "/src" is not in the context'],
   ])('misses %s', (_, copy, problem) => {
     expect(taken(copy, tree)).toContain(problem);
   });

@@ -53,7 +53,9 @@ function resolve(tree: ContextTree, use: ContextUse): Located<readonly UsedEntry
     taken.push(...inside.value);
   }
   const { required } = use;
-  const isThere = ({ name }: UsedEntry) => cleanPath(`${use.source}/${name}`).startsWith(required ?? '');
+  // An empty pattern matches nothing: `COPY --parents .` is refused.
+  const isThere = ({ name }: UsedEntry) =>
+    use.include?.[0] !== '' && cleanPath(`${use.source}/${name}`).startsWith(required ?? '');
   return required === undefined || taken.some(isThere) ? located(taken) : missing(use);
 }
 
