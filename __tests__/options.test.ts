@@ -323,6 +323,7 @@ describe('what buildx would refuse much later', () => {
     ['context', 'https://example.com/app.tar.gz', 'context: is a URL that does not end in .git; a directory or'],
     ['context', '-', 'context: "-" is a context from standard input'],
     ['build-contexts', 'src=https://me:hunter2@github.com/acme/app.git', '"src" is a URL with credentials in it'],
+    ['build-contexts', 'src=https://me:hunter2@example.com/app.tar', '"src" is a URL with credentials in it'],
   ])('%s: %j is refused up front', (name, value, problem) => {
     expect(problemOf({ [name]: value })).toContain(problem);
     expect(problemOf({ [name]: value })).not.toContain('hunter2');

@@ -55,7 +55,7 @@ export async function openHitScene(): Promise<HitScene> {
     });
     const annotations = { 'dev.build-once.inputs': hash };
     const tags = [`hash-${hash.slice(0, 32)}`, 'main'];
-    await plantImage({ image, tags, annotations, platforms: PLATFORMS.split(',') });
+    await plantImage({ image, tags, annotations, platforms: PLATFORMS.split(','), buildSeconds: 60 });
     const manifest = readActionManifest(CHECKOUT);
     const action = { cwd: workspace, env: runnerConditions(manifest, { directory, workspace }, inputs) };
     const url = `http://${registry.host}/v2/acme/app/manifests/main`;

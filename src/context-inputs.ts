@@ -113,7 +113,7 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
   return {
     inputs: {
       form: 'inputs',
-      ...scopeOf(options),
+      scope: options.hashScope,
       uses: reader.uses,
       targets: written,
       dockerfile: [],
@@ -142,7 +142,7 @@ function readWhole(setting: Setting, dockerfile: string): ContextReading {
   const gitEntries: readonly Entry[] = git?.main?.keepsGitDirectory === true ? [['.git', `#${git.main.commit}`]] : [];
   const inputs: ContextInputs = {
     form: 'context',
-    ...scopeOf(options),
+    scope: options.hashScope,
     uses: [],
     targets: [],
     dockerfile: readCanonical(files, dockerfile),
@@ -185,10 +185,6 @@ function openAll(setting: Setting, dockerfile: string): readonly [ReadContext, .
 
 function namedInput(value: string, open: OpenContext | undefined): NamedInput {
   return open === undefined ? { source: value } : { entries: entriesOf(open) };
-}
-
-function scopeOf({ hashScope }: Setting['options']): Pick<ContextInputs, 'scope'> {
-  return hashScope === 'manifests' ? { scope: hashScope } : {};
 }
 
 /** `extra`: files that count anyway. */

@@ -12,6 +12,7 @@ import { readAuthorities } from './registry-authorities.ts';
 import { type Report, reportOf } from './report/report.ts';
 import { saidOnce } from './said-once.ts';
 import { type Run, type RunnableStage, runnable } from './stage.ts';
+import { attachStage } from './stages/attach.ts';
 import { buildStage } from './stages/build.ts';
 import { engineStage } from './stages/engine.ts';
 import { readEvent } from './stages/event.ts';
@@ -19,6 +20,7 @@ import { pinGitContexts } from './stages/git-contexts.ts';
 import { findContextProblems, hashStage } from './stages/hash.ts';
 import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
+import { tellSaved } from './stages/saved.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
 import { coverTriggers, foreseeTriggers } from './stages/triggers.ts';
@@ -44,8 +46,10 @@ const COMMANDS = {
       runnable(lookupStage),
       coverTriggers({ hash: runnable(hashStage), lookup: [runnable(engineStage), runnable(lookupStage)] }),
       runnable(buildStage),
+      runnable(attachStage),
       runnable(tagStage),
       runnable(loadStage),
+      tellSaved,
     ],
   },
   hash: {

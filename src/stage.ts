@@ -6,6 +6,7 @@ import type { Platform } from './oci/types.ts';
 import type { Options } from './options.ts';
 import type { FoundImage } from './registry/image.ts';
 import type { Registries, RegistryRepository } from './registry/open.ts';
+import type { AttachResult } from './stages/attach.ts';
 import type { BuildResult } from './stages/build.ts';
 import type { EngineResult } from './stages/engine.ts';
 import type { RunEvent } from './stages/event.ts';
@@ -21,6 +22,7 @@ export interface Results {
   readonly engine: EngineResult;
   readonly lookup: LookupResult;
   readonly build: BuildResult;
+  readonly attach: AttachResult;
   readonly tag: TagResult;
   readonly load: LoadResult;
 }
@@ -56,6 +58,8 @@ export interface Run {
   /** Set on a miss, where base images have triggers that the hash is to cover. */
   readonly bases?: KnownBases;
   readonly results: Partial<Results>;
+  /** How long the build took of the image that was reused, where that is known: at the end. */
+  readonly savedSeconds?: number;
   readonly journal: readonly JournalEntry[];
 }
 

@@ -44,7 +44,7 @@ const step = (inputs: Readonly<Record<string, string>> = {}, more: Partial<Actio
   });
 const hashTag = (): string => `hash-${hash.slice(0, 32)}`;
 const plant = (annotations: Readonly<Record<string, string>> = {}, tags = [hashTag()]): Promise<string> =>
-  plantImage({ image, tags, annotations: { 'dev.build-once.inputs': hash, ...annotations } });
+  plantImage({ image, tags, annotations: { 'dev.build-once.inputs': hash, ...annotations }, buildSeconds: 252 });
 
 async function digestOf(tag: string, repository = image): Promise<string | null> {
   const [host, ...path] = repository.split('/');
@@ -71,18 +71,25 @@ describe('a run on a machine without docker', () => {
       version: 'main',
     });
     expect(await digestOf('main')).toBe(digest);
+    registry.forgetRequests();
     const again = await step();
     expect(again.outputs).toMatchObject({ digest, tags: `${image}:${hashTag()}\n${image}:main` });
-    expect(registry.requests.at(-1)).toMatchObject({ method: 'HEAD', status: 200 });
+    expect(registry.requests.map(({ method, status }) => `${method} ${status}`).sort()).toEqual([
+      'GET 200',
+      'GET 200',
+      'HEAD 200',
+    ]);
   });
 
-  it('makes two requests when nothing is to do: the hash tag and the branch tag', async () => {
+  it('makes three requests when nothing is to do: the hash tag, what was saved, and the branch tag', async () => {
     await plant({}, [hashTag(), 'main']);
     registry.forgetRequests();
     expect((await step()).outputs['reason']).toBe('hit');
-    expect(registry.requests.map(({ method, path }) => `${method} ${path.split('/').at(-1)}`)).toEqual([
-      `GET ${hashTag()}`,
-      'HEAD main',
+    const requests = registry.requests.map(({ method, kind, path }) => `${method} ${kind} ${path.split('/').at(-1)}`);
+    expect(requests.sort()).toEqual([
+      `GET manifest ${hashTag()}`,
+      expect.stringMatching(/^GET referrers sha256:/),
+      'HEAD manifest main',
     ]);
   });
 

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { baseKey } from '../../src/base-configs.ts';
+import type { BaseConfig } from '../../src/core/build-scope.ts';
 import vectors from '../vectors/context-files.json' with { type: 'json' };
 import {
   type BaseImage,
@@ -16,6 +18,7 @@ import { type PlannedBuild, type Prediction, predict } from './predicted-build.t
 import { Workshop } from './workshop.ts';
 
 const toolchain = inject('toolchain');
+const AMD64 = { os: 'linux', architecture: 'amd64' };
 
 /** What no build without the internet can do, or fails for reasons that are not the context's. */
 const NOT_BUILT: ReadonlyMap<string, string> = new Map([
@@ -86,8 +89,13 @@ function plan(context: string, { dockerfile, platform, target, buildArgs = {}, i
     platform: platform ?? 'linux/amd64',
     target,
     buildArgs: Object.entries(buildArgs).map(([name, value]) => `${name}=${value}`),
-    triggers: new Map(Object.entries(images).map(([name, { OnBuild = [] }]) => [name, OnBuild])),
+    configs: new Map(Object.entries(images).map(([name, image]) => [baseKey(name, AMD64), configOf(image)])),
   };
+}
+
+function configOf({ Env = [], OnBuild = [] }: BaseImage): BaseConfig {
+  const pairs = Env.map((pair): [string, string] => [pair.replace(/=.*$/s, ''), pair.replace(/^[^=]*=/, '')]);
+  return { environment: new Map(pairs), directory: '/', triggers: OnBuild };
 }
 
 /** A later stage may have put a file elsewhere: then it counts as where the earlier one had it, which its path ends with. */

@@ -1,7 +1,8 @@
 import path from 'node:path';
+import { baseKey } from '../../src/base-configs.ts';
 import { openContext } from '../../src/context.ts';
 import { type ContextReading, readContextInputs } from '../../src/context-inputs.ts';
-import type { BuildScope } from '../../src/core/build-scope.ts';
+import type { BaseConfig } from '../../src/core/build-scope.ts';
 import { followLinks } from '../../src/core/context-tree.ts';
 import { type Instruction, parseDockerfile, sourcesOf } from '../../src/core/dockerfile.ts';
 import { NOTHING_IGNORED } from '../../src/core/dockerignore.ts';
@@ -11,6 +12,7 @@ import { readStageGraph } from '../../src/core/stage-graph.ts';
 import { type PlatformReads, readDockerfile } from '../../src/dockerfile-inputs.ts';
 import { isBuildOnceError } from '../../src/errors.ts';
 import type { Host } from '../../src/host.ts';
+import type { Platform } from '../../src/oci/types.ts';
 import { parseOptions } from '../../src/options.ts';
 import { buildScope } from '../support/build-scope.ts';
 import type { Content } from './observed-build.ts';
@@ -22,8 +24,8 @@ export interface PlannedBuild {
   readonly platform: string;
   readonly target: string | undefined;
   readonly buildArgs: readonly string[];
-  /** ONBUILD triggers by base, as they are known before a build. */
-  readonly triggers: ReadonlyMap<string, readonly string[]>;
+  /** How base images begin, as it is known before a build, by {@link baseKey}. */
+  readonly configs: ReadonlyMap<string, BaseConfig>;
 }
 
 /**
@@ -34,7 +36,7 @@ export type Prediction = { readonly exact: Content } | { readonly whole: Content
 
 /** Reads what the hash reads, by the same calls as the stage `hash`. */
 export function predict(host: Host, build: PlannedBuild): Prediction {
-  const { context, triggers } = build;
+  const { context, configs } = build;
   const file = path.join(context, 'Dockerfile');
   const { options } = parseOptions({
     context,
@@ -43,8 +45,9 @@ export function predict(host: Host, build: PlannedBuild): Prediction {
   });
   const platform = parsePlatform(build.platform);
   if (!platform.ok) throw new Error(platform.problem);
+  const bases = { pins: [], configs, whole: false };
   try {
-    const { targets } = readDockerfile(file, { host, options, platforms: [platform.value], triggers });
+    const { targets } = readDockerfile(file, { host, options, platforms: [platform.value], bases });
     const reading = readContextInputs({ host, options }, { dockerfile: file, targets });
     const [problem] = reading.problems;
     if (problem !== undefined) return { refusal: `line ${problem.line}: ${problem.problem}` };
@@ -59,9 +62,11 @@ export function predict(host: Host, build: PlannedBuild): Prediction {
 
 /** Where each use puts what it takes; a later one replaces an earlier. */
 function place(host: Host, build: PlannedBuild, { platform, uses }: PlatformReads, reading: ContextReading): Content {
-  const instructions = instructionsOf(build, { platforms: [platform], triggers: build.triggers });
+  const instructions = instructionsOf(build, platform);
   const [target] = reading.inputs.targets;
-  const placed = (target?.uses ?? []).flatMap((use, index) => {
+  const placed = (target?.uses ?? []).flatMap((position, index) => {
+    const use = reading.inputs.uses[position];
+    if (use === undefined) throw new Error(`no use at ${position}`);
     const line = uses[index]?.line;
     const reader = instructions.find((one) => one.line === line && isReader(one, use));
     const before = uses.slice(0, index).filter((other) => other.line === line).length;
@@ -73,13 +78,12 @@ function place(host: Host, build: PlannedBuild, { platform, uses }: PlatformRead
   return new Map(placed.filter(([at]) => at !== '/'));
 }
 
-function instructionsOf({ dockerfile, target }: PlannedBuild, changes: Partial<BuildScope>): readonly Instruction[] {
+function instructionsOf({ dockerfile, target, configs }: PlannedBuild, platform: Platform): readonly Instruction[] {
   const read = parseDockerfile(dockerfile);
   if (!read.ok) throw new Error(read.problem);
-  const scope = buildScope({ ...changes, target });
-  const [platform] = scope.platforms;
-  const graph = platform && readStageGraph(read.value, scope, platform);
-  if (graph?.ok !== true) throw new Error(graph?.problem);
+  const baseOf = (reference: string, taken: Platform) => configs.get(baseKey(reference, taken));
+  const graph = readStageGraph(read.value, buildScope({ target, platforms: [platform], baseOf }), platform);
+  if (!graph.ok) throw new Error(graph.problem);
   return graph.value.stages.flatMap((stage) => stage.instructions);
 }
 

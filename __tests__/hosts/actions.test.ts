@@ -149,6 +149,7 @@ describe('the summary', () => {
     notPushed: undefined,
     loaded: undefined,
     hash: undefined,
+    savedSeconds: undefined,
     inputs: [],
     warnings: [],
     platforms: [],

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isRegistryError } from '../../src/errors.ts';
+import { attachInputs, readBuildSeconds, readInputs } from '../../src/input-record.ts';
 import type { Repository } from '../../src/registry/repository.ts';
+import { pushHashed, sampleInputs } from '../support/hashed-image.ts';
 import { all, inPieces, pushImage, randomLayer, sampleImage, sampleIndex } from './sample-image.ts';
 
 export interface OpenRepository {
@@ -195,6 +197,20 @@ function describeReferrers(repository: Subject): void {
     expect(await repository().delete(kept.digest)).toBe(true);
     expect(await all(repository().referrers(subject))).toEqual([]);
     expect(await repository().resolve({ digest: subject.digest })).toEqual(subject);
+  });
+
+  it('keeps what an image was built from, once, and how long that took', async () => {
+    const inputs = sampleInputs();
+    const image = await pushHashed(repository(), inputs);
+    expect(await readInputs(repository(), image)).toMatchObject({ ok: false });
+    expect(await readBuildSeconds(repository(), image.descriptor)).toBeUndefined();
+    const attachment = { inputs, buildSeconds: 252.04, created: new Date(0) };
+    await attachInputs(repository(), image.descriptor, attachment);
+    await attachInputs(repository(), image.descriptor, attachment);
+    const record = { manifest: inputs.manifest, buildSeconds: 252 };
+    expect(await readInputs(repository(), image)).toEqual({ ok: true, value: record });
+    expect(await readBuildSeconds(repository(), image.descriptor)).toBe(252);
+    expect(await all(repository().referrers(image.descriptor))).toHaveLength(1);
   });
 
   it('gives a referrer without a type the type of its config', async () => {

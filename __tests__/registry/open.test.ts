@@ -63,6 +63,17 @@ test('opening makes no request', async () => {
   expect(server.sockets.size).toBe(0);
 });
 
+test('what is asked once is not asked again when it fails, unlike anything else', async () => {
+  const server = await serve((_, response) => response.writeHead(503).end());
+  const name = { registry: server.host, path: 'acme/app' };
+  const waits: unknown[] = [];
+  const registries = open({ onRetry: (notice) => waits.push(notice) });
+  await expect(registries.open(name, 'pull', 'once').resolve({ tag: 'x' })).rejects.toMatchObject({ status: 503 });
+  expect([server.lines().length, waits.length]).toEqual([1, 0]);
+  await expect(registries.open(name).resolve({ tag: 'x' })).rejects.toMatchObject({ status: 503 });
+  expect([server.lines().length, waits.length]).toEqual([6, 4]);
+});
+
 test('a hit is one request where no login is needed', async () => {
   const server = await serve((_, response) =>
     response.writeHead(200, { 'content-type': MANIFEST.mediaType }).end(MANIFEST_BYTES),

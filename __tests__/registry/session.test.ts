@@ -325,7 +325,7 @@ describe('basic authentication', () => {
 
 describe('a refusal', () => {
   const repository = (host: string, credentials: Credentials | undefined): Endpoint =>
-    new Endpoint({ registry: host, path: 'acme/app' }, open(host, credentials).session, false);
+    new Endpoint({ registry: host, path: 'acme/app' }, open(host, credentials).session, { pushes: false });
   const messageOf = async (endpoint: Endpoint): Promise<string> => {
     try {
       return endpoint.failure(await endpoint.send({ method: 'GET', url: endpoint.url('manifests/1') })).message;

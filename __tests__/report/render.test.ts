@@ -13,6 +13,7 @@ const report: Report = {
   reason: 'not-found: the registry has no hash-0123',
   image: `ghcr.io/acme/app@${DIGEST}`,
   hash: 'ab'.repeat(32),
+  savedSeconds: undefined,
   inputs: ['1,024 files', 'base image node:22'],
   warnings: ['Dockerfile:3: look here'],
   platforms: [
@@ -138,6 +139,12 @@ describe('the summary', () => {
     expect(markdown).toContain('| Image | <code>myapp:hash-01</code> |');
     expect(markdown).toContain('| <code>myapp:dev</code> | created |');
     expect(renderText(local)).toMatch(/^ {2}image +myapp:hash-01$[^]*^ {2}tag +myapp:dev {2}created$/m);
+  });
+
+  it('says what a hit saved, as the terminal does', () => {
+    const hit: Report = { ...report, status: 'reused', headline: 'Reused', savedSeconds: 252.4 };
+    expect(renderMarkdown(hit)).toContain('| Saved | 4 min 12 s of building |\n');
+    expect(renderText(hit)).toMatch(/^ {2}saved {5}4 min 12 s of building$/m);
   });
 
   it('is short when little is known', () => {

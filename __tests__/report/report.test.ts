@@ -46,10 +46,12 @@ const image = imageWith({});
 const otherImage: FoundImage = { ...image, descriptor: { ...image.descriptor, digest: OTHER } };
 const hash: Results['hash'] = {
   hash: HASH,
+  text: '',
   tag: `hash-${HASH.slice(0, 32)}`,
   manifest: {
     scheme: 3,
     form: 'inputs',
+    scope: 'inputs',
     uses: [],
     targets: [],
     dockerfile: [],
@@ -65,7 +67,16 @@ const hash: Results['hash'] = {
   dockerfile: 'Dockerfile',
   order: { dockerfile: 'Dockerfile', targets: undefined },
   reading: {
-    inputs: { form: 'inputs', uses: [], targets: [], dockerfile: [], context: [], namedContexts: {}, files: [] },
+    inputs: {
+      form: 'inputs',
+      scope: 'inputs',
+      uses: [],
+      targets: [],
+      dockerfile: [],
+      context: [],
+      namedContexts: {},
+      files: [],
+    },
     dockerfile: [],
     paths: [],
     leaves: () => new Map(),
@@ -136,6 +147,7 @@ describe('the outputs', () => {
       'images-digests': `ghcr.io/acme/app@${DIGEST}\ndocker.io/acme/app@${DIGEST}`,
       'platforms-digests': `{"linux/amd64":"${AMD64}","linux/arm64":"${ARM64}"}`,
       pushed: 'true',
+      'seconds-saved': '',
     });
   });
 
@@ -187,6 +199,13 @@ describe('the outputs', () => {
     for (const results of ends) expect(Object.keys(outputsOf(runWith(results))).toSorted()).toEqual(all);
     const { outputs } = reportOf(runWith({ hash, lookup: miss, build }), 0, new Error('no'));
     expect(outputs).toMatchObject({ digest: DIGEST, built: 'true', pushed: 'false', tags: '' });
+  });
+
+  it('tell what a hit saved, where that is known', () => {
+    const run = runWith({ hash, lookup: hit, tag: tagged });
+    expect(outputsOf({ ...run, savedSeconds: 0.1 })['seconds-saved']).toBe('0.1');
+    expect(outputsOf(run)['seconds-saved']).toBe('');
+    expect(reportOf({ ...run, savedSeconds: 252 }, 0).savedSeconds).toBe(252);
   });
 
   it('are all in the table', () => {

@@ -19,6 +19,7 @@ const platform = { os: 'linux', architecture: 'amd64' };
 const MANIFEST: InputManifest = {
   scheme: 3,
   form: 'context',
+  scope: 'inputs',
   uses: [],
   targets: [],
   dockerfile: [],
@@ -51,6 +52,7 @@ function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly st
     results: {
       hash: {
         hash: 'ab',
+        text: '',
         tag: 'hash-ab',
         manifest: MANIFEST,
         dockerfile: 'Dockerfile',

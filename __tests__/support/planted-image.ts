@@ -1,7 +1,9 @@
 import { digestOf } from '../../src/core/digest.ts';
 import { parseReference } from '../../src/core/reference.ts';
+import { attachInputs } from '../../src/input-record.ts';
 import { MEDIA_TYPES } from '../../src/oci/types.ts';
 import { openRegistries } from '../../src/registry/open.ts';
+import { sampleInputs } from './hashed-image.ts';
 
 /** An image of nothing, for tests that only look at names, digests and annotations. */
 export interface PlantedImage {
@@ -17,6 +19,8 @@ export interface PlantedImage {
   readonly environment?: readonly string[];
   /** Each platform's environment also names the platform. */
   readonly differing?: boolean;
+  /** Attaches a record that says so; it is of other inputs. */
+  readonly buildSeconds?: number;
   /** For a registry that asks. */
   readonly login?: Login | undefined;
 }
@@ -35,6 +39,7 @@ export async function plantImage({
   onBuild = [],
   environment = [],
   differing = false,
+  buildSeconds,
   login,
 }: PlantedImage): Promise<string> {
   const reference = parseReference(image);
@@ -63,6 +68,8 @@ export async function plantImage({
     manifests,
     annotations,
   });
+  const attachment = { inputs: sampleInputs(), buildSeconds, created: new Date(0) };
+  if (buildSeconds !== undefined) await attachInputs(repository, descriptor, attachment);
   for (const tag of tags) await repository.tag(descriptor, tag);
   registries.close();
   return descriptor.digest;

@@ -134,6 +134,11 @@ export function parseBuildContext(text: string): Parsed<NamedContext> {
   }
   const source = isGitSource(value) ? parseGitSource(value) : undefined;
   if (source !== undefined && !source.ok) return unparsable(`${quote(name)} ${source.problem}`);
+  if (/^https?:\/\/[^/?#]*@/i.test(value)) {
+    return unparsable(
+      `${quote(name)} is a URL with credentials in it, which every log and the image's input manifest would show; download it in an earlier step`,
+    );
+  }
   return parsed({ name, value });
 }
 

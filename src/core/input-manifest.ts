@@ -35,8 +35,8 @@ export interface TargetInput {
 export interface InputManifest {
   readonly scheme: 3;
   readonly form: 'inputs' | 'context';
-  /** Of the files that are read, only dependency manifests count; left out where all do. */
-  readonly scope?: 'manifests';
+  /** Which of the files that are read count: `hash-scope`. */
+  readonly scope: 'inputs' | 'manifests';
   /** Form `inputs`: all that the targets read of contexts, each once. */
   readonly uses: readonly UseInput[];
   /** Form `inputs`. */
@@ -60,9 +60,22 @@ export interface InputManifest {
 
 const HASH_TAG_DIGITS = 32;
 
-/** sha256 of the manifest's canonical JSON, 64 hexadecimal digits. */
-export function contentHash(manifest: InputManifest): string {
-  return createHash('sha256').update(canonicalJson(manifest)).digest('hex');
+/** A manifest with what stands for it. */
+export interface SealedInputs {
+  readonly manifest: InputManifest;
+  /** Its canonical JSON: what is hashed, and attached to the image. */
+  readonly text: string;
+  /** The content hash: sha256 of the text, 64 hexadecimal digits. */
+  readonly hash: string;
+  /** The tag that stands for the hash. */
+  readonly tag: string;
+}
+
+/** Writes a manifest and hashes what was written, once. */
+export function sealInputs(manifest: InputManifest): SealedInputs {
+  const text = canonicalJson(manifest);
+  const hash = createHash('sha256').update(text).digest('hex');
+  return { manifest, text, hash, tag: hashTag(hash) };
 }
 
 /** The tag that stands for a content hash: 128 bits of it. The full hash is in the image's annotation. */

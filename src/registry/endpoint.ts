@@ -7,6 +7,11 @@ import { repositoryScope } from './scope.ts';
 import type { Access, Session } from './session.ts';
 import type { Answer, HttpRequest } from './transport.ts';
 
+interface Intent {
+  readonly pushes: boolean;
+  readonly once?: boolean;
+}
+
 /** One repository of a registry, as URLs and rights: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md */
 export class Endpoint {
   readonly name: RepositoryName;
@@ -14,10 +19,16 @@ export class Endpoint {
   readonly #reading: Access;
   readonly #writing: Access;
 
-  /** `pushes` says that this run will push here, so that one token does for reads and writes. */
-  constructor(name: RepositoryName, session: Session, pushes: boolean) {
+  readonly #attempts: number | undefined;
+
+  /**
+   * `pushes` says that this run will push here, so that one token does for reads and writes; `once`, that a failure is the
+   * end of it.
+   */
+  constructor(name: RepositoryName, session: Session, { pushes, once = false }: Intent) {
     this.name = name;
     this.session = session;
+    this.#attempts = once ? 1 : undefined;
     const write = repositoryScope(name.path, ['pull', 'push']);
     this.#writing = { scopes: [write], hint: accessHint(name, true) };
     this.#reading = { scopes: [pushes ? write : repositoryScope(name.path, ['pull'])], hint: accessHint(name, false) };
@@ -38,7 +49,7 @@ export class Endpoint {
 
   /** The answer after the repetitions that may help. */
   async send(request: HttpRequest, mountFrom?: RepositoryName): Promise<Answer> {
-    const answer = await this.session.send(request, this.access(request, mountFrom));
+    const answer = await this.session.send(request, this.access(request, mountFrom), this.#attempts);
     // What a read brings is looked at; of a write the status alone would be believed.
     if (request.method !== 'GET' && request.method !== 'HEAD') refusePage(answer);
     return answer;

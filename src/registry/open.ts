@@ -25,9 +25,9 @@ export type RegistryRepository = Repository & PushAccess & TagDeletion;
 export interface Registries {
   /**
    * A repository. With `push`, reads ask for the right to push at once, so that one token does for the whole run; where that
-   * is refused they go on without. Makes no request.
+   * is refused they go on without. With `once`, no request is repeated. Makes no request.
    */
-  open(name: RepositoryName, access?: 'pull' | 'push'): RegistryRepository;
+  open(name: RepositoryName, access?: 'pull' | 'push', patience?: 'once'): RegistryRepository;
   /** An OCI image layout: a folder that holds what a registry would. */
   openLayout(directory: string): Layout;
   /** The credentials for a registry that Docker's own configuration lacks; see `Keychain`. */
@@ -46,7 +46,7 @@ export function openRegistries(settings: RegistriesSettings): Registries {
   const sessions = new Map<string, Session>();
   const caches = new Map<string, ManifestCache>();
   return {
-    open(name, access = 'pull') {
+    open(name, access = 'pull', patience) {
       const session =
         sessions.get(name.registry) ??
         new Session(originOf(name.registry, insecure), transport, (scope) =>
@@ -56,7 +56,10 @@ export function openRegistries(settings: RegistriesSettings): Registries {
       const key = formatRepositoryName(name);
       const cache = caches.get(key) ?? new ManifestCache();
       caches.set(key, cache);
-      return new Distribution(new Endpoint(name, session, access === 'push'), cache);
+      return new Distribution(
+        new Endpoint(name, session, { pushes: access === 'push', once: patience === 'once' }),
+        cache,
+      );
     },
     openLayout,
     addition: (registry) => keychain.addition(registry),

@@ -76,8 +76,8 @@ export class Session {
   }
 
   /** The answer, whatever its status, after the repetitions that may help. */
-  send(request: HttpRequest, access: Access): Promise<Answer> {
-    return retry(this.rules, () => this.attempt(request, access));
+  send(request: HttpRequest, access: Access, attempts = this.rules.attempts): Promise<Answer> {
+    return retry({ ...this.rules, attempts }, () => this.attempt(request, access));
   }
 
   /** One try, with renewals of the authorisation as long as they may help; see `Transport.attempt`. */

@@ -24,6 +24,7 @@ export const OUTPUT_TABLE = {
   'images-digests': '`repository@digest` of each of `images`, one a line.',
   'platforms-digests': 'Digest of each platform as JSON: `{"linux/amd64":"sha256:…"}`.',
   pushed: '`true` when the image and its tags are in the registry.',
+  'seconds-saved': 'On a hit, how long the build of the reused image took, in seconds; empty when that is not known.',
 } as const;
 
 export type OutputName = keyof typeof OUTPUT_TABLE;
@@ -39,7 +40,9 @@ export function outputsOf(run: Run): Outputs {
     ...(lookup === undefined ? {} : { reason: lookup.reason, built: String(build !== undefined) }),
     ...(run.tags.version === undefined ? {} : { version: run.tags.version }),
     ...(image === undefined ? {} : imageOutputs(run, image)),
-    ...(image === undefined ? {} : { pushed: String(tag !== undefined) }),
+    ...(image === undefined
+      ? {}
+      : { pushed: String(tag !== undefined), 'seconds-saved': String(run.savedSeconds ?? '') }),
   };
 }
 

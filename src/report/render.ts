@@ -21,6 +21,7 @@ export function renderMarkdown(report: Report): string {
   if (report.warnings.length > 0)
     rows.push(['Warnings', [...shown(report.warnings).map(plain), ...rest(report.warnings)].join('<br>')]);
   rows.push(['Took', plain(timeLine(report))]);
+  if (report.savedSeconds !== undefined) rows.push(['Saved', plain(savedLine(report.savedSeconds))]);
   const parts = [`### ${report.headline}`, failureBlock(report), table(['', ''], rows)];
   if (report.platforms.length > 0) {
     const listed = report.platforms.map(({ platform, digest, sizeBytes }) => [
@@ -52,6 +53,7 @@ export function renderText(report: Report): string {
     add('platform', platform, digest, formatSize(sizeBytes));
   for (const { reference, outcome } of report.tags) add('tag', familiarName(reference), outcome);
   add('took', timeLine(report));
+  if (report.savedSeconds !== undefined) add('saved', savedLine(report.savedSeconds));
   return lines.join('\n');
 }
 
@@ -70,6 +72,10 @@ function timeLine({ durationMs, steps }: Report): string {
   const slow = steps.filter((step) => step.skipped === undefined && step.durationMs >= 1);
   const parts = slow.map((step) => `${step.name} ${formatDuration(step.durationMs)}`);
   return parts.length === 0 ? formatDuration(durationMs) : `${formatDuration(durationMs)} (${parts.join(', ')})`;
+}
+
+function savedLine(seconds: number): string {
+  return `${formatDuration(seconds * 1000)} of building`;
 }
 
 function failureBlock({ failure }: Report): string {

@@ -62,6 +62,8 @@ export interface Report {
   /** What the local engine got: names and the platform; `undefined` when nothing was loaded. */
   readonly loaded: string | undefined;
   readonly hash: string | undefined;
+  /** How long the build of the reused image took; `undefined` when nothing was reused, or that is not known. */
+  readonly savedSeconds: number | undefined;
   /** What was hashed, in words: `1,024 files`, `base image node:22 at sha256:…`. */
   readonly inputs: readonly string[];
   /** What a person should look at, with its place: `Dockerfile:3: …`. */
@@ -89,6 +91,7 @@ export function reportOf(run: Run, durationMs: number, error?: unknown): Report 
     notPushed: status === 'built' ? run.journal.find(({ stage }) => stage === 'tag')?.skipped : undefined,
     loaded: loadedOf(run),
     hash: hash?.hash,
+    savedSeconds: run.savedSeconds,
     inputs: hash?.inputs ?? [],
     warnings: hash === undefined ? [] : hash.warnings.map((warning) => located(hash.dockerfile, warning)),
     platforms: platformRows(run),

@@ -12,7 +12,7 @@ import {
 } from '../context-inputs.ts';
 import { counted } from '../core/counted.ts';
 import { isDependencyManifest } from '../core/dependency-manifests.ts';
-import { contentHash, hashTag, type InputManifest } from '../core/input-manifest.ts';
+import { type InputManifest, type SealedInputs, sealInputs } from '../core/input-manifest.ts';
 import { countedLabels } from '../core/labels.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { quote } from '../core/printable.ts';
@@ -29,12 +29,7 @@ import type { Options } from '../options.ts';
 import type { Run, Stage } from '../stage.ts';
 
 /** The content hash and what went into it. */
-export interface HashResult {
-  /** 64 hexadecimal digits. */
-  readonly hash: string;
-  /** The tag that stands for it. */
-  readonly tag: string;
-  readonly manifest: InputManifest;
+export interface HashResult extends SealedInputs {
   /** The Dockerfile that was read. */
   readonly dockerfile: string;
   /** How the files were read, and what was read; reading them again shows what has changed. */
@@ -90,13 +85,11 @@ export const hashStage: Stage<'hash', HashPlan> = {
     };
     const warnings = findWarnings(run, { dockerfile, read, reading, unpinned: reasons });
     for (const { message, line } of warnings) host.log.warning(message, at(dockerfile, line));
-    const hash = contentHash(manifest);
+    const sealed = sealInputs(manifest);
     const dependencyManifests = paths.filter(isDependencyManifest);
-    host.log.info(`${whatCounts(reading)}, ${counted(Object.keys(images).length, 'image')}: ${hashTag(hash)}`);
+    host.log.info(`${whatCounts(reading)}, ${counted(Object.keys(images).length, 'image')}: ${sealed.tag}`);
     return {
-      hash,
-      tag: hashTag(hash),
-      manifest,
+      ...sealed,
       dockerfile,
       order,
       reading,

@@ -3,6 +3,7 @@ import { INPUTS_ANNOTATION, revisionOf } from '../core/labels.ts';
 import { formatReference, isLocalName, type RepositoryName } from '../core/reference.ts';
 import { findUnfit, type MissReason, type Unfit, type Wanted } from '../core/reuse.ts';
 import { isRegistryError } from '../errors.ts';
+import { readBuildSeconds } from '../input-record.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import { refuseOtherRelease } from '../release.ts';
 import { candidatesFor, openImage, type Results, type Run, resultOf, type Stage } from '../stage.ts';
@@ -18,6 +19,8 @@ export interface LookupResult {
   readonly existing: ReadonlyMap<string, Digest>;
   /** What stood behind the hash tag of each repository, fit or not, by full reference. */
   readonly hashTags: ReadonlyMap<string, Digest>;
+  /** On a hit in a registry: how long the image's build took, asked for while other things are done. Never rejects. */
+  readonly buildSeconds?: Promise<number | undefined>;
 }
 
 interface LookupPlan {
@@ -83,7 +86,8 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
     // Somebody asked for a build or changed the content, and gets an image that was there before.
     const isSurprise = result.image !== undefined && (plan.force || hashOf(result.image) !== plan.wanted.hash);
     run.host.log[isSurprise ? 'notice' : 'info'](said);
-    return { ...result, existing: digestsOf(released), hashTags: digestsOf(behindHash) };
+    const seen = { ...result, existing: digestsOf(released), hashTags: digestsOf(behindHash) };
+    return result.image === undefined ? seen : { ...seen, buildSeconds: askBuildSeconds(result.image, run) };
   },
 };
 
@@ -115,6 +119,19 @@ async function look(name: RepositoryName, tag: string, plan: LookupPlan, run: Ru
 function isOwn(image: FoundImage, { wanted, revision }: LookupPlan): boolean {
   const isSameCommit = revision !== undefined && revisionOf(image.manifest.annotations) === revision;
   return isSameCommit || hashOf(image) === wanted.hash;
+}
+
+/** It is only good to know: asked once, and nothing that goes wrong counts. */
+async function askBuildSeconds(
+  { repository, descriptor }: FoundImage,
+  { registries, event, host }: Run,
+): Promise<number | undefined> {
+  try {
+    return await readBuildSeconds(registries.open(repository, event.push ? 'push' : 'pull', 'once'), descriptor);
+  } catch (error) {
+    host.log.debug(`how long the build took is not known: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
 }
 
 function hashOf({ manifest }: FoundImage): string | undefined {

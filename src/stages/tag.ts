@@ -6,12 +6,14 @@ import { decideMoves, type Move } from '../core/semver-tags.ts';
 import type { TagCandidate } from '../core/tag-candidates.ts';
 import { isBuildOnceError, RegistryError } from '../errors.ts';
 import type { Host } from '../host.ts';
+import { attachInputs, copyInputs } from '../input-record.ts';
 import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
 import { type Release, refuseOtherRelease } from '../release.ts';
 import { candidatesFor, openImage, type Run, resultOf, type Stage } from '../stage.ts';
 import { loadGitHub } from '../tools/load.ts';
+import { orWithoutRecord } from '../without-record.ts';
 
 /** What became of one tag. */
 export interface TagOutcome {
@@ -268,8 +270,19 @@ class Tagger {
     const { image, mayPush } = this.#setting;
     await mayPush();
     if (this.#copied || sameRepository(image.repository, this.#repository.name)) return;
-    await copyImage(openImage(this.#run, image.repository), this.#repository, image.descriptor);
+    const source = openImage(this.#run, image.repository);
+    await copyImage(source, this.#repository, image.descriptor);
+    await orWithoutRecord(this.#run.host, this.#repository.name, () => this.#bringInputs(source));
     this.#copied = true;
+  }
+
+  async #bringInputs(source: Repository): Promise<void> {
+    const { image } = this.#setting;
+    const copied = await copyInputs(source, this.#repository, image);
+    if (copied.ok || !isOfThisContent(this.#setting)) return;
+    const inputs = resultOf(this.#run, 'hash');
+    const attachment = { inputs, buildSeconds: undefined, created: this.#run.startedAt };
+    await attachInputs(this.#repository, image.descriptor, attachment);
   }
 }
 

@@ -1,6 +1,6 @@
 import { baseKey, readBaseConfigs } from '../base-configs.ts';
 import { type Inputs, learnBases } from '../base-inputs.ts';
-import { contentHash, hashTag } from '../core/input-manifest.ts';
+import { sealInputs } from '../core/input-manifest.ts';
 import { quote } from '../core/printable.ts';
 import { readTriggers } from '../core/stage-graph.ts';
 import type { Unpinned } from '../dockerfile-inputs.ts';
@@ -66,9 +66,7 @@ function withHash(run: Run, hash: Results['hash']): Run {
 }
 
 function unique(hash: Results['hash'], id: string): Results['hash'] {
-  const manifest = { ...hash.manifest, unique: id };
-  const own = contentHash(manifest);
-  return { ...hash, hash: own, tag: hashTag(own), manifest };
+  return { ...hash, ...sealInputs({ ...hash.manifest, unique: id }) };
 }
 
 function hasTriggers({ configs }: Inputs): boolean {

@@ -1,0 +1,190 @@
+import { compareCodePoints } from './core/code-point-order.ts';
+import { type Digest, digestOf, parseDigest } from './core/digest.ts';
+import type { InputManifest, SealedInputs } from './core/input-manifest.ts';
+import { INPUTS_ANNOTATION } from './core/labels.ts';
+import { MAX_INPUTS_BYTES, parseInputs } from './core/parse-inputs.ts';
+import { type Parsed, parsed, unparsable } from './core/parsed.ts';
+import { formatRepositoryName } from './core/reference.ts';
+import { isRegistryError, RegistryError } from './errors.ts';
+import { formatDescriptor } from './oci/format.ts';
+import { type Descriptor, MEDIA_TYPES } from './oci/types.ts';
+import { copyImage } from './registry/copy.ts';
+import { type FoundImage, fetchImage } from './registry/image.ts';
+import type { Repository } from './registry/repository.ts';
+
+/** Type of the artifact and of its layer. Its version changes when a reader of this one could not read it any more. */
+export const INPUTS_MEDIA_TYPE = 'application/vnd.build-once.inputs.v1+json';
+
+const CREATED = 'org.opencontainers.image.created';
+const SECONDS = 'dev.build-once.build-seconds';
+const EMPTY_CONFIG = Buffer.from('{}');
+/** Anybody who may push may attach what is none; more than this are not looked at. */
+const MAX_CANDIDATES = 20;
+/** What reading a manifest or blob that cannot be used ends with. */
+const DAMAGED = new Set(['DIGEST_INVALID', 'MANIFEST_INVALID', 'SIZE_INVALID', 'TOO_LARGE', 'UNEXPECTED_ANSWER']);
+
+/** What an image was built from, as it was attached to it. */
+export interface InputRecord {
+  readonly manifest: InputManifest;
+  /** How long the build took, as whoever attached it says; `undefined` when it does not. */
+  readonly buildSeconds: number | undefined;
+}
+
+/** What is attached to an image. */
+export interface Attachment {
+  readonly inputs: SealedInputs;
+  readonly buildSeconds: number | undefined;
+  readonly created: Date;
+}
+
+/**
+ * Attaches its inputs to an image that is in this repository, and returns the artifact. The errors of `Repository.push`;
+ * RegistryError TOO_LARGE for inputs that nobody would read again.
+ */
+export async function attachInputs(
+  repository: Repository,
+  image: Descriptor,
+  { inputs, buildSeconds, created }: Attachment,
+): Promise<Descriptor> {
+  const text = Buffer.from(inputs.text);
+  if (text.length > MAX_INPUTS_BYTES) {
+    throw new RegistryError(
+      'TOO_LARGE',
+      `the input manifest has ${text.length} bytes: ${MAX_INPUTS_BYTES} are the most that is attached`,
+    );
+  }
+  const config = describe(MEDIA_TYPES.ociEmpty, EMPTY_CONFIG);
+  const layer = describe(INPUTS_MEDIA_TYPE, text);
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPES.ociManifest,
+      artifactType: INPUTS_MEDIA_TYPE,
+      config: formatDescriptor(config),
+      layers: [formatDescriptor(layer)],
+      subject: formatDescriptor({ mediaType: image.mediaType, digest: image.digest, sizeBytes: image.sizeBytes }),
+      annotations: {
+        [CREATED]: created.toISOString(),
+        ...(buildSeconds === undefined ? {} : { [SECONDS]: buildSeconds.toFixed(1) }),
+      },
+    }),
+  );
+  await Promise.all([repository.push(config, EMPTY_CONFIG), repository.push(layer, text)]);
+  const artifact = describe(MEDIA_TYPES.ociManifest, manifest);
+  await repository.push(artifact, manifest);
+  return artifact;
+}
+
+/**
+ * What an image was built from: the first attached record whose content is what the image's annotation says, in the order of
+ * their digests. A problem when there is none, with what was wrong with the last one. The errors of `Repository`, other than
+ * those about content that cannot be used.
+ */
+export async function readInputs(repository: Repository, image: FoundImage): Promise<Parsed<InputRecord>> {
+  return firstUsable(repository, image, (candidate) => readRecord(repository, candidate));
+}
+
+/**
+ * How long the build of this image took, as the first attached record says that says it; `undefined` when none does. One
+ * request, two where the first list has none; what is said is not verified. The errors of `Repository`.
+ */
+export async function readBuildSeconds(repository: Repository, image: Descriptor): Promise<number | undefined> {
+  for await (const { annotations = {} } of repository.referrers(image, INPUTS_MEDIA_TYPE)) {
+    const seconds = secondsIn(annotations);
+    if (seconds !== undefined) return seconds;
+  }
+  return undefined;
+}
+
+/**
+ * Brings the record of an image to another repository that has the image already, as it is: the first that `readInputs`
+ * would look into. A problem when there is none. Errors as of `readInputs` and of `copyImage`.
+ */
+export async function copyInputs(from: Repository, to: Repository, image: FoundImage): Promise<Parsed<Descriptor>> {
+  return firstUsable(from, image, async ({ artifact }) => {
+    await copyImage(from, to, artifact);
+    return parsed(artifact);
+  });
+}
+
+/** An artifact whose manifest says that it is the record. */
+interface Candidate {
+  readonly artifact: Descriptor;
+  readonly layer: Descriptor;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+async function firstUsable<T>(
+  repository: Repository,
+  image: FoundImage,
+  use: (candidate: Candidate) => Promise<Parsed<T>>,
+): Promise<Parsed<T>> {
+  const where = `${formatRepositoryName(repository.name)}@${image.descriptor.digest}`;
+  const content = parseDigest(`sha256:${image.manifest.annotations[INPUTS_ANNOTATION] ?? ''}`);
+  if (content === undefined) return unparsable(`${where} carries no content hash`);
+  const artifacts = await orProblem(() => listRecords(repository, image.descriptor));
+  if (!artifacts.ok) return unparsable(`${where}: ${artifacts.problem}`);
+  let problem = 'no input manifest is attached to it';
+  for (const artifact of artifacts.value) {
+    const used = await orProblem(async () => {
+      const candidate = await readCandidate(repository, { artifact, subject: image.descriptor.digest, content });
+      return candidate.ok ? use(candidate.value) : candidate;
+    });
+    if (used.ok) return used;
+    problem = `the input manifest ${artifact.digest}: ${used.problem}`;
+  }
+  return unparsable(`${where}: ${problem}`);
+}
+
+async function listRecords(repository: Repository, image: Descriptor): Promise<Parsed<readonly Descriptor[]>> {
+  const artifacts: Descriptor[] = [];
+  for await (const artifact of repository.referrers(image, INPUTS_MEDIA_TYPE)) {
+    artifacts.push(artifact);
+    if (artifacts.length === MAX_CANDIDATES) break;
+  }
+  return parsed(artifacts.sort((a, b) => compareCodePoints(a.digest, b.digest)));
+}
+
+/** What was pushed by others may be anything: of that, nothing is an error. */
+async function orProblem<T>(read: () => Promise<Parsed<T>>): Promise<Parsed<T>> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isRegistryError(error) && DAMAGED.has(error.code)) return unparsable(error.message);
+    throw error;
+  }
+}
+
+async function readCandidate(
+  repository: Repository,
+  { artifact, subject, content }: { readonly artifact: Descriptor; readonly subject: Digest; readonly content: Digest },
+): Promise<Parsed<Candidate>> {
+  const found = await fetchImage(repository, { digest: artifact.digest });
+  if (found === undefined) return unparsable('it is not there');
+  const { manifest, descriptor } = found;
+  if (manifest.kind !== 'manifest' || manifest.subject?.digest !== subject) return unparsable('it belongs elsewhere');
+  if (manifest.config.digest !== digestOf(EMPTY_CONFIG)) return unparsable('its config is not the empty one');
+  const [layer, ...more] = manifest.layers;
+  if (layer === undefined || more.length > 0) return unparsable(`it has ${manifest.layers.length} layers, not one`);
+  if (layer.digest !== content) return unparsable(`it has the content ${layer.digest}, the image ${content}`);
+  if (layer.sizeBytes > MAX_INPUTS_BYTES) return unparsable(`larger than ${MAX_INPUTS_BYTES} bytes`);
+  return parsed({ artifact: descriptor, layer, annotations: manifest.annotations });
+}
+
+async function readRecord(repository: Repository, { layer, annotations }: Candidate): Promise<Parsed<InputRecord>> {
+  // As a blob, whatever its type says: a manifest would be another kind of content.
+  const content = await repository.fetch({ ...layer, mediaType: INPUTS_MEDIA_TYPE });
+  if (content === undefined) return unparsable('its layer is not there');
+  const manifest = parseInputs(await content.bytes(MAX_INPUTS_BYTES));
+  return manifest.ok ? parsed({ manifest: manifest.value, buildSeconds: secondsIn(annotations) }) : manifest;
+}
+
+/** At most 115 days: nobody's build, but no figure that breaks a page. */
+function secondsIn(annotations: Readonly<Record<string, string>>): number | undefined {
+  const text = annotations[SECONDS] ?? '';
+  return /^\d{1,7}(?:\.\d{1,3})?$/.test(text) ? Number(text) : undefined;
+}
+
+function describe(mediaType: string, bytes: Uint8Array): Descriptor {
+  return { mediaType, digest: digestOf(bytes), sizeBytes: bytes.length };
+}
