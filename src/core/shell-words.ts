@@ -37,7 +37,7 @@ export interface Splitting {
 /** Deeper nesting and longer results are refused: both come from hostile files only. */
 const MAX_DEPTH = 200;
 const MAX_LENGTH = 1 << 20;
-const MAX_VALUES_LENGTH = 1 << 26;
+const MAX_VALUES_LENGTH = 1 << 25;
 /** So many comparisons of a pattern with a character count as one character. */
 const COMPARISONS = 4;
 /** What a word must hold to expand to anything but itself. */
@@ -62,6 +62,7 @@ export function expandWord(
 
 /** The body of a heredoc with its variables expanded: as {@link expandWord}, but quotes mean nothing and `\\` escapes. */
 export function expandBody(body: string, lookup: Lookup, allowance: Allowance): Parsed<string> {
+  if (!/[$\\]|^\ufeff/.test(body)) return parsed(body);
   const expanded = run(body, lookup, { escape: '\\', allowance, whole: true, plainQuotes: true });
   return expanded.ok ? parsed(expanded.value.text) : expanded;
 }

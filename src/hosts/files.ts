@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { FileEntry, Files } from '../host.ts';
 import { readRegularFile } from '../regular-file.ts';
 import { writing } from '../unwritable-file.ts';
+import { isDoubtful, nameOfBytes, nameOnDisk } from './byte-names.ts';
 
 const PIECE_BYTES = 1 << 20;
 const OWNER_MAY_EXECUTE = 0o100;
@@ -26,9 +27,12 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
     readText: (file) => orAbsent(() => fs.readFileSync(at(file), 'utf8')),
     readRegular: (file, limitBytes) => orAbsent(() => readRegularFile(at(file), limitBytes)),
     digest(file) {
-      const descriptor = fs.openSync(at(file), 'r');
+      // What was a file when it was listed may be a pipe by now, and opening one would wait for its writer.
+      const descriptor = fs.openSync(nameOnDisk(at(file)), fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
       try {
-        const { mode, size } = fs.fstatSync(descriptor);
+        const stats = fs.fstatSync(descriptor);
+        const { mode, size } = stats;
+        if (!stats.isFile() && !stats.isDirectory()) throw Object.assign(new Error('not a file'), { code: 'ESPIPE' });
         const executable = isExecutable(mode);
         let count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null);
         // Most files: one read, and no hash object. A file that grew meanwhile is caught when the context is read again.
@@ -41,16 +45,12 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
         fs.closeSync(descriptor);
       }
     },
-    list: (directory) =>
-      orAbsent(() => fs.readdirSync(at(directory), { withFileTypes: true }))?.map((entry) => ({
-        name: entry.name,
-        kind: kindOf(entry),
-      })),
+    list: (directory) => orAbsent(() => listDirectory(nameOnDisk(at(directory)))),
     kindOf(file) {
-      const stats = orAbsent(() => fs.lstatSync(at(file)));
+      const stats = orAbsent(() => fs.lstatSync(nameOnDisk(at(file))));
       return stats === undefined ? undefined : kindOf(stats);
     },
-    readLink: (file) => fs.readlinkSync(at(file)),
+    readLink: (file) => readLink(nameOnDisk(at(file))),
     write: (file, content) => writing(at(file), () => writePrivate(at(file), content)),
     makeTemporaryDirectory(prefix) {
       const directory = writing(temporary, () => fs.mkdtempSync(path.join(at(temporary), prefix)));
@@ -58,6 +58,19 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
       return directory;
     },
   };
+}
+
+function listDirectory(directory: string | Buffer): readonly FileEntry[] {
+  const entries = fs.readdirSync(directory, { withFileTypes: true });
+  if (!entries.some(({ name }) => isDoubtful(name)))
+    return entries.map((one) => ({ name: one.name, kind: kindOf(one) }));
+  const exact = fs.readdirSync(directory, { withFileTypes: true, encoding: 'buffer' });
+  return exact.map((entry) => ({ name: nameOfBytes(entry.name), kind: kindOf(entry) }));
+}
+
+function readLink(file: string | Buffer): string {
+  const target = fs.readlinkSync(file);
+  return isDoubtful(target) ? nameOfBytes(fs.readlinkSync(file, { encoding: 'buffer' })) : target;
 }
 
 function writePrivate(file: string, content: string | Uint8Array): void {
@@ -77,7 +90,7 @@ function isExecutable(mode: number): boolean {
   return process.platform === 'win32' || (mode & OWNER_MAY_EXECUTE) !== 0;
 }
 
-function kindOf(entry: fs.Dirent | fs.Stats): FileEntry['kind'] {
+function kindOf(entry: Pick<fs.Stats, 'isFile' | 'isDirectory' | 'isSymbolicLink'>): FileEntry['kind'] {
   if (entry.isFile()) return 'file';
   if (entry.isDirectory()) return 'directory';
   return entry.isSymbolicLink() ? 'symlink' : 'other';
