@@ -1,5 +1,5 @@
-import { isIP } from './ip-address.ts';
 import { type Instruction, sourcesOf } from './dockerfile.ts';
+import { isIP } from './ip-address.ts';
 import { quote } from './printable.ts';
 import type { EscapeCharacter } from './shell-words.ts';
 import { type Environment, expandDocument, expandIn, splitIn } from './stage-environment.ts';
