@@ -114,7 +114,7 @@ const line = fc
   .map(({ before, path, after }) => `${before}${path.join('/')}${after}`);
 const ignoreFile = fc
   .tuple(
-    fc.constantFrom('', '', '\ufeff'),
+    fc.constantFrom('', '\ufeff', '*\n', '**\n', '\ufeff*/*\n', 'a\n*b\n'),
     fc.array(line, { maxLength: 6 }),
     fc.constantFrom('\n', '\n', '\r\n', '\n\n'),
   )

@@ -53,8 +53,11 @@ function resolve(tree: ContextTree, use: ContextUse): Located<readonly UsedEntry
     taken.push(...inside.value);
   }
   const { required } = use;
-  const isThere = ({ name }: UsedEntry) => cleanPath(`${use.source}/${name}`).startsWith(required ?? '');
-  return required === undefined || taken.some(isThere) ? located(taken) : missing(use);
+  if (required === undefined) return located(taken);
+  const isThere = ({ name }: UsedEntry) => cleanPath(`${use.source}/${name}`).startsWith(required);
+  // What is named itself and is no directory has nothing in it.
+  const isDirectory = sources.some((source) => tree.kindOf(followLinks(tree, source)) === 'directory');
+  return isDirectory && taken.some(isThere) ? located(taken) : missing(use);
 }
 
 function missing(use: ContextUse): Located<never> {
