@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { remoteAdds } from '../../src/core/build-inputs.ts';
+import { resolveUse } from '../../src/core/context-resolver.ts';
+import { contextTree } from '../../src/core/context-tree.ts';
 import { parseDockerfile } from '../../src/core/dockerfile.ts';
+import type { ContextEntry } from '../../src/core/dockerignore.ts';
 import { readTarget, type TargetReads } from '../../src/core/target-reads.ts';
 import { buildScope } from '../support/build-scope.ts';
 
@@ -150,4 +153,70 @@ it('names a few stages where the target is none of many', () => {
   const parsed = parseDockerfile(many(COUNT, (n) => `FROM scratch AS s${n}`));
   const reads = parsed.ok && readTarget(parsed.value, buildScope({ target: 'other' }), AMD64);
   expect(reads && !reads.ok && reads.problem).toMatch(/^the target "other" is no stage: s0, s1, .{50,150}, … are$/);
+});
+
+/** How many entries a COPY takes of these. */
+function taken(copy: string, entries: readonly ContextEntry[], readLink = (_: string) => ''): number | string {
+  const answer = read(`FROM scratch\nCOPY ${copy} /x/\n`);
+  if ('problem' in answer) return answer.problem;
+  const tree = contextTree(entries, readLink);
+  const resolved = answer.uses.map((use) => resolveUse(tree, use));
+  const bad = resolved.find((one) => !one.ok);
+  return bad?.ok === false ? bad.problem : resolved.reduce((sum, one) => sum + (one.ok ? one.value.length : 0), 0);
+}
+
+describe('patterns that make a backtracking matcher hang', { timeout: 60_000 }, () => {
+  const files = many(2_000, (n) => `${'a'.repeat(200)}${n}`)
+    .split('\n')
+    .map((path): ContextEntry => ({ path, kind: 'file' }));
+  it.each([
+    [`${'a*'.repeat(60)}b`, 0],
+    [`${'*a'.repeat(60)}*`, 2_000],
+    [`${'?*'.repeat(100)}`, 2_000],
+    [`${'[a-z]'.repeat(12_000)}`, 0],
+    [`${'*[a-z]'.repeat(10_000)}`, 0],
+    [`--exclude=${'*a'.repeat(200)}z .`, 2_000],
+    [`--exclude=${'**/'.repeat(100)}*z .`, 2_000],
+    [`--exclude=${'*a'.repeat(100)}* .`, 1],
+    [`--parents ${'**/'.repeat(100)}a*`, 2_000],
+    [`--parents ${'a*'.repeat(100)}/${'*b'.repeat(100)}`, 1],
+  ])('case %#', (copy, count) => {
+    expect(taken(copy, files)).toBe(count);
+  });
+});
+
+describe('links and depth', { timeout: 60_000 }, () => {
+  const deep = Array.from({ length: 2_000 }, (_, depth) => Array.from({ length: depth + 1 }, () => 'd').join('/'));
+  const nested = deep.map((path, index): ContextEntry => ({ path, kind: index === 1_999 ? 'file' : 'directory' }));
+
+  it.each([
+    'd',
+    '.',
+    '--parents d/d',
+    deep[1_999] ?? '',
+    `${'d/'.repeat(1_998)}*`,
+    `${'*/'.repeat(1_998)}*`,
+    '/d/../d/./d',
+  ])('reads a tree 2,000 deep, case %#', (copy) => {
+    expect(taken(copy, nested)).toBe(1);
+  });
+
+  it.each([
+    ['one that is its own target', 'loop', { loop: 'loop' }],
+    ['two in a circle', 'a/x', { a: 'b', b: 'a' }],
+    ['one that grows with each turn', 'a', { a: `a/${'x/'.repeat(2_000)}y` }],
+    ['one that climbs and comes back', 'a', { a: `${'../'.repeat(200)}a/b` }],
+    ['a chain of 300', 'l0', Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`l${n}`, `l${n + 1}`]))],
+    [
+      'a ladder of doubles',
+      'l0',
+      Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`l${n}`, `l${n + 1}/../l${n + 1}`])),
+    ],
+  ])('refuses %s', (_, copy, links) => {
+    const targets = new Map(Object.entries(links));
+    const entries = [...targets.keys()].sort().map((path): ContextEntry => ({ path, kind: 'symlink' }));
+    expect(taken(copy, entries, (path) => targets.get(path) ?? '')).toMatch(
+      /links lead in circles|is not in the context/,
+    );
+  });
 });
