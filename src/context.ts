@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { textOfBytes } from './core/byte-text.ts';
 import { type ContextTree, contextTree } from './core/context-tree.ts';
 import {
   type ContextEntry,
@@ -46,9 +47,9 @@ export function readIgnoreFile(files: Files, file: string | undefined): IgnoreMa
   if (file === undefined) return NOTHING_IGNORED;
   const patterns = parseIgnoreFile(
     guard(
-      () => files.readText(file),
+      () => textOfBytes(files.read(file) ?? new Uint8Array()),
       () => file,
-    ) ?? '',
+    ),
   );
   const matcher = patterns.ok ? compileIgnorePatterns(patterns.value) : patterns;
   if (matcher.ok) return matcher.value;

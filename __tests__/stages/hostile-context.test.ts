@@ -176,6 +176,31 @@ describe('85 names', () => {
   });
 });
 
+describe('a Dockerfile that is no UTF-8', () => {
+  const dockerfile = (text: string) => fs.writeFileSync(join(context, 'Dockerfile'), Buffer.from(text, 'latin1'));
+
+  it.each(['RUN echo X', 'LABEL a=X', 'ENV A=X', 'COPY <<E /a\nX\nE', 'RUN --network=none echo X', 'CMD ["a"] X'])(
+    'counts by its bytes: %j',
+    async (line) => {
+      const seen = new Set<string>();
+      for (const letter of ['\xe9', '\xe8', '\xc3\xa9', '\xef\xbf\xbd']) {
+        dockerfile(`FROM scratch\n${line.replace('X', letter)}\n`);
+        seen.add(await hashOf());
+      }
+      expect([...seen].every((hash) => HASH.test(hash))).toBe(true);
+      expect(seen.size).toBe(4);
+    },
+  );
+
+  it('names files and ignores them by their bytes', async () => {
+    fs.writeFileSync(Buffer.concat([Buffer.from(`${context}/caf`), Buffer.of(0xe9)]), '1');
+    dockerfile('FROM scratch\nCOPY --link caf\xe9 /\n');
+    expect(await hashOf()).toMatch(HASH);
+    fs.writeFileSync(join(context, '.dockerignore'), Buffer.from('caf\xe9', 'latin1'));
+    expect(await hashOf()).toContain('is not in the context');
+  });
+});
+
 describe('what is no file, directory or link', () => {
   it('a pipe is never opened: it counts where it is copied, and not elsewhere', async () => {
     write({ Dockerfile: ALL, 'src/a': '1' });

@@ -2,10 +2,10 @@ import { createHash, hash as digestOfBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { bytesOfText, holdsBytes, isDoubtful, textOfBytes } from '../core/byte-text.ts';
 import type { FileEntry, Files } from '../host.ts';
 import { readRegularFile } from '../regular-file.ts';
 import { writing } from '../unwritable-file.ts';
-import { isDoubtful, nameOfBytes, nameOnDisk } from './byte-names.ts';
 
 const PIECE_BYTES = 1 << 20;
 const OWNER_MAY_EXECUTE = 0o100;
@@ -28,7 +28,7 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
     readRegular: (file, limitBytes) => orAbsent(() => readRegularFile(at(file), limitBytes)),
     digest(file) {
       // What was a file when it was listed may be a pipe by now, and opening one would wait for its writer.
-      const descriptor = fs.openSync(nameOnDisk(at(file)), fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
+      const descriptor = fs.openSync(onDisk(at(file)), fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
       try {
         const stats = fs.fstatSync(descriptor);
         const { mode, size } = stats;
@@ -45,12 +45,12 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
         fs.closeSync(descriptor);
       }
     },
-    list: (directory) => orAbsent(() => listDirectory(nameOnDisk(at(directory)))),
+    list: (directory) => orAbsent(() => listDirectory(onDisk(at(directory)))),
     kindOf(file) {
-      const stats = orAbsent(() => fs.lstatSync(nameOnDisk(at(file))));
+      const stats = orAbsent(() => fs.lstatSync(onDisk(at(file))));
       return stats === undefined ? undefined : kindOf(stats);
     },
-    readLink: (file) => readLink(nameOnDisk(at(file))),
+    readLink: (file) => readLink(onDisk(at(file))),
     write: (file, content) => writing(at(file), () => writePrivate(at(file), content)),
     makeTemporaryDirectory(prefix) {
       const directory = writing(temporary, () => fs.mkdtempSync(path.join(at(temporary), prefix)));
@@ -60,17 +60,22 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
   };
 }
 
+/** What the system knows a path by: bytes where a name in it is no UTF-8. */
+function onDisk(file: string): string | Buffer {
+  return holdsBytes(file) ? Buffer.from(bytesOfText(file)) : file;
+}
+
 function listDirectory(directory: string | Buffer): readonly FileEntry[] {
   const entries = fs.readdirSync(directory, { withFileTypes: true });
   if (!entries.some(({ name }) => isDoubtful(name)))
     return entries.map((one) => ({ name: one.name, kind: kindOf(one) }));
   const exact = fs.readdirSync(directory, { withFileTypes: true, encoding: 'buffer' });
-  return exact.map((entry) => ({ name: nameOfBytes(entry.name), kind: kindOf(entry) }));
+  return exact.map((entry) => ({ name: textOfBytes(entry.name), kind: kindOf(entry) }));
 }
 
 function readLink(file: string | Buffer): string {
   const target = fs.readlinkSync(file);
-  return isDoubtful(target) ? nameOfBytes(fs.readlinkSync(file, { encoding: 'buffer' })) : target;
+  return isDoubtful(target) ? textOfBytes(fs.readlinkSync(file, { encoding: 'buffer' })) : target;
 }
 
 function writePrivate(file: string, content: string | Uint8Array): void {
