@@ -241,7 +241,7 @@ function refusing(...refused: readonly string[]): Files {
     ...files,
     list: (at) => refuse(at, () => files.list(at)),
     digest: (at) => refuse(at, () => files.digest(at)),
-    readText: (at) => refuse(at, () => files.readText(at)),
+    read: (at) => refuse(at, () => files.read(at)),
     readLink: (at) => refuse(at, () => files.readLink(at)),
   };
 }

@@ -79,7 +79,8 @@ function matchPiece(
 ): number | PieceFailure {
   let position = start;
   let matches = true;
-  for (let index = 0; index < piece.length && (matches || !isValid); ) {
+  for (let index = 0; index < piece.length; ) {
+    if (isValid && !matches) break;
     const character = name[position];
     matches &&= character !== undefined;
     if (piece[index] === '[') {
