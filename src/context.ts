@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { textOfBytes } from './core/byte-text.ts';
 import { type ContextTree, contextTree } from './core/context-tree.ts';
 import {
   type ContextEntry,
@@ -22,6 +23,8 @@ const DOCKERFILE_NAMES = ['Dockerfile', 'dockerfile'];
 const IGNORE_FILE = '.dockerignore';
 /** As Linux follows them. */
 const MAX_LINKS = 40;
+/** Of Linux, with the byte that ends it. A longer path cannot be looked at, so what is there seems not to be there. */
+const MAX_PATH_BYTES = 4096;
 
 /** The Dockerfile to read: as given, else the one in the context; `undefined` when there is none. */
 export function findDockerfile(files: Files, context: string, given: string | undefined): string | undefined {
@@ -46,9 +49,9 @@ export function readIgnoreFile(files: Files, file: string | undefined): IgnoreMa
   if (file === undefined) return NOTHING_IGNORED;
   const patterns = parseIgnoreFile(
     guard(
-      () => files.readText(file),
+      () => textOfBytes(files.read(file) ?? new Uint8Array()),
       () => file,
-    ) ?? '',
+    ),
   );
   const matcher = patterns.ok ? compileIgnorePatterns(patterns.value) : patterns;
   if (matcher.ok) return matcher.value;
@@ -170,7 +173,11 @@ function walk(files: Files, directory: string, matcher: IgnoreMatcher): Walked {
   const list = (inside: string): readonly ListedEntry[] | undefined => {
     listed = files.path.join(directory, inside);
     try {
-      return files.list(listed);
+      const entries = files.list(listed);
+      if (entries === undefined && inside !== '' && Buffer.byteLength(files.resolve(listed)) >= MAX_PATH_BYTES) {
+        unreadable.set(inside, Object.assign(new Error('the path is too long'), { code: 'ENAMETOOLONG' }));
+      }
+      return entries;
     } catch (error) {
       const isForbidden = error instanceof Error && 'code' in error && ['EACCES', 'EPERM'].includes(String(error.code));
       if (inside === '' || !isForbidden) throw error;

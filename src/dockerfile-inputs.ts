@@ -2,6 +2,7 @@ import { baseKey, type KnownBases } from './base-configs.ts';
 import { frontendOf, type ImageUse, imagesOf, remoteAdds, runsPrograms } from './core/build-inputs.ts';
 import type { NamedContext } from './core/build-options.ts';
 import type { BuildScope } from './core/build-scope.ts';
+import { textOfBytes } from './core/byte-text.ts';
 import { digestOf } from './core/digest.ts';
 import { canonicalInstructions, type Dockerfile, detectSyntax, pairsOf, parseDockerfile } from './core/dockerfile.ts';
 import type { InputManifest } from './core/input-manifest.ts';
@@ -68,14 +69,14 @@ const DOCKERS_FRONTEND = /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[
 /** The Dockerfile as it counts: its canonical instructions, or the digest of its bytes where it cannot be read. */
 export function readCanonical(files: Files, file: string): InputManifest['dockerfile'] {
   const bytes = files.read(file) ?? new Uint8Array();
-  const read = parseDockerfile(new TextDecoder().decode(bytes));
+  const read = parseDockerfile(textOfBytes(bytes));
   return read.ok ? canonicalInstructions(read.value) : { raw: digestOf(bytes) };
 }
 
 /** Reads what the Dockerfile names; one that we cannot read says so. UsageError with the line for a name that is none. */
 export function readDockerfile(file: string, setting: Setting): DockerfileInputs {
   const { host, options, platforms, bases: known } = setting;
-  const text = new TextDecoder().decode(host.files.read(file) ?? new Uint8Array());
+  const text = textOfBytes(host.files.read(file) ?? new Uint8Array());
   const buildArgs = effectiveArgs(options.buildArgs, host);
   const refuse = (found: { readonly problem: string; readonly line: number }): never => {
     const message = `${quote(file)} line ${found.line}: ${found.problem}`;

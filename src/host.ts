@@ -96,7 +96,10 @@ export interface Files {
   readRegular(path: string, limitBytes: number): string | undefined;
   /** sha256 in hex of a file's bytes, read in pieces, and what was seen on the way. */
   digest(path: string): FileDigest;
-  /** The entries of a directory, unsorted; `undefined` when there is none. */
+  /**
+   * The entries of a directory, unsorted; `undefined` when there is none. Bytes of a name that are no UTF-8 are halves of
+   * surrogate pairs, U+DC80 to U+DCFF; the other functions take such names.
+   */
   list(path: string): readonly FileEntry[] | undefined;
   /** What the path is, links not followed; `undefined` when nothing is there. */
   kindOf(path: string): FileEntry['kind'] | undefined;

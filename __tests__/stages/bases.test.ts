@@ -90,6 +90,9 @@ async function buildTwice(flags: Flags = {}, between: () => unknown = () => {}) 
 
 const name = (): string => base.replace(/^[^/]*\//, '');
 /** What is asked of the base image. */
+/** Less those for what a build has taken, which the lookup asks for meanwhile. */
+const gets = (requests: readonly string[]) =>
+  requests.filter((one) => one.startsWith('GET') && !/\/referrers\/|\/manifests\/sha256-/.test(one));
 const asked = (requests: readonly string[]) => requests.filter((one) => one.includes(name()));
 
 describe('with a registry', () => {
@@ -158,7 +161,7 @@ describe('with a registry', () => {
       dockerfile(`FROM ${base}:missing AS new\nRUN x\nFROM ${base}:1\nCOPY a /\n`),
     );
     expect(again.isHit).toBe(true);
-    expect(again.requests.filter((one) => one.startsWith('GET'))).toHaveLength(1);
+    expect(gets(again.requests)).toEqual([expect.stringMatching(/^GET t\/.*\/manifests\/hash-/)]);
     expect(asked(again.requests.filter((one) => one.includes('base/')))).toEqual([`HEAD ${name()}/manifests/1`]);
   });
 
@@ -174,7 +177,7 @@ describe('with a registry', () => {
     // Then come the tag and what it was given.
     const upToLookup = again.requests.slice(0, again.requests.findIndex((one) => one.startsWith('GET t/')) + 1);
     expect(upToLookup.map((one) => one.split('/')[0])).toEqual(expected);
-    expect(again.requests.filter((one) => one.startsWith('GET'))).toHaveLength(1);
+    expect(gets(again.requests)).toEqual([expect.stringMatching(/^GET t\/.*\/manifests\/hash-/)]);
   });
 
   it('named contexts that nothing reads are not asked for, and do not count', async () => {

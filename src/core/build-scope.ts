@@ -1,8 +1,9 @@
 import type { Platform } from '../oci/types.ts';
+import type { Allowance } from './allowance.ts';
 import { type Dockerfile, pairsOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
 import { formatPlatform } from './platform.ts';
-import { type Allowance, type EscapeCharacter, expandWord } from './shell-words.ts';
+import { type EscapeCharacter, expandWord } from './shell-words.ts';
 
 /** What of an image's configuration can change what a Dockerfile reads. */
 export interface BaseConfig {

@@ -1,3 +1,4 @@
+import { type Allowance, fullAllowance, spend } from './allowance.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 import { replaceAll, replaceFirst, trimPrefix, trimSuffix } from './shell-pattern.ts';
@@ -5,19 +6,6 @@ import { isSpace } from './unicode-space.ts';
 
 /** The value of a variable; `undefined` when it is not set. */
 export type Lookup = (name: string) => string | undefined;
-
-/**
- * What may still be done to expand words, everywhere together: in characters of the values of variables. A small file can
- * ask for terabytes, or for years of comparing patterns.
- */
-export interface Allowance {
-  charactersLeft: number;
-}
-
-/** An allowance far beyond what any build needs. */
-export function fullAllowance(): Allowance {
-  return { charactersLeft: MAX_VALUES_LENGTH };
-}
 
 /** What a Dockerfile escapes with: `\`, or a backtick after `# escape=`. */
 export type EscapeCharacter = '\\' | '`';
@@ -37,7 +25,6 @@ export interface Splitting {
 /** Deeper nesting and longer results are refused: both come from hostile files only. */
 const MAX_DEPTH = 200;
 const MAX_LENGTH = 1 << 20;
-const MAX_VALUES_LENGTH = 1 << 26;
 /** So many comparisons of a pattern with a character count as one character. */
 const COMPARISONS = 4;
 /** What a word must hold to expand to anything but itself. */
@@ -62,6 +49,7 @@ export function expandWord(
 
 /** The body of a heredoc with its variables expanded: as {@link expandWord}, but quotes mean nothing and `\\` escapes. */
 export function expandBody(body: string, lookup: Lookup, allowance: Allowance): Parsed<string> {
+  if (!/[$\\]|^\ufeff/.test(body)) return parsed(body);
   const expanded = run(body, lookup, { escape: '\\', allowance, whole: true, plainQuotes: true });
   return expanded.ok ? parsed(expanded.value.text) : expanded;
 }
@@ -277,9 +265,8 @@ class Expander {
   }
 
   #spend(characters: number): void {
-    this.#splitting.allowance.charactersLeft -= characters;
-    if (this.#splitting.allowance.charactersLeft >= 0) return;
-    throw new Unexpandable(`the values of variables, all together, come to more than ${MAX_VALUES_LENGTH} characters`);
+    const problem = spend(this.#splitting.allowance, characters);
+    if (problem !== undefined) throw new Unexpandable(problem);
   }
 
   /** A number, one special parameter, or letters, digits and `_`. */

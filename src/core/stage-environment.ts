@@ -1,15 +1,9 @@
+import type { Allowance } from './allowance.ts';
 import type { BaseConfig, BuildScope } from './build-scope.ts';
 import { type Instruction, pairsOf } from './dockerfile.ts';
 import { LayeredMap } from './layered-map.ts';
 import { type Parsed, parsed } from './parsed.ts';
-import {
-  type Allowance,
-  type EscapeCharacter,
-  expandBody,
-  expandWord,
-  type Lookup,
-  splitWords,
-} from './shell-words.ts';
+import { type EscapeCharacter, expandBody, expandWord, type Lookup, splitWords } from './shell-words.ts';
 import type { Source, StageGraph } from './stage-graph.ts';
 
 /** The variables at one place of a stage, as far as the Dockerfile tells. */

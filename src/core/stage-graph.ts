@@ -1,4 +1,5 @@
 import type { Platform } from '../oci/types.ts';
+import { type Allowance, fullAllowance } from './allowance.ts';
 import { type BaseConfig, type BuildScope, type GlobalVariables, globalVariables } from './build-scope.ts';
 import { type Dockerfile, type DockerfileStage, type Instruction, triggerOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
@@ -6,7 +7,7 @@ import type { Parsed } from './parsed.ts';
 import { isPlatformText, parsePlatform } from './platform.ts';
 import { quote } from './printable.ts';
 import { formatRepositoryName, parseReference } from './reference.ts';
-import { type Allowance, expandWord, fullAllowance } from './shell-words.ts';
+import { expandWord } from './shell-words.ts';
 
 /** What a stage, a copy or a mount begins from. */
 export type Source =

@@ -164,8 +164,21 @@ function readInstruction(
 function findExpansionProblem(
   instruction: Instruction,
   environment: Environment,
-  { escape, scope }: Evaluation,
+  evaluation: Evaluation,
 ): string | undefined {
+  const { escape, scope } = evaluation;
+  const { words } = instruction;
+  if (instruction.name === 'ARG' && words.length > 1) {
+    // Each sees those before it on its line.
+    let seen = environment;
+    for (const word of words) {
+      const one = { ...instruction, words: [word] };
+      const problem = findExpansionProblem(one, seen, evaluation);
+      if (problem !== undefined) return problem;
+      seen = environmentAfter(seen, one, evaluation);
+    }
+    return undefined;
+  }
   const expanded = wordsToExpand(instruction, scope).map((word) => expandIn(environment, word, escape));
   return expanded.find(({ text, certain }) => text === undefined && certain)?.problem;
 }
