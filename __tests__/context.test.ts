@@ -135,10 +135,44 @@ describe('the context', () => {
     expect(names()).toEqual(['"q"', '%0A', '::x', 'a b', 'a\u0308', 'back\\slash', 'new\nline', 'ä']);
   });
 
-  it('cannot be read when a name is no text, rather than mixed up with another', () => {
-    fs.writeFileSync(Buffer.concat([Buffer.from(`${root}/x`), Buffer.from([0xff])]), '');
-    expect(() => entries()).toThrow('cannot be read: ENOENT');
-    expect(entries('x*')).toEqual([]);
+  describe('with names that are no UTF-8', () => {
+    const raw = (...bytes: number[]) => Buffer.concat([Buffer.from(`${root}/`), Buffer.from(bytes)]);
+
+    it('reads each under a name of its own, also beside the character that stands for such bytes', () => {
+      fs.writeFileSync(raw(0x78, 0xff), '1');
+      fs.writeFileSync(raw(0x78, 0xfe), '2');
+      make({ 'x\ufffd': '3' });
+      expect(entries()).toEqual([
+        ['x\ufffd', leaf('3')],
+        ['x\udcfe', leaf('2')],
+        ['x\udcff', leaf('1')],
+      ]);
+      expect(entries('x*')).toEqual([]);
+    });
+
+    it('reads what is in such directories, and what such links say', () => {
+      fs.mkdirSync(raw(0xc3));
+      fs.writeFileSync(raw(0xc3, 0x2f, 0x61), '1');
+      fs.symlinkSync(Buffer.from([0x61, 0xed, 0xa0, 0x80]), raw(0x6c));
+      expect(entries()).toEqual([
+        ['l', '@a\udced\udca0\udc80'],
+        ['\udcc3/a', leaf('1')],
+      ]);
+    });
+  });
+
+  it('fails on a directory whose path is too long for the system, rather than take it for empty', () => {
+    const name = 'd'.repeat(250);
+    const deep = Array.from({ length: 20 }, () => name).join('/');
+    execFileSync('sh', ['-c', `for i in $(seq 20); do mkdir ${name} && cd -P ${name} || exit 1; done; echo x >f`], {
+      cwd: root,
+    });
+    try {
+      expect(() => entries()).toThrow(/counts towards the content and cannot be read: ENAMETOOLONG/);
+      expect(entries('d*')).toEqual([]);
+    } finally {
+      execFileSync('rm', ['-rf', deep.slice(0, 250)], { cwd: root });
+    }
   });
 
   it('leaves out what the ignore file leaves out, and keeps what it brings back', () => {
@@ -207,7 +241,7 @@ function refusing(...refused: readonly string[]): Files {
     ...files,
     list: (at) => refuse(at, () => files.list(at)),
     digest: (at) => refuse(at, () => files.digest(at)),
-    readText: (at) => refuse(at, () => files.readText(at)),
+    read: (at) => refuse(at, () => files.read(at)),
     readLink: (at) => refuse(at, () => files.readLink(at)),
   };
 }

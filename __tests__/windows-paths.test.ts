@@ -46,7 +46,14 @@ function settingOf(files: Files, given: Spelled) {
   const cwd = files.resolve('.');
   return {
     host: { files, cwd, env: {} },
-    options: { context, hashFiles, hashIgnore: [], cacheTo: [], buildContexts: [{ name: 'assets', value: assets }] },
+    options: {
+      context,
+      hashFiles,
+      hashIgnore: [],
+      hashScope: 'inputs' as const,
+      cacheTo: [],
+      buildContexts: [{ name: 'assets', value: assets }],
+    },
   };
 }
 

@@ -1,11 +1,13 @@
 import {
+  type ContextRead,
+  entriesOf,
   findIgnoreFile,
   type OpenContext,
   openContext,
-  readContext,
   readExtraFiles,
   readIgnoreFile,
 } from './context.ts';
+import type { NamedContext } from './core/build-options.ts';
 import { compareCodePoints } from './core/code-point-order.ts';
 import { parseCsvRecord } from './core/csv.ts';
 import { compileIgnorePatterns, type IgnoreMatcher, parseIgnoreFile } from './core/dockerignore.ts';
@@ -21,15 +23,15 @@ import { formatPlatform } from './core/platform.ts';
 import { quote } from './core/printable.ts';
 import { namesCommit } from './core/remote-source.ts';
 import { type PlatformReads, readCanonical, type Unpinned } from './dockerfile-inputs.ts';
-import type { Files, Host } from './host.ts';
+import type { Host } from './host.ts';
 import type { Options } from './options.ts';
 import type { GitContexts } from './stages/git-contexts.ts';
-import { UseReader } from './use-reader.ts';
+import { type OtherFile, otherFile, type ReadContext, type RefusedUse, UseReader } from './use-reader.ts';
 
 /** What of the content hash comes from the disk. */
 export type ContextInputs = Pick<
   InputManifest,
-  'form' | 'uses' | 'targets' | 'dockerfile' | 'context' | 'namedContexts' | 'files'
+  'form' | 'scope' | 'uses' | 'targets' | 'dockerfile' | 'context' | 'namedContexts' | 'files'
 >;
 
 /** What was read, and where. */
@@ -39,10 +41,22 @@ export interface ContextReading {
   readonly dockerfile: InputManifest['dockerfile'];
   /** Paths of the build's own context that count, in order, each once. */
   readonly paths: readonly string[];
+  /** With `hash-scope: manifests`: what it leaves out. */
+  readonly scoped?: ScopedReading;
   /** What counted of each file when it was read, by its path as seen from here; worked out when asked: a hit never does. */
   leaves(): ReadonlyMap<string, string>;
   /** What BuildKit would refuse. */
-  readonly problems: readonly { readonly problem: string; readonly line: number }[];
+  readonly problems: readonly RefusedUse[];
+  /** The directories that were read. */
+  readonly contexts: readonly ReadContext[];
+}
+
+/** What `hash-scope: manifests` takes of the files that the build reads. */
+export interface ScopedReading {
+  /** How many files count. */
+  readonly counted: number;
+  /** The files that do not, in order; `NAME:PATH` in a named context. */
+  readonly others: readonly string[];
 }
 
 /** In a git context: where a submodule's repository is, which differs from builder to builder. No ignore file counts. */
@@ -50,7 +64,7 @@ const GIT_FILES = ['**/.git'];
 
 interface Setting {
   readonly host: Pick<Host, 'files' | 'cwd' | 'env'>;
-  readonly options: Pick<Options, 'context' | 'buildContexts' | 'hashFiles' | 'hashIgnore' | 'cacheTo'>;
+  readonly options: Pick<Options, 'context' | 'buildContexts' | 'hashFiles' | 'hashIgnore' | 'hashScope' | 'cacheTo'>;
   readonly git?: GitContexts;
 }
 
@@ -70,13 +84,13 @@ export function readContextInputs(setting: Setting, { dockerfile, targets }: Rea
   return exact.problems.length > 0 && git?.main !== undefined ? readWhole(setting, dockerfile) : exact;
 }
 
-function ownContext({ host: { files }, options, git }: Setting, dockerfile: string): Parameters<typeof readContext>[1] {
+function ownContext({ host: { files }, options, git }: Setting, dockerfile: string): ContextRead {
   const matcher =
     git?.main === undefined
       ? readIgnoreFile(files, findIgnoreFile(files, options.context, dockerfile))
       : compileOwn(GIT_FILES);
   const uncounted = compileUncounted(options);
-  const read = { directory: options.context, matcher };
+  const read = { directory: options.context, matcher, scope: options.hashScope };
   return uncounted.ok && options.hashIgnore.length > 0 ? { ...read, uncounted: uncounted.value } : read;
 }
 
@@ -87,17 +101,19 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
     if (name === undefined) return openContext(files, ownContext(setting, dockerfile));
     const directory = options.buildContexts.find((context) => context.name === name)?.value;
     const isListed = directory !== undefined && isDirectoryContext(directory);
-    return isListed ? openContext(files, namedContext(files, directory)) : undefined;
+    return isListed ? openContext(files, namedContext(setting, directory)) : undefined;
   };
   const reader = new UseReader(open);
   const written = targets.map(({ platform, instructions, uses }): TargetInput => {
     return { platform: formatPlatform(platform), instructions, uses: uses.flatMap((use) => reader.read(use)) };
   });
-  const named = options.buildContexts.filter(({ value }) => !isDirectoryContext(value));
+  const reached = new Set(targets.flatMap(({ uses }) => uses.map(({ context }) => context)));
+  const named = options.buildContexts.filter(({ name, value }) => reached.has(name) && !isDirectoryContext(value));
   const extra = readExtraFiles(files, options.hashFiles);
   return {
     inputs: {
       form: 'inputs',
+      scope: options.hashScope,
       uses: reader.uses,
       targets: written,
       dockerfile: [],
@@ -107,34 +123,88 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
     },
     dockerfile: readCanonical(files, dockerfile),
     paths: [...reader.paths].sort(compareCodePoints),
+    ...scopedReading(setting, extra, () => distinct(reader.leaves), reader.others),
     leaves: () => {
       const leaves = reader.leaves.map(({ directory, path, leaf }): Entry => [files.path.join(directory, path), leaf]);
       return new Map([...extra.map(([at, leaf]): Entry => [files.path.join('', at), leaf]), ...leaves]);
     },
     problems: reader.problems,
+    contexts: reader.contexts,
   };
 }
 
 function readWhole(setting: Setting, dockerfile: string): ContextReading {
-  const inputs = readWholeInputs(setting, dockerfile);
-  const paths = inputs.context.map(([path]) => path);
-  return { inputs, dockerfile: inputs.dockerfile, paths, leaves: () => byPath(inputs, setting), problems: [] };
-}
-
-function readWholeInputs(setting: Setting, dockerfile: string): ContextInputs {
   const { host, options, git } = setting;
   const { files } = host;
-  const main = git?.main;
-  const context = readContext(files, ownContext(setting, dockerfile));
-  return {
+  const contexts = openAll(setting, dockerfile);
+  const [own] = contexts;
+  const named = new Map(contexts.map(({ name, open }) => [name, open]));
+  const gitEntries: readonly Entry[] = git?.main?.keepsGitDirectory === true ? [['.git', `#${git.main.commit}`]] : [];
+  const inputs: ContextInputs = {
     form: 'context',
+    scope: options.hashScope,
     uses: [],
     targets: [],
     dockerfile: readCanonical(files, dockerfile),
-    context: main?.keepsGitDirectory === true ? [['.git', `#${main.commit}`], ...context] : context,
-    namedContexts: Object.fromEntries(options.buildContexts.map((named) => [named.name, readNamed(host, named.value)])),
+    context: [...(options.hashScope === 'manifests' ? [] : gitEntries), ...entriesOf(own.open)],
+    namedContexts: Object.fromEntries(
+      options.buildContexts.map(({ name, value }) => [name, namedInput(value, named.get(name))]),
+    ),
     files: readExtraFiles(files, options.hashFiles),
   };
+  const others = [
+    ...gitEntries.map(([path]) => otherFile(undefined, own.open.directory, path)),
+    ...contexts.flatMap(({ name, open }) =>
+      [...(open.others ?? [])].map((path) => otherFile(name, open.directory, path)),
+    ),
+  ];
+  const entries = Object.values(inputs.namedContexts).flatMap((one) => ('entries' in one ? one.entries : []));
+  return {
+    inputs,
+    dockerfile: inputs.dockerfile,
+    paths: inputs.context.map(([path]) => path),
+    ...scopedReading(setting, inputs.files, () => inputs.context.length + entries.length, others),
+    leaves: () => byPath(inputs, setting),
+    problems: [],
+    contexts,
+  };
+}
+
+/** The build's own context, then the named ones that are directories. */
+function openAll(setting: Setting, dockerfile: string): readonly [ReadContext, ...ReadContext[]] {
+  const { host, options } = setting;
+  const unknown = { lines: new Map<string, number>(), empty: new Map<string, number>() };
+  const named = options.buildContexts.filter(({ value }) => isDirectoryContext(value));
+  return [
+    { ...unknown, name: undefined, open: openContext(host.files, ownContext(setting, dockerfile)) },
+    ...named.map(({ name, value }) => {
+      return { ...unknown, name, open: openContext(host.files, namedContext(setting, value)) };
+    }),
+  ];
+}
+
+function namedInput(value: string, open: OpenContext | undefined): NamedInput {
+  return open === undefined ? { source: value } : { entries: entriesOf(open) };
+}
+
+/** `extra`: files that count anyway. */
+function scopedReading(
+  { host, options }: Setting,
+  extra: readonly Entry[],
+  count: () => number,
+  others: readonly OtherFile[],
+): Pick<ContextReading, 'scoped'> {
+  if (options.hashScope === 'inputs') return {};
+  const { path: paths } = host.files;
+  const anyway = new Set(extra.map(([at]) => paths.resolve(host.cwd, at)));
+  const left = others.filter(({ directory, path }) => !anyway.has(paths.resolve(host.cwd, directory, path)));
+  const counted = count() + others.length - left.length;
+  return { scoped: { counted, others: left.map(({ place }) => place).sort(compareCodePoints) } };
+}
+
+/** Two uses may have read one file. */
+function distinct(leaves: UseReader['leaves']): number {
+  return new Set(leaves.map(({ directory, path }) => JSON.stringify([directory, path]))).size;
 }
 
 /** Patterns of ours, which are sound. */
@@ -156,13 +226,14 @@ export function isDirectoryContext(value: string): boolean {
 }
 
 /** The named contexts that are no directories and that no digest can be asked for. */
-export function findUnpinnedContexts({ buildContexts }: Pick<Options, 'buildContexts'>): readonly Unpinned[] {
-  return buildContexts
+export function findUnpinnedContexts(contexts: readonly NamedContext[]): readonly Unpinned[] {
+  return contexts
     .filter(({ value }) => !isDirectoryContext(value) && !/^docker-image:\/\/|@sha256:[a-f0-9]{64}$/.test(value))
     .filter(({ value }) => !namesCommit(value))
     .map(({ name, value }) => ({
       message: `the named context ${quote(name)} is ${quote(value)}`,
       line: undefined,
+      hint: 'name a directory, a commit of a git repository, or docker-image://',
     }));
 }
 
@@ -187,14 +258,9 @@ export function findChanges(setting: Setting, order: ReadingOrder, then: Context
   return [...new Set([...(sameDockerfile ? [] : [path.normalize(order.dockerfile)]), ...changed.sort()])];
 }
 
-function readNamed({ files }: Setting['host'], value: string): NamedInput {
-  if (!isDirectoryContext(value)) return { source: value };
-  return { entries: readContext(files, namedContext(files, value)) };
-}
-
 /** A named context has an ignore file of its own. */
-function namedContext(files: Files, directory: string): Parameters<typeof readContext>[1] {
-  return { directory, matcher: readIgnoreFile(files, findIgnoreFile(files, directory)) };
+function namedContext({ host: { files }, options }: Setting, directory: string): ContextRead {
+  return { directory, matcher: readIgnoreFile(files, findIgnoreFile(files, directory)), scope: options.hashScope };
 }
 
 function byPath(inputs: ContextInputs, { host, options }: Setting): ReadonlyMap<string, string> {

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { textOfBytes } from './core/byte-text.ts';
 import { type ContextTree, contextTree } from './core/context-tree.ts';
 import {
   type ContextEntry,
@@ -10,9 +11,11 @@ import {
   walkContext,
 } from './core/dockerignore.ts';
 import type { Entry } from './core/input-manifest.ts';
+import { keepManifests } from './core/manifest-scope.ts';
 import { quote } from './core/printable.ts';
 import { BuildOnceError, UsageError } from './errors.ts';
 import type { Files } from './host.ts';
+import type { Options } from './options.ts';
 import { hasWindowsRules, recordedBits } from './recorded-bits.ts';
 
 /** The name of a Dockerfile, and the spelling that BuildKit falls back to. */
@@ -20,6 +23,8 @@ const DOCKERFILE_NAMES = ['Dockerfile', 'dockerfile'];
 const IGNORE_FILE = '.dockerignore';
 /** As Linux follows them. */
 const MAX_LINKS = 40;
+/** Of Linux, with the byte that ends it. A longer path cannot be looked at, so what is there seems not to be there. */
+const MAX_PATH_BYTES = 4096;
 
 /** The Dockerfile to read: as given, else the one in the context; `undefined` when there is none. */
 export function findDockerfile(files: Files, context: string, given: string | undefined): string | undefined {
@@ -44,9 +49,9 @@ export function readIgnoreFile(files: Files, file: string | undefined): IgnoreMa
   if (file === undefined) return NOTHING_IGNORED;
   const patterns = parseIgnoreFile(
     guard(
-      () => files.readText(file),
+      () => textOfBytes(files.read(file) ?? new Uint8Array()),
       () => file,
-    ) ?? '',
+    ),
   );
   const matcher = patterns.ok ? compileIgnorePatterns(patterns.value) : patterns;
   if (matcher.ok) return matcher.value;
@@ -61,6 +66,8 @@ export interface ContextRead {
   readonly matcher: IgnoreMatcher;
   /** Of what is left, this does not count: `hash-ignore`. */
   readonly uncounted?: IgnoreMatcher;
+  /** Of that, `manifests` takes the dependency manifests only. */
+  readonly scope?: Options['hashScope'];
 }
 
 /**
@@ -68,7 +75,11 @@ export interface ContextRead {
  * a directory that stays empty, `?` of a device, pipe or socket. BuildOnceError UNREADABLE_FILE for what cannot be read.
  */
 export function readContext(files: Files, read: ContextRead): readonly Entry[] {
-  const { counted, leaf } = openContext(files, read);
+  return entriesOf(openContext(files, read));
+}
+
+/** All that counts of a context, as {@link readContext} has it. */
+export function entriesOf({ counted, leaf }: Pick<OpenContext, 'counted' | 'leaf'>): readonly Entry[] {
   const parents = new Set(counted.map((entry) => posix.dirname(entry.path)));
   return counted
     .filter(({ path: at, kind }) => kind !== 'directory' || !parents.has(at))
@@ -83,30 +94,45 @@ export interface OpenContext {
   readonly tree: ContextTree;
   /** Of that, what counts. */
   readonly counted: readonly ContextEntry[];
+  /** With the scope `manifests`: the files that would count without it. */
+  readonly others: ReadonlySet<string> | undefined;
   /** What counts of an entry, as {@link readContext} has it; read once. */
   readonly leaf: (entry: ContextEntry) => string;
+  /** All that `leaf` was asked for so far, by path. */
+  readonly read: ReadonlyMap<string, ReadEntry>;
+}
+
+/** What was seen of an entry when it was read. */
+interface ReadEntry {
+  readonly leaf: string;
+  /** Of a file's bytes. */
+  readonly sizeBytes: number;
+  readonly isLfsPointer: boolean;
 }
 
 /** Lists a context. Errors as of {@link readContext}, of `leaf` too. */
-export function openContext(files: Files, { directory, matcher, uncounted }: ContextRead): OpenContext {
+export function openContext(files: Files, { directory, matcher, uncounted, scope }: ContextRead): OpenContext {
   const { entries: kept, unreadable } = walk(files, directory, matcher);
-  const counted = uncounted === undefined ? kept : keepCounted(kept, uncounted);
+  const wanted = uncounted === undefined ? kept : keepCounted(kept, uncounted);
   const recorded = guard(
     () => recordedBits(files, directory),
     () => files.path.join(directory, '.git'),
   );
-  const leaves = new Map<string, string>();
+  const read = new Map<string, ReadEntry>();
   const leaf = ({ path: at, kind }: ContextEntry): string => {
-    const known = leaves.get(at);
-    if (known !== undefined) return known;
+    const known = read.get(at);
+    if (known !== undefined) return known.leaf;
     const file = files.path.join(directory, at);
     if (unreadable.has(at)) throw unreadableFile(file, unreadable.get(at));
-    const read = leafOf(files, file, kind, () => recorded(at));
-    leaves.set(at, read);
-    return read;
+    const entry = readEntry(files, file, kind, () => recorded(at));
+    read.set(at, entry);
+    return entry.leaf;
   };
   const readLink = (at: string): string => leaf({ path: at, kind: 'symlink' }).slice(1);
-  return { directory, tree: contextTree(kept, readLink), counted, leaf };
+  const tree = contextTree(kept, readLink);
+  if (scope !== 'manifests') return { directory, tree, counted: wanted, others: undefined, leaf, read };
+  const counted = keepManifests(wanted, tree, unreadable);
+  return { directory, tree, counted, others: filesBut(counted, wanted), leaf, read };
 }
 
 /**
@@ -125,7 +151,7 @@ function readExtra(files: Files, name: string, file: string, linksLeft: number):
   );
   if (kind === undefined) return [];
   const recorded = (): boolean | undefined => recordedBits(files, path.dirname(file))(path.basename(file));
-  const own: Entry = [name, leafOf(files, file, kind, recorded)];
+  const own: Entry = [name, readEntry(files, file, kind, recorded).leaf];
   if (kind === 'symlink' && linksLeft > 0) {
     const target = files.readLink(file);
     const next = path.isAbsolute(target) ? target : path.join(path.dirname(file), target);
@@ -147,7 +173,11 @@ function walk(files: Files, directory: string, matcher: IgnoreMatcher): Walked {
   const list = (inside: string): readonly ListedEntry[] | undefined => {
     listed = files.path.join(directory, inside);
     try {
-      return files.list(listed);
+      const entries = files.list(listed);
+      if (entries === undefined && inside !== '' && Buffer.byteLength(files.resolve(listed)) >= MAX_PATH_BYTES) {
+        unreadable.set(inside, Object.assign(new Error('the path is too long'), { code: 'ENAMETOOLONG' }));
+      }
+      return entries;
     } catch (error) {
       const isForbidden = error instanceof Error && 'code' in error && ['EACCES', 'EPERM'].includes(String(error.code));
       if (inside === '' || !isForbidden) throw error;
@@ -178,19 +208,32 @@ function keepCounted(entries: readonly ContextEntry[], uncounted: IgnoreMatcher)
   throw new UsageError([{ input: 'hash-ignore', message: counted.problem }]);
 }
 
+/** The paths of the files that are not among these. */
+function filesBut(these: readonly ContextEntry[], all: readonly ContextEntry[]): ReadonlySet<string> {
+  const known = new Set(these);
+  return new Set(all.flatMap((entry) => (entry.kind === 'directory' || known.has(entry) ? [] : [entry.path])));
+}
+
 /** The spelling of a path that is the same on every system. */
 function withSlashes(files: Files, given: string): string {
   return hasWindowsRules(files) ? given.replaceAll('\\', '/') : given;
 }
 
 /** `recorded` has the exec bit where the disk has none. */
-function leafOf(files: Files, file: string, kind: ContextEntry['kind'], recorded: () => boolean | undefined): string {
-  const read = (): string => {
-    if (kind === 'directory') return '/';
-    if (kind === 'symlink') return `@${withSlashes(files, files.readLink(file))}`;
-    if (kind === 'other') return '?';
-    const { sha256, executable } = files.digest(file);
-    return `${sha256}${(recorded() ?? executable) ? 'x' : '-'}`;
+function readEntry(
+  files: Files,
+  file: string,
+  kind: ContextEntry['kind'],
+  recorded: () => boolean | undefined,
+): ReadEntry {
+  const read = (): ReadEntry => {
+    if (kind === 'directory') return { leaf: '/', sizeBytes: 0, isLfsPointer: false };
+    if (kind === 'other') return { leaf: '?', sizeBytes: 0, isLfsPointer: false };
+    if (kind === 'symlink') {
+      return { leaf: `@${withSlashes(files, files.readLink(file))}`, sizeBytes: 0, isLfsPointer: false };
+    }
+    const { sha256, executable, sizeBytes, isLfsPointer } = files.digest(file);
+    return { leaf: `${sha256}${(recorded() ?? executable) ? 'x' : '-'}`, sizeBytes, isLfsPointer };
   };
   return guard(read, () => file);
 }

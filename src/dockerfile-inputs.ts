@@ -1,19 +1,14 @@
-import {
-  type BaseUse,
-  basesOf,
-  frontendOf,
-  type ImageUse,
-  imagesOf,
-  remoteAdds,
-  runsPrograms,
-} from './core/build-inputs.ts';
+import { baseKey, type KnownBases } from './base-configs.ts';
+import { frontendOf, type ImageUse, imagesOf, remoteAdds, runsPrograms } from './core/build-inputs.ts';
+import type { NamedContext } from './core/build-options.ts';
 import type { BuildScope } from './core/build-scope.ts';
+import { textOfBytes } from './core/byte-text.ts';
 import { digestOf } from './core/digest.ts';
 import { canonicalInstructions, type Dockerfile, detectSyntax, pairsOf, parseDockerfile } from './core/dockerfile.ts';
 import type { InputManifest } from './core/input-manifest.ts';
 import { quote } from './core/printable.ts';
 import { readStageGraph } from './core/stage-graph.ts';
-import { readTarget, type TargetReads } from './core/target-reads.ts';
+import { type ReachedImage, readTarget, type TargetReads } from './core/target-reads.ts';
 import { UsageError } from './errors.ts';
 import { forwardedArgs, isProxyArg } from './forwarded-args.ts';
 import type { Files, Host } from './host.ts';
@@ -22,18 +17,23 @@ import type { Options } from './options.ts';
 
 /** What a Dockerfile, with the options of its build, says about the content. */
 export interface DockerfileInputs {
+  /** Those that the target reaches, and the frontend. */
   readonly images: readonly ImageUse[];
-  /** Those of FROM. */
-  readonly bases: readonly BaseUse[];
+  /** Those of them that a stage begins from, once for each platform. */
+  readonly bases: readonly ReachedImage[];
+  /** The named contexts that the target reaches. */
+  readonly contexts: readonly NamedContext[];
+  /** Those of them that a stage begins from. */
+  readonly baseContexts: readonly NamedContext[];
   readonly buildArgs: InputManifest['buildArgs'];
-  /** The args that count only when an ARG declares them, and that one declares, given or not. */
-  readonly optionalArgs: readonly string[];
-  /** Every ARG that one declares. */
-  readonly declaredArgs: readonly string[];
   readonly runsPrograms: boolean;
   readonly unpinned: readonly Unpinned[];
   /** What the target reads on each platform; `undefined` when that is not known, so that everything counts. */
   readonly targets: readonly PlatformReads[] | undefined;
+  /** The same, also where everything counts: for what is said about it. */
+  readonly reached: readonly TargetReads[];
+  /** How its base images begin decides what is read. */
+  readonly asksBases: boolean;
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -47,6 +47,8 @@ export interface PlatformReads extends TargetReads {
 export interface Unpinned {
   readonly message: string;
   readonly line: number | undefined;
+  /** What to do about it. */
+  readonly hint?: string;
 }
 
 /** What the reading depends on besides the file. */
@@ -54,27 +56,31 @@ interface Setting {
   readonly host: Host;
   readonly options: Options;
   readonly platforms: readonly Platform[];
-  /** As in `BuildScope`. */
-  readonly triggers?: ReadonlyMap<string, readonly string[]>;
+  readonly bases?: KnownBases;
 }
 
+const PIN_ADD = 'add --checksum=sha256:…, or name a commit of the git repository';
+
+/** Args that the builder itself takes. */
+const BUILDER_ARG = /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/;
 /** Frontends whose language is the one that we read. */
 const DOCKERS_FRONTEND = /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@]|$)/;
 
 /** The Dockerfile as it counts: its canonical instructions, or the digest of its bytes where it cannot be read. */
 export function readCanonical(files: Files, file: string): InputManifest['dockerfile'] {
   const bytes = files.read(file) ?? new Uint8Array();
-  const read = parseDockerfile(new TextDecoder().decode(bytes));
+  const read = parseDockerfile(textOfBytes(bytes));
   return read.ok ? canonicalInstructions(read.value) : { raw: digestOf(bytes) };
 }
 
 /** Reads what the Dockerfile names; one that we cannot read says so. UsageError with the line for a name that is none. */
 export function readDockerfile(file: string, setting: Setting): DockerfileInputs {
-  const { host, options, platforms, triggers } = setting;
-  const text = new TextDecoder().decode(host.files.read(file) ?? new Uint8Array());
+  const { host, options, platforms, bases: known } = setting;
+  const text = textOfBytes(host.files.read(file) ?? new Uint8Array());
   const buildArgs = effectiveArgs(options.buildArgs, host);
   const refuse = (found: { readonly problem: string; readonly line: number }): never => {
-    throw new UsageError([{ input: 'file', message: `${quote(file)} line ${found.line}: ${found.problem}` }]);
+    const message = `${quote(file)} line ${found.line}: ${found.problem}`;
+    throw new UsageError([{ input: 'file', message }], { at: { file, line: found.line } });
   };
   const read = parseDockerfile(text);
   const frontend = frontendOf(detectSyntax(text), buildArgs);
@@ -89,12 +95,13 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
     return {
       images,
       bases: [],
+      ...reachedContexts(options, undefined),
       buildArgs: countedArgs(buildArgs),
-      optionalArgs: [],
-      declaredArgs: [],
       runsPrograms: true,
       unpinned,
       targets: undefined,
+      reached: [],
+      asksBases: false,
       notes: [],
       warnings,
     };
@@ -106,35 +113,42 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
     buildPlatform: { os: 'linux', architecture: host.architecture },
     namedContexts: options.buildContexts.map(({ name }) => name),
     target: options.target,
-    ...(triggers === undefined ? {} : { triggers }),
+    ...(known && { baseOf: (reference, platform) => known.configs.get(baseKey(reference, platform)) }),
   };
   const declared = declaredArgs(dockerfile, scope);
-  const images = imagesOf(dockerfile, scope);
-  if (!images.ok) return refuse(images);
+  const named = imagesOf(dockerfile, scope);
+  if (!named.ok) return refuse(named);
   const targets: PlatformReads[] = [];
   for (const platform of platforms) {
-    const reads = readTarget(dockerfile, { ...scope, buildArgs: withoutPasswords(buildArgs) }, platform);
+    const reads = readTarget(dockerfile, scope, platform);
     if (!reads.ok) return refuse(reads);
     targets.push({ ...reads.value, platform });
   }
   const uncertain = targets.flatMap((target) => target.uncertain)[0];
-  const mayBeTriggered = targets.some(({ uses, images }) => uses.length === 0 && images.length > 0);
-  const isExact = !isForeign && uncertain === undefined && !mayBeTriggered;
+  const isUnknown = ({ role, reference, platform }: ReachedImage): boolean =>
+    role !== 'content' && scope.baseOf?.(reference, platform) === undefined;
+  const mayBeTriggered = targets.some(({ uses, images }) => uses.length === 0 && images.some(isUnknown));
+  // Who asks looks for triggers before a build, and hashes again with them.
+  const isBlind = mayBeTriggered && (options.base === 'tag' || known !== undefined);
+  const isExact = !isForeign && uncertain === undefined && !isBlind && known?.whole !== true;
+  const bases = basesOf(targets);
+  const reachedImages = [...(frontend.value ? [frontend.value] : []), ...targets.flatMap(({ images }) => images)];
   const counted = countedArgs(buildArgs, declared);
   const reached = new Set(targets.flatMap(({ remotes }) => remotes.map(({ line }) => line)));
   return {
-    images: images.value,
-    bases: basesOf(dockerfile, scope),
+    images: isForeign ? named.value : reachedImages,
+    bases,
+    ...reachedContexts(options, isForeign || uncertain !== undefined ? undefined : targets),
     buildArgs: isExact ? builderArgs(counted) : counted,
-    optionalArgs: [...declared].filter(isOptionalArg),
-    declaredArgs: [...declared],
-    runsPrograms: runsPrograms(dockerfile),
+    runsPrograms: runsPrograms(dockerfile) || bases.some((base) => runsInTriggers(scope, base)),
     unpinned: remoteAdds(dockerfile, scope)
       .filter(({ line }) => !isExact || reached.has(line))
-      .map(({ source, line }) => ({ message: `ADD ${quote(source)} has no checksum`, line })),
+      .map(({ source, line }) => ({ message: `ADD ${quote(source)} has no checksum`, line, hint: PIN_ADD })),
     targets: isExact ? targets : undefined,
+    reached: isForeign ? [] : targets,
+    asksBases: !isForeign && uncertain !== undefined && bases.length > 0,
     notes:
-      isForeign || uncertain !== undefined || !mayBeTriggered
+      isForeign || uncertain !== undefined || !isBlind
         ? []
         : ['the Dockerfile reads no file itself, but what it is based on may: the whole context counts'],
     warnings:
@@ -142,6 +156,32 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
         ? warnings
         : [...warnings, `${uncertain} depends on what the base image sets: the whole context and this file count`],
   };
+}
+
+/** Once for each platform; the one that the target is built on stays. */
+function basesOf(targets: readonly TargetReads[]): readonly ReachedImage[] {
+  const uses = targets.flatMap(({ images }) => images.filter(({ role }) => role !== 'content'));
+  const ordered = [...uses.filter(({ role }) => role === 'base'), ...uses.filter(({ role }) => role === 'root')];
+  return [...new Map(ordered.map((use) => [baseKey(use.reference, use.platform), use])).values()];
+}
+
+/** All of them where it is not known what is read. */
+function reachedContexts(
+  { buildContexts }: Options,
+  targets: readonly TargetReads[] | undefined,
+): Pick<DockerfileInputs, 'contexts' | 'baseContexts'> {
+  if (targets === undefined) return { contexts: buildContexts, baseContexts: buildContexts };
+  const uses = targets.flatMap((target) => target.uses);
+  const reached = new Set(uses.map(({ context }) => context));
+  const begun = new Set(uses.filter(({ op }) => op === 'from').map(({ context }) => context));
+  return {
+    contexts: buildContexts.filter(({ name }) => reached.has(name)),
+    baseContexts: buildContexts.filter(({ name }) => begun.has(name)),
+  };
+}
+
+function runsInTriggers({ baseOf }: BuildScope, { reference, platform }: ReachedImage): boolean {
+  return baseOf?.(reference, platform)?.triggers.some((text) => /^\s*run\b/i.test(text)) === true;
 }
 
 /**
@@ -160,22 +200,17 @@ function effectiveArgs(given: readonly string[], host: Host): ReadonlyMap<string
 }
 
 /**
- * Proxies and the build's clock say nothing about the content, unless the Dockerfile asks for them by ARG. Proxies may hold
- * passwords: of them, the digest counts.
+ * Proxies and the build's clock say nothing about the content, unless the Dockerfile asks for them by ARG. Any arg but those
+ * of the builder itself may be a secret, and the manifest is published: of them, the digest counts.
  */
 function countedArgs(args: ReadonlyMap<string, string>, declared?: ReadonlySet<string>): InputManifest['buildArgs'] {
   const counted = [...args].filter(([name]) => !isOptionalArg(name) || declared === undefined || declared.has(name));
-  return Object.fromEntries(counted.map(([name, value]) => [name, isProxyArg(name) ? digestOf(value) : value]));
+  return Object.fromEntries(counted.map(([name, value]) => [name, BUILDER_ARG.test(name) ? value : digestOf(value)]));
 }
 
-/** Args that the builder itself takes. Others count by the value that the Dockerfile's ARGs have. */
+/** Others count by the value that the Dockerfile's ARGs have. */
 function builderArgs(args: InputManifest['buildArgs']): InputManifest['buildArgs'] {
-  return Object.fromEntries(Object.entries(args).filter(([name]) => /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/.test(name)));
-}
-
-/** A proxy may hold a password: its digest stands for it. */
-function withoutPasswords(args: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  return new Map([...args].map(([name, value]) => [name, isProxyArg(name) ? digestOf(value) : value]));
+  return Object.fromEntries(Object.entries(args).filter(([name]) => BUILDER_ARG.test(name)));
 }
 
 function isOptionalArg(name: string): boolean {

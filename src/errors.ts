@@ -1,3 +1,5 @@
+import type { Location } from './host.ts';
+
 /** Exit codes of the CLI and the action: failed, bad input, refused for safety. */
 export type ExitCode = 1 | 2 | 3;
 
@@ -37,10 +39,13 @@ export interface Problem {
 /** Bad input, found before any network or write. Carries every problem, not just the first. Exit code 2. */
 export class UsageError extends BuildOnceError {
   readonly problems: readonly Problem[];
+  /** The line to blame first, where it is one. */
+  readonly at: Location | undefined;
 
-  constructor(problems: readonly Problem[], details: ErrorDetails = {}) {
+  constructor(problems: readonly Problem[], details: ErrorDetails & { readonly at?: Location } = {}) {
     super('BAD_INPUT', problems.map(({ input, message }) => `${input}: ${message}`).join('\n'), 2, details);
     this.problems = problems;
+    this.at = details.at;
   }
 }
 
@@ -108,6 +113,11 @@ export class PolicyError extends BuildOnceError {
 /** True for our own errors, also for those raised inside a lazily loaded bundle. */
 export function isBuildOnceError(error: unknown): error is BuildOnceError {
   return error instanceof Error && 'code' in error && 'exitCode' in error && 'hint' in error;
+}
+
+/** True for a {@link UsageError}, also for one raised inside a lazily loaded bundle. */
+export function isUsageError(error: unknown): error is UsageError {
+  return isBuildOnceError(error) && error.name === 'UsageError';
 }
 
 /** True for a {@link RegistryError}, also for one raised inside a lazily loaded bundle. */

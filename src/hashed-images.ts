@@ -1,8 +1,11 @@
 import type { ImageUse } from './core/build-inputs.ts';
+import type { NamedContext } from './core/build-options.ts';
 import { compareCodePoints } from './core/code-point-order.ts';
 import type { Digest } from './core/digest.ts';
+import type { InputManifest } from './core/input-manifest.ts';
+import { toLine } from './core/printable.ts';
 import { formatReference, parseReference } from './core/reference.ts';
-import { BuildOnceError, UsageError } from './errors.ts';
+import { BuildOnceError, isRegistryError, RegistryError, UsageError } from './errors.ts';
 import type { Options } from './options.ts';
 import type { Registries } from './registry/open.ts';
 
@@ -16,45 +19,96 @@ export interface HashedImage {
 const IMAGE_CONTEXT = 'docker-image://';
 
 /** Named contexts that are images: pinned like those that the Dockerfile names. */
-export function contextImages({ buildContexts }: Pick<Options, 'buildContexts'>): readonly ImageUse[] {
-  return buildContexts.flatMap(({ value }) =>
+export function contextImages(contexts: readonly NamedContext[]): readonly ImageUse[] {
+  return contexts.flatMap(({ value }) =>
     value.startsWith(IMAGE_CONTEXT) ? [{ reference: value.slice(IMAGE_CONTEXT.length), line: undefined }] : [],
   );
 }
 
+/** Where an image is named, for messages. */
+export function placeOf(dockerfile: string, { line }: ImageUse): string {
+  return line === undefined ? 'build-contexts' : `${dockerfile}:${line}`;
+}
+
 /**
- * Asks for what stands behind each name, all at once; names with a digest need no question. BuildOnceError `BASE_NOT_FOUND`
- * naming the line in `dockerfile`.
+ * What counts of each image: what stands behind its name. With `base: tag`, the name alone, whatever the build is pinned to,
+ * but for one that names a digest.
+ */
+export function countedImages(
+  uses: readonly ImageUse[],
+  pins: readonly HashedImage[],
+  base: Options['base'],
+): InputManifest['images'] {
+  const counted = pins.filter(({ reference }) => base === 'digest' || reference.includes('@'));
+  const digests = new Map(counted.map(({ reference, digest }) => [reference, digest]));
+  const names = [...new Set(uses.map(({ reference }) => reference))].sort(compareCodePoints);
+  return Object.fromEntries(names.map((name) => [name, digests.get(name) ?? 'tag']));
+}
+
+/** Who can be asked what stands behind a name. */
+interface Asked {
+  /** Absent: nobody, so that a name without a digest stays without an answer. */
+  readonly registries: Registries | undefined;
+  /** For messages. */
+  readonly dockerfile: string;
+  /** The answers so far: no name is asked for twice in a run. */
+  readonly known: readonly HashedImage[];
+}
+
+/**
+ * Asks for what stands behind each name, all at once; names with a digest need no question. Answers the known ones too.
+ * BuildOnceError `BASE_NOT_FOUND` and errors of the registry, naming the line in `dockerfile`.
  */
 export async function resolveImages(
-  registries: Registries,
-  dockerfile: string,
+  { registries, dockerfile, known }: Asked,
   uses: readonly ImageUse[],
 ): Promise<readonly HashedImage[]> {
   const byName = new Map(uses.map((use) => [use.reference, use]));
+  for (const { reference } of known) byName.delete(reference);
   const images = await Promise.all([...byName.values()].map((use) => resolveImage(registries, dockerfile, use)));
-  return images.sort((a, b) => compareCodePoints(a.reference, b.reference));
+  const found = [...known, ...images.flatMap((image) => image ?? [])];
+  return found.sort((a, b) => compareCodePoints(a.reference, b.reference));
 }
 
 async function resolveImage(
-  registries: Registries,
+  registries: Registries | undefined,
   dockerfile: string,
-  { reference, line }: ImageUse,
-): Promise<HashedImage> {
+  use: ImageUse,
+): Promise<HashedImage | undefined> {
+  const { reference } = use;
   const parsed = parseReference(reference);
-  const where = line === undefined ? 'build-contexts' : `${dockerfile}:${line}`;
-  if (!parsed.ok) throw new UsageError([{ input: 'file', message: `${where}: ${parsed.problem}` }]);
+  const place = placeOf(dockerfile, use);
+  if (!parsed.ok) throw new UsageError([{ input: 'file', message: `${place}: ${parsed.problem}` }]);
   const { repository, tag, digest } = parsed.value;
   const { registry } = repository;
   if (digest !== undefined) return { reference, registry, digest };
-  const found = await registries.open(repository).resolve({ tag: tag ?? 'latest' });
-  if (found !== undefined) return { reference, registry, digest: found.digest };
-  throw new BuildOnceError(
-    'BASE_NOT_FOUND',
-    `${where} names ${formatReference(parsed.value)}, and its registry has no such image`,
-    1,
-    {
-      hint: 'Check the name and the tag, and that this run may read that repository.',
-    },
-  );
+  if (registries === undefined) return undefined;
+  const found = await placed(place, reference, () => registries.open(repository).resolve({ tag: tag ?? 'latest' }));
+  if (found === undefined) throw imageNotFound(place, reference);
+  return { reference, registry, digest: found.digest };
+}
+
+/** The registry has no such image. */
+export function imageNotFound(place: string, reference: string): BuildOnceError {
+  const message = `${place} names ${fullName(reference)}, and its registry has no such image`;
+  const hint = 'Check the name and the tag, and that this run may read that repository.';
+  return new BuildOnceError('BASE_NOT_FOUND', message, 1, { hint });
+}
+
+/** Errors of the registry say which image was asked for, and where it is named. */
+export async function placed<T>(place: string, reference: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (cause) {
+    if (!isRegistryError(cause)) throw cause;
+    const { code, message, hint = 'Make sure that this run can read that image, or name another one.' } = cause;
+    const { method, url, status, entries } = cause;
+    const details = { hint, cause, entries, ...(method && { method }), ...(url && { url }), ...(status && { status }) };
+    throw new RegistryError(code, `${place} names ${fullName(reference)}, which cannot be read: ${message}`, details);
+  }
+}
+
+function fullName(reference: string): string {
+  const parsed = parseReference(reference);
+  return parsed.ok ? formatReference(parsed.value) : toLine(reference);
 }

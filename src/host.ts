@@ -73,6 +73,16 @@ export interface FileEntry {
   readonly kind: 'file' | 'directory' | 'symlink' | 'other';
 }
 
+export interface FileDigest {
+  /** In hex. */
+  readonly sha256: string;
+  /** Whether its owner may execute it. */
+  readonly executable: boolean;
+  readonly sizeBytes: number;
+  /** It is what git LFS leaves in place of a file that was not fetched. */
+  readonly isLfsPointer: boolean;
+}
+
 /** Synchronous on purpose: one promise a file is two to five times slower. Paths are absolute, or relative to `cwd`. */
 export interface Files {
   /** How paths are spelled where these files are. */
@@ -84,9 +94,12 @@ export interface Files {
   readText(path: string): string | undefined;
   /** As `readRegularFile`, with its errors; `undefined` when there is no such file. */
   readRegular(path: string, limitBytes: number): string | undefined;
-  /** sha256 in hex of a file's bytes, read in pieces, and whether its owner may execute it. */
-  digest(path: string): { readonly sha256: string; readonly executable: boolean };
-  /** The entries of a directory, unsorted; `undefined` when there is none. */
+  /** sha256 in hex of a file's bytes, read in pieces, and what was seen on the way. */
+  digest(path: string): FileDigest;
+  /**
+   * The entries of a directory, unsorted; `undefined` when there is none. Bytes of a name that are no UTF-8 are halves of
+   * surrogate pairs, U+DC80 to U+DCFF; the other functions take such names.
+   */
   list(path: string): readonly FileEntry[] | undefined;
   /** What the path is, links not followed; `undefined` when nothing is there. */
   kindOf(path: string): FileEntry['kind'] | undefined;

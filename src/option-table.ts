@@ -188,6 +188,24 @@ export const OPTION_TABLE = {
     about: 'Context files that do not count, as `.dockerignore` patterns. The build still gets them.',
   }),
   'hash-salt': text(optionalText, { group: 'hash', about: 'Any text that counts: change it to rebuild.' }),
+  'hash-scope': text(
+    choice('inputs', 'manifests'),
+    {
+      group: 'hash',
+      about:
+        'What counts of the files that the build reads: all (`inputs`), or only package manifests and lock files (`manifests`), for an image of dependencies. Version tags then need a Dockerfile that reads nothing else.',
+    },
+    'inputs',
+  ),
+  base: text(
+    choice('digest', 'tag'),
+    {
+      group: 'hash',
+      about:
+        'What of a base image counts: the `digest` behind its tag, asked for in every run, or the `tag` as written, without a request.',
+    },
+    'digest',
+  ),
   force: toggle(
     {
       group: 'reuse',

@@ -14,6 +14,7 @@ import { openRegistries, type RegistriesSettings } from './registry/open.ts';
 import { readProxies } from './registry/proxies.ts';
 import { readAuthorities } from './registry-authorities.ts';
 import { type Report, reportOf } from './report/report.ts';
+import { saidOnce } from './said-once.ts';
 import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { attachStage } from './stages/attach.ts';
 import { buildStage } from './stages/build.ts';
@@ -27,7 +28,7 @@ import { lookupStage } from './stages/lookup.ts';
 import { tellSaved } from './stages/saved.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
-import { coverTriggers } from './stages/triggers.ts';
+import { coverTriggers, foreseeTriggers } from './stages/triggers.ts';
 import { findSecretProblems } from './tools/build-secrets.ts';
 import { withoutMissingSecrets } from './untrusted.ts';
 
@@ -50,7 +51,7 @@ const COMMANDS = {
       runnable(hashStage),
       runnable(engineStage),
       runnable(lookupStage),
-      coverTriggers,
+      coverTriggers({ hash: runnable(hashStage), lookup: [runnable(engineStage), runnable(lookupStage)] }),
       runnable(explainStage),
       runnable(buildStage),
       runnable(attachStage),
@@ -59,12 +60,16 @@ const COMMANDS = {
       tellSaved,
     ],
   },
-  hash: { required: [], builds: false, stages: [pinGitContexts, runnable(hashStage)] },
+  hash: {
+    required: [],
+    builds: false,
+    stages: [pinGitContexts, runnable(hashStage), foreseeTriggers(runnable(hashStage))],
+  },
   explain: {
     required: ['images'],
     builds: false,
     compares: true,
-    stages: [pinGitContexts, runnable(hashStage), runnable(explainStage)],
+    stages: [pinGitContexts, runnable(hashStage), foreseeTriggers(runnable(hashStage)), runnable(explainStage)],
   },
 } as const satisfies Record<string, Command>;
 
@@ -106,7 +111,8 @@ export async function runCommand(
   }
   const registries = openRegistries({ ...registrySettings(options, host), authorities });
   const stages = isIdle(command, prepared) ? [] : command.stages;
-  let run: Run = { ...prepared, host, registries, startedAt, results: {}, journal: [] };
+  const talking = { ...host, log: saidOnce(host.log) };
+  let run: Run = { ...prepared, host: talking, registries, startedAt, results: {}, journal: [] };
   try {
     for (const stage of stages) run = await stage(run);
     return { ...finished(run, elapsed(host, startedAt)), error: undefined };
@@ -175,11 +181,12 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], co
   const own = [{ os: 'linux', architecture: host.architecture }];
   const asked = new Map(options.platforms.map((platform) => [formatPlatform(platform), platform]));
   const platforms = asked.size > 0 ? [...asked.values()] : own;
+  const plan = command.builds ? tags.plan : { ...tags.plan, candidates: [] };
   return {
     options,
     platforms,
     event,
-    tags: tags.plan,
+    tags: plan,
     authorities: authorities.text,
     ...(chosen === undefined ? {} : { compareWith: chosen }),
   };

@@ -1,3 +1,4 @@
+import type { KnownBases } from './base-configs.ts';
 import type { ImageChoice } from './core/image-choice.ts';
 import { isLocalName, type RepositoryName, sameRepository } from './core/reference.ts';
 import type { TagCandidate, TagPlan } from './core/tag-candidates.ts';
@@ -59,6 +60,8 @@ export interface Run {
   readonly startedAt: Date;
   /** Set before the hash, where a context is a git repository. */
   readonly git?: GitContexts;
+  /** Set on a miss, where base images have triggers that the hash is to cover. */
+  readonly bases?: KnownBases;
   readonly results: Partial<Results>;
   /** How long the build took of the image that was reused, where that is known: at the end. */
   readonly savedSeconds?: number;

@@ -11,16 +11,47 @@ interface ReadLeaf {
   readonly leaf: string;
 }
 
+/** A file that does not count because of the scope `manifests`. */
+export interface OtherFile {
+  /** As people are told it: in a named context `NAME:PATH`. */
+  readonly place: string;
+  readonly directory: string;
+  readonly path: string;
+}
+
+/** A use that BuildKit would refuse. */
+export interface RefusedUse {
+  readonly problem: string;
+  readonly line: number;
+  readonly use: ContextUse;
+}
+
+/** A context, and what was read of it. */
+export interface ReadContext {
+  /** By which it was given; `undefined` for the build's own. */
+  readonly name: string | undefined;
+  readonly open: OpenContext;
+  /** By the path of what counted: the first line of the Dockerfile that reads it, where that is known. */
+  readonly lines: ReadonlyMap<string, number>;
+  /** Directories that are copied and hold nothing, with the line. */
+  readonly empty: ReadonlyMap<string, number>;
+}
+
+interface OpenedContext extends ReadContext {
+  readonly counted: ReadonlySet<string>;
+  readonly lines: Map<string, number>;
+  readonly empty: Map<string, number>;
+}
+
 /** Reads what uses take of contexts, each context and each use at most once, and remembers what it has read. */
 export class UseReader {
   readonly #positions = new Map<string, Located<number>>();
   readonly #uses: UseInput[] = [];
   readonly #open: (name: string | undefined) => OpenContext | undefined;
-  readonly #contexts = new Map<string | undefined, OpenContext | undefined>();
-  readonly #counted = new Map<OpenContext, ReadonlySet<string>>();
+  readonly #contexts = new Map<string | undefined, OpenedContext | undefined>();
   readonly #leaves: ReadLeaf[] = [];
-  readonly #paths = new Set<string>();
-  readonly #problems: { readonly problem: string; readonly line: number }[] = [];
+  readonly #others = new Map<string, OtherFile>();
+  readonly #problems: RefusedUse[] = [];
 
   /** `open` is asked for the build's own context by `undefined`; it answers `undefined` for one that is no directory. */
   constructor(open: (name: string | undefined) => OpenContext | undefined) {
@@ -36,13 +67,23 @@ export class UseReader {
     return this.#leaves;
   }
 
+  /** Those that something was read of. */
+  get contexts(): readonly ReadContext[] {
+    return [...this.#contexts.values()].flatMap((context) => context ?? []);
+  }
+
   /** Paths in the build's own context. */
-  get paths(): ReadonlySet<string> {
-    return this.#paths;
+  get paths(): Iterable<string> {
+    return this.#contexts.get(undefined)?.lines.keys() ?? [];
+  }
+
+  /** What was read and does not count because of the scope `manifests`, each file once. */
+  get others(): readonly OtherFile[] {
+    return [...this.#others.values()];
   }
 
   /** What BuildKit would refuse. */
-  get problems(): readonly { readonly problem: string; readonly line: number }[] {
+  get problems(): readonly RefusedUse[] {
     return this.#problems;
   }
 
@@ -55,20 +96,26 @@ export class UseReader {
     const position = this.#positions.get(key) ?? this.#readFirst(use, context);
     this.#positions.set(key, position);
     if (position.ok) return [position.value];
-    this.#problems.push({ problem: position.problem, line });
+    this.#problems.push({ problem: position.problem, line, use });
     return [];
   }
 
-  #readFirst(use: ContextUse, context: OpenContext): Located<number> {
-    const taken = resolveUse(context.tree, use);
+  #readFirst(use: ContextUse, { open, counted, lines, empty }: OpenedContext): Located<number> {
+    const taken = resolveUse(open.tree, use);
     if (!taken.ok) return taken;
-    const counted = this.#counted.get(context);
+    for (const { path } of taken.value) {
+      if (open.others?.has(path) !== true) continue;
+      const other = otherFile(use.context, open.directory, path);
+      this.#others.set(other.place, other);
+    }
+    const [first] = taken.value;
+    if (first?.name === '.' && open.tree.below(first.path).length === 0) empty.set(first.path, use.line);
     const entries = taken.value
-      .filter(({ path }) => path === '' || counted?.has(path) === true)
+      .filter(({ path }) => counted.has(path))
       .map((entry): Entry => {
-        const leaf = context.leaf(entry);
-        if (use.context === undefined && entry.path !== '') this.#paths.add(entry.path);
-        this.#leaves.push({ directory: context.directory, path: entry.path, leaf });
+        const leaf = open.leaf(entry);
+        if (entry.path !== '' && !lines.has(entry.path)) lines.set(entry.path, use.line);
+        this.#leaves.push({ directory: open.directory, path: entry.path, leaf });
         return [entry.name, leaf];
       });
     const { op, source } = use;
@@ -76,11 +123,27 @@ export class UseReader {
     return located(this.#uses.length - 1);
   }
 
-  #contextOf(name: string | undefined): OpenContext | undefined {
+  #contextOf(name: string | undefined): OpenedContext | undefined {
     if (this.#contexts.has(name)) return this.#contexts.get(name);
-    const context = this.#open(name);
+    const open = this.#open(name);
+    const context = open && {
+      name,
+      open,
+      counted: countedPaths(open),
+      lines: new Map<string, number>(),
+      empty: new Map<string, number>(),
+    };
     this.#contexts.set(name, context);
-    if (context !== undefined) this.#counted.set(context, new Set(context.counted.map(({ path }) => path)));
     return context;
   }
+}
+
+/** `context`: the name of a named context; `undefined` for the build's own. */
+export function otherFile(context: string | undefined, directory: string, path: string): OtherFile {
+  return { place: context === undefined ? path : `${context}:${path}`, directory, path };
+}
+
+/** The context itself among them, which stands for itself where nothing is taken of it. */
+function countedPaths({ counted, others }: OpenContext): ReadonlySet<string> {
+  return new Set([...(others === undefined ? [''] : []), ...counted.map(({ path }) => path)]);
 }

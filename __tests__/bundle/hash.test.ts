@@ -88,6 +88,7 @@ describe('the hash changes with', () => {
     change('a salt', () => {}, ['--hash-salt=2']),
     change('more files that count', () => {}, ['--hash-files=README.md']),
     change('files that do not count', () => {}, ['--hash-ignore=src']),
+    change('the scope', () => {}, ['--hash-scope=manifests']),
     change('a remote ADD without checksum, every time', () =>
       write({ Dockerfile: 'FROM scratch\nADD https://127.0.0.1:9/x /\n' }),
     ),
@@ -191,7 +192,9 @@ describe('what buildx adds to the build args by itself', () => {
 describe('base images', () => {
   it('are asked for once each, and not at all when a digest names them', async () => {
     const digest = await plantImage({ image: base, tags: ['22'] });
-    write({ Dockerfile: `FROM ${base}:22 AS a\nFROM ${base}:22 AS b\nFROM ${base}@${digest}\nCOPY --from=a / /a\n` });
+    write({
+      Dockerfile: `FROM ${base}:22 AS a\nFROM ${base}:22 AS b\nFROM ${base}@${digest}\nCOPY src /\nCOPY --from=a / /a\n`,
+    });
     registry.forgetRequests();
     await tagOf();
     expect(registry.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([

@@ -44,56 +44,38 @@ const plantBase = (onBuild: readonly string[], platforms = ['linux/amd64']): Pro
 
 describe('an ONBUILD of a base image', () => {
   it.each([
-    ['COPY --from of an image', 'COPY --from=DEP:1 /a /a', 'reads "DEP:1"'],
-    ['a mounted image', 'RUN --mount=from=DEP:1,target=/x true', 'reads "DEP:1"'],
     ['a remote ADD', 'ADD https://127.0.0.1:9/x /', 'ADD "https://127.0.0.1:9/x" has no checksum'],
     ['what we cannot read', 'FUTURE thing', 'cannot be looked through'],
   ])('makes the hash unique, and is said aloud: %s', async (_, trigger, said) => {
-    const dep = `${registry.host}/base/dep`;
-    await plantBase(['COPY . /app', trigger.replace('DEP', dep)]);
+    await plantBase(['COPY . /app', trigger]);
     const [first, second] = [await hashOfBuild(), await hashOfBuild()];
     expect(first.hash).not.toBe(second.hash);
-    expect(first.annotations).toContainEqual(
-      expect.objectContaining({
-        file: 'Dockerfile',
-        line: 2,
-        message: expect.stringContaining(said.replace('DEP', dep)),
-      }),
-    );
+    const annotation = { file: 'Dockerfile', line: 2, message: expect.stringContaining(said) };
+    expect(first.annotations).toContainEqual(expect.objectContaining(annotation));
+    expect(first.log.match(/so every run builds/g)).toHaveLength(1);
   });
 
-  it('that asks for the clock makes the hash unique, also where none is given', async () => {
+  it('that asks for the clock makes it count', async () => {
     await plantBase(['ARG SOURCE_DATE_EPOCH']);
-    const [first, second] = [await hashOfBuild(), await hashOfBuild()];
-    expect(first.hash).not.toBe(second.hash);
-    expect(first.log).toContain('asks for "SOURCE_DATE_EPOCH"');
-    const dockerfile = `FROM ${base}:1\nARG SOURCE_DATE_EPOCH\n`;
-    expect((await hashOfBuild({}, dockerfile)).hash).toBe((await hashOfBuild({}, dockerfile)).hash);
+    const clock = (value: string) => hashOfBuild({ 'build-args': `SOURCE_DATE_EPOCH=${value}` });
+    const [none, one, two] = [await hashOfBuild(), await clock('1'), await clock('2')];
+    expect(new Set([none, one, two].map(({ hash }) => hash)).size).toBe(3);
+    expect((await hashOfBuild()).hash).toBe(none.hash);
   });
 
   it.each([
-    ['none', []],
-    ['files of the context', ['COPY . /app', 'ADD x.tar /']],
-    ['a stage of this Dockerfile', ['COPY --from=mine / /a', 'RUN --mount=from=mine true']],
-    [
-      'a digest',
-      [
-        `COPY --from=x@sha256:${'a'.repeat(64)} / /a`,
-        `ADD --checksum=sha256:${'0'.repeat(64)} https://127.0.0.1:9/x /`,
-      ],
-    ],
-  ])('leaves the hash when it reads %s', async (_, onBuild) => {
-    await plantBase(onBuild);
+    ['none', () => []],
+    ['files of the context', () => ['COPY . /app', 'ADD Dockerfile /']],
+    ['a stage of this Dockerfile', () => ['COPY --from=mine / /a', 'RUN --mount=from=mine,target=/x true']],
+    ['an image', () => [`COPY --from=${registry.host}/base/dep:1 /a /a`]],
+    ['a mounted image', () => [`RUN --mount=from=${registry.host}/base/dep:1,target=/x true`]],
+    ['a build arg', () => ['ARG NEW']],
+    ['a digest', () => [`ADD --checksum=sha256:${'0'.repeat(64)} https://127.0.0.1:9/x /`]],
+  ])('gives every run the same hash when it reads %s', async (_, onBuild) => {
+    await plantBase(onBuild());
     const [first, second] = [await hashOfBuild(), await hashOfBuild()];
     expect(first.hash).toBe(second.hash);
     expect(first.log).not.toContain('ONBUILD');
-  });
-
-  it('leaves the hash when it reads an image that the Dockerfile names too', async () => {
-    const dep = `${registry.host}/base/dep:1`;
-    await plantBase([`COPY --from=${dep} /a /a`]);
-    const dockerfile = `FROM ${base}:1\nCOPY --from=${dep} / /b\n`;
-    expect((await hashOfBuild({}, dockerfile)).hash).toBe((await hashOfBuild({}, dockerfile)).hash);
   });
 
   it('counts on the platform that is taken, only there', async () => {
@@ -102,18 +84,6 @@ describe('an ONBUILD of a base image', () => {
     await hashOfBuild({}, `FROM --platform=linux/arm64 ${base}:1\n`);
     const reads = registry.requests.filter((one) => one.method === 'GET' && one.path.includes(path));
     expect(reads.map(({ path: at }) => at.split('/').at(-2))).toEqual(['manifests', 'manifests', 'blobs']);
-  });
-
-  it.each([
-    ['files that the Dockerfile does not read', ['COPY b /b']],
-    ['the value of a build arg', ['ARG NEW']],
-  ])('makes the hash unique where it reads %s', async (_, onBuild) => {
-    await plantBase(onBuild);
-    for (const name of ['a', 'b']) writeFileSync(join(workspace, name), '');
-    const dockerfile = `FROM ${base}:1\nCOPY a /a\n`;
-    const [first, second] = [await hashOfBuild({}, dockerfile), await hashOfBuild({}, dockerfile)];
-    expect(first.hash).not.toBe(second.hash);
-    expect(first.log).toContain('the content hash does not cover it');
   });
 
   it('of a named context makes the hash unique', async () => {

@@ -1,15 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type BuildScope,
-  basesOf,
-  frontendOf,
-  imagesOf,
-  remoteAdds,
-  runsPrograms,
-} from '../../src/core/build-inputs.ts';
+import { type BuildScope, frontendOf, imagesOf, remoteAdds, runsPrograms } from '../../src/core/build-inputs.ts';
 import { type Dockerfile, detectSyntax, parseDockerfile } from '../../src/core/dockerfile.ts';
 import type { Platform } from '../../src/oci/types.ts';
-import { buildScope } from '../support/build-scope.ts';
+import { buildScope, knownBases } from '../support/build-scope.ts';
 import vectors from '../vectors/context-files.json' with { type: 'json' };
 
 const AMD64: Platform = { os: 'linux', architecture: 'amd64' };
@@ -98,8 +91,7 @@ describe('imagesOf', () => {
       'WHAT',
       '',
     ];
-    const triggers = new Map([['node', node]]);
-    expect(images(text, { triggers })).toEqual(['node 2', 'a 2', 'd 2', 'other 3']);
+    expect(images(text, knownBases({ node: { triggers: node } }))).toEqual(['node 2', 'a 2', 'd 2', 'other 3']);
     expect(images(text)).toEqual(['node 2', 'other 3']);
   });
 
@@ -189,29 +181,6 @@ describe('imagesOf', () => {
   });
 });
 
-describe('basesOf', () => {
-  const bases = (text: string, changes: Partial<BuildScope> = {}): readonly string[] =>
-    basesOf(read(text), buildScope(changes)).map(({ reference, platform, line }) => {
-      const { os, architecture } = platform;
-      return `${reference} ${os}/${architecture} ${line}`;
-    });
-
-  it('finds what FROM names, and nothing else', () => {
-    const text = 'FROM a AS one\nFROM one\nCOPY --from=b c d\nFROM scratch\nFROM named\nFROM a';
-    expect(bases(text, { namedContexts: ['named'] })).toEqual(['a linux/amd64 6']);
-  });
-
-  it('knows the platform of each', () => {
-    const text = 'FROM --platform=$BUILDPLATFORM a\nFROM --platform=linux/s390x b\nFROM c';
-    expect(bases(text, { platforms: [ARM64, AMD64] })).toEqual([
-      'a linux/amd64 1',
-      'b linux/s390x 2',
-      'c linux/arm64 3',
-      'c linux/amd64 3',
-    ]);
-  });
-});
-
 describe('remoteAdds', () => {
   const commit = 'a'.repeat(40);
 
@@ -253,8 +222,8 @@ describe('remoteAdds', () => {
   });
 
   it('counts triggers of base images that are known', () => {
-    const triggers = new Map([['node', ['ARG U=https://x', 'ADD $U /', 'ADD path /']]]);
-    expect(adds('FROM node\nADD $U /', { triggers })).toEqual(['$U 1', '$U 2']);
+    const triggers = ['ARG U=https://x', 'ADD $U /', 'ADD path /'];
+    expect(adds('FROM node\nADD $U /', knownBases({ node: { triggers } }))).toEqual(['$U 1', '$U 2']);
   });
 
   it('takes build args, global args and inherited variables', () => {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { basesOf } from '../../src/core/build-inputs.ts';
 import type { BuildScope } from '../../src/core/build-scope.ts';
 import { resolveUse, type UsedEntry } from '../../src/core/context-resolver.ts';
 import { type ContextTree, contextTree } from '../../src/core/context-tree.ts';
@@ -9,7 +8,7 @@ import { formatPlatform, parsePlatform } from '../../src/core/platform.ts';
 import { formatReference, parseReference } from '../../src/core/reference.ts';
 import { readTarget, type TargetReads } from '../../src/core/target-reads.ts';
 import type { Platform } from '../../src/oci/types.ts';
-import { buildScope } from '../support/build-scope.ts';
+import { buildScope, knownBases } from '../support/build-scope.ts';
 import vectors from '../vectors/context-files.json' with { type: 'json' };
 
 const AMD64: Platform = { os: 'linux', architecture: 'amd64' };
@@ -92,21 +91,17 @@ function readVector({ dockerfile, platform = 'linux/amd64', target, buildArgs = 
     buildArgs: new Map(Object.entries(buildArgs)),
     namedContexts: [],
   };
-  const parsed = parseDockerfile(dockerfile);
-  const named = parsed.ok ? basesOf(parsed.value, scope).map(({ reference }) => reference) : [];
   const configOf = (name: string) => Object.entries(images).find(([part]) => name.includes(part))?.[1];
   return read(dockerfile, {
     ...scope,
-    triggers: new Map(named.map((name) => [name, configOf(name)?.OnBuild ?? []])),
-    bases: new Map(
-      named.map((name) => {
-        const pairs = (configOf(name)?.Env ?? []).map((pair): [string, string] => {
-          const equals = pair.indexOf('=');
-          return [pair.slice(0, equals), pair.slice(equals + 1)];
-        });
-        return [name, { environment: new Map(pairs), directory: configOf(name)?.WorkingDir || '/' }];
-      }),
-    ),
+    baseOf: (name) => {
+      const { Env = [], WorkingDir, OnBuild = [] } = configOf(name) ?? {};
+      const pairs = Env.map((pair): [string, string] => {
+        const equals = pair.indexOf('=');
+        return [pair.slice(0, equals), pair.slice(equals + 1)];
+      });
+      return { environment: new Map(pairs), directory: WorkingDir || '/', triggers: OnBuild };
+    },
   });
 }
 
@@ -259,8 +254,7 @@ describe('readTarget', () => {
     ['nothing where the Dockerfile sets it', 'FROM node\nARG V=x\nCOPY $V /', ['copy /x']],
     ['nothing where the base is known', 'FROM known\nCOPY $DIR /', ['copy /from-base']],
   ])('says what it cannot know: %s', (_, text, expected) => {
-    const bases = new Map([['known', { environment: new Map([['DIR', 'from-base']]), directory: '/' }]]);
-    expect(uses(text, { bases })).toEqual(expected);
+    expect(uses(text, knownBases({ known: { environment: new Map([['DIR', 'from-base']]) } }))).toEqual(expected);
   });
 
   it.each([
@@ -291,8 +285,23 @@ describe('readTarget', () => {
   });
 
   it('lets the trigger of a base read the stage that it stands in', () => {
-    const triggers = new Map([['onbuild', ['COPY a /', 'COPY --from=me / /x']]]);
-    expect(uses('FROM onbuild AS me\nCOPY b /', { triggers })).toEqual(['copy /a', 'copy /b']);
+    const base = knownBases({ onbuild: { triggers: ['COPY a /', 'COPY --from=me / /x'] } });
+    expect(uses('FROM onbuild AS me\nCOPY b /', base)).toEqual(['copy /a', 'copy /b']);
+  });
+
+  it('marks what a trigger of a base brings in, and keeps the triggers of the target only', () => {
+    const text = 'FROM onbuild AS a\nONBUILD RUN one\nFROM a\nCOPY b /\nONBUILD RUN two';
+    const { instructions } = reads(text, knownBases({ onbuild: { triggers: ['RUN x'] } }));
+    const marked = ['FROM onbuild', '#ONBUILD RUN x', 'FROM #0', 'RUN one', 'COPY b /', 'ONBUILD RUN two'];
+    expect(instructions).toEqual(marked);
+  });
+
+  it('knows what each image is for, and on which platform', () => {
+    const text =
+      'FROM a AS one\nFROM --platform=$BUILDPLATFORM b AS two\nFROM unused\nFROM one\nCOPY --from=two / /\nCOPY --from=c / /';
+    const seen = reads(text, { platforms: [{ os: 'linux', architecture: 'arm64' }] }).images;
+    const shown = seen.map(({ reference, role, platform }) => `${reference} ${role} ${formatPlatform(platform)}`);
+    expect(shown).toEqual(['a root linux/arm64', 'b base linux/amd64', 'c content linux/arm64']);
   });
 
   it('reads named contexts where they are named', () => {
@@ -402,6 +411,13 @@ describe('resolveUse', () => {
     ['a mount', 'RUN --mount=source=missing,target=/x true', 'RUN --mount "/missing" is not in the context'],
     ['a glob as a mount', 'RUN --mount=source=src*,target=/x true', 'is not in the context'],
     ['what --parents names', 'COPY --parents src/missing /', 'COPY "/src/missing" is not in the context'],
+    ['a directory itself with --parents', 'COPY --parents . /', 'COPY "/" is not in the context'],
+    [
+      'a file before a pivot with nothing behind',
+      'COPY --parents src/a.ts/./ /',
+      'COPY "/src/a.ts" is not in the context',
+    ],
+    ['a directory itself behind the pivot', 'COPY --parents src/./. /', 'COPY "/src" is not in the context'],
   ])('misses %s', (_, copy, problem) => {
     expect(taken(copy, tree)).toContain(problem);
   });

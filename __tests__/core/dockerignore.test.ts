@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   compileIgnorePatterns,
+  findHidingLine,
   type IgnoreMatcher,
   isIgnored,
   type ListedEntry,
@@ -321,5 +322,36 @@ describe('against a naive restatement of the rules', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+
+  it('blames a line that hides the path when it is the last one, for what is ignored and nothing else', () => {
+    fc.assert(
+      fc.property(fc.array(pattern, { minLength: 1, maxLength: 5 }), files, (patterns, paths) => {
+        const [path = ''] = paths;
+        const found = findHidingLine(patterns.join('\n'), path);
+        expect(found !== undefined).toBe(naiveIgnored(patterns, path).at(-1));
+        if (found === undefined) return;
+        expect(patterns[found.line - 1]).toBe(found.text);
+        expect(naiveIgnored([found.text], path).at(-1)).toBe(true);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('the line that hides a path', () => {
+  it.each([
+    ['dist', 'dist/a', { line: 1, text: 'dist' }],
+    ['# x\r\n\r\n  /dist/ \r\n', 'dist', { line: 3, text: '/dist/' }],
+    ['\ufeff./dist', 'dist', { line: 1, text: './dist' }],
+    ['dist\n!dist/a\ndist/*', 'dist/a', { line: 3, text: 'dist/*' }],
+    ['dist\nother\ndist', 'dist', { line: 3, text: 'dist' }],
+    ['dist\n!dist', 'dist', undefined],
+    ['', 'dist', undefined],
+    ['!', 'dist', undefined],
+    ['[', 'dist', undefined],
+    ['a\\d', 'a1', { line: 1, text: 'a\\d' }],
+  ])('%j, %j', (text, path, line) => {
+    expect(findHidingLine(text, path)).toEqual(line);
   });
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -10,6 +11,7 @@ const contentHash = (inputs: InputManifest): string => sealInputs(inputs).hash;
 const manifest: InputManifest = {
   scheme: 3,
   form: 'inputs',
+  scope: 'inputs',
   uses: [
     {
       op: 'copy',
@@ -37,7 +39,7 @@ const manifest: InputManifest = {
 
 describe('the content hash', () => {
   it('is this one for this manifest, as an independent program computes it, in every release of scheme 3', () => {
-    expect(contentHash(manifest)).toBe('c435d2090cd5f8e71c7849ce25a971b162ced0155220d3a588fd2add5bae13b3');
+    expect(contentHash(manifest)).toBe('e7d48cd5421d20f116530ca26acd41e053f9ca8c0213de6157359817092de6b8');
   });
 
   it.each<[string, Partial<InputManifest>]>([
@@ -46,6 +48,7 @@ describe('the content hash', () => {
     ['two instructions run together', { dockerfile: ['FROM node:22,COPY . .'] }],
     ['what the target reads', { uses: [] }],
     ['a target', { targets: [] }],
+    ['the scope', { scope: 'manifests' }],
     ['the form', { form: 'context' }],
     ['a raw Dockerfile', { dockerfile: { raw: 'FROM node:22' } }],
     ['a file', { context: [['a', '01-']] }],
@@ -93,6 +96,12 @@ describe('the content hash', () => {
     const reordered = { images: { z: digestOf('z'), ...images }, options, ...rest };
     const ordered = { ...manifest, images: { ...images, z: digestOf('z') } };
     expect(contentHash(reordered)).toBe(contentHash(ordered));
+  });
+
+  it('95 is another one in another scheme', () => {
+    const older = canonicalJson(manifest).replace('"scheme":3', '"scheme":2');
+    expect(createHash('sha256').update(canonicalJson(manifest)).digest('hex')).toBe(contentHash(manifest));
+    expect(createHash('sha256').update(older).digest('hex')).not.toBe(contentHash(manifest));
   });
 
   it('has a tag of 128 bits', () => {

@@ -198,6 +198,7 @@ describe('two manifests differ in', () => {
       ['~ ci/version.txt: 1 file then, 2 now'],
     ],
     ['the salt', () => ({ salt: 'x' }), ['+ hash-salt: x']],
+    ['the scope', () => ({ scope: 'manifests' }), ['~ hash-scope: inputs → manifests']],
     [
       'what cannot be pinned',
       () => ({ unique: 'a' }),
@@ -382,6 +383,7 @@ const line = fc.constantFrom('FROM a', 'FROM b', 'ARG A=1', 'ARG A=2', 'ARG B', 
 const anyManifest: fc.Arbitrary<InputManifest> = fc.record({
   scheme: fc.constant(3 as const),
   form: fc.constantFrom('inputs' as const, 'context' as const),
+  scope: fc.constantFrom('inputs' as const, 'manifests' as const),
   uses: fc.array(use, { maxLength: 3 }),
   targets: fc.array(
     fc.record({
@@ -419,6 +421,7 @@ const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
   buildArgs: ['arg'],
   options: ['option'],
   files: ['hash-file', 'rule'],
+  scope: ['rule'],
   salt: ['rule'],
   unique: ['rule'],
 };

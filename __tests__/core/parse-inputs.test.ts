@@ -22,6 +22,7 @@ const parse = (value: unknown) => parseInputs(Buffer.from(typeof value === 'stri
 const FULL: { [field in keyof InputManifest]-?: unknown } = {
   scheme: 3,
   form: 'inputs',
+  scope: 'manifests',
   uses: [
     {
       op: 'copy',
@@ -45,7 +46,7 @@ const FULL: { [field in keyof InputManifest]-?: unknown } = {
     ['.git', `#${'a'.repeat(40)}`],
   ],
   namedContexts: { assets: { entries: [['x', `${'1'.repeat(64)}x`]] }, base: { source: 'docker-image://node' } },
-  images: { 'node:22': DIGEST },
+  images: { 'node:22': DIGEST, 'node:24': 'tag' },
   buildArgs: { A: '1' },
   options: { target: 'prod', platforms: ['linux/amd64'] },
   files: [['f', '@\n']],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatDuration, parseTimestamp } from '../../src/core/timestamp.ts';
+import { formatDuration, momentIn, parseTimestamp } from '../../src/core/timestamp.ts';
 
 describe('a timestamp (RFC 3339)', () => {
   it.each([
@@ -32,6 +32,39 @@ describe('a timestamp (RFC 3339)', () => {
   it('is not found in 1 MB of digits', () => {
     expect(parseTimestamp('1'.repeat(1_000_000))).toBeUndefined();
     expect(parseTimestamp(`2026-11-21T08:00:00.${'1'.repeat(1_000_000)}Z`)).toBeUndefined();
+  });
+});
+
+describe('a moment in a text', () => {
+  const MOMENT = Date.UTC(2026, 10, 21, 14, 5, 0);
+  it.each([
+    '2026-11-21T14:05:00Z',
+    '2026-11-21T14:05:00.5+00:00',
+    '2026-11-21 15:05:00+0100',
+    '2026-11-21T09:05-05:00',
+    'v1.2.3-20261121140500-dirty',
+    '20261121.1405',
+    'built_2026-11-21_14-05-00',
+    '1795269900',
+    'Sat Nov 21 14:05:00 UTC 2026',
+    'Sat, 21 Nov 2026 14:05:00 GMT',
+  ])('%s', (text) => {
+    expect(momentIn(text)).toBe(MOMENT);
+  });
+
+  it.each([
+    '',
+    '2026',
+    '2026-11-21',
+    '20261121',
+    '1.2.3',
+    '12345678901',
+    'Sat',
+    'Sat Nov 21',
+    'Max Nov 21 x',
+    '1'.repeat(1e6),
+  ])('is not in %.20s', (text) => {
+    expect(momentIn(text)).toBeUndefined();
   });
 });
 

@@ -38,6 +38,11 @@ export class Workshop {
     this.env = { ...process.env, BUILDX_BUILDER: '', HOME: this.directory, ...toolchain.env, DOCKER_CONFIG: config };
   }
 
+  /** The toolchain's base image. */
+  get baseImage(): string {
+    return this.#toolchain.baseImage;
+  }
+
   remove(): void {
     fs.rmSync(this.directory, { recursive: true });
   }

@@ -152,6 +152,7 @@ describe('the summary', () => {
     hash: undefined,
     savedSeconds: undefined,
     inputs: [],
+    warnings: [],
     platforms: [],
     tags: [],
     subjects: [],

@@ -41,6 +41,8 @@ describe('the digest of a file', () => {
     expect(files().digest('sized')).toEqual({
       sha256: createHash('sha256').update(bytes).digest('hex'),
       executable: false,
+      sizeBytes,
+      isLfsPointer: false,
     });
   });
 
@@ -61,6 +63,19 @@ describe('the digest of a file', () => {
     fs.writeFileSync(at('moded'), '');
     fs.chmodSync(at('moded'), mode);
     expect(files().digest('moded').executable).toBe(executable);
+  });
+
+  it('tells a pointer of git LFS, up to 1023 bytes', () => {
+    const pointer = `version https://git-lfs.github.com/spec/v1\next-0-x sha256:${'a'.repeat(64)}\noid sha256:${'b'.repeat(64)}\nsize 1\n`;
+    const isPointer = (text: string): boolean => {
+      fs.writeFileSync(at('pointer'), text);
+      return files().digest('pointer').isLfsPointer;
+    };
+    expect(isPointer(pointer)).toBe(true);
+    expect(isPointer(pointer.replaceAll('\n', '\r\n'))).toBe(true);
+    expect(isPointer(pointer.padEnd(1023, ' '))).toBe(true);
+    expect(isPointer(pointer.padEnd(1024, ' '))).toBe(false);
+    expect(isPointer(` ${pointer}`)).toBe(false);
   });
 
   it('of a link is that of its target; of nothing and of a directory it is an error', () => {

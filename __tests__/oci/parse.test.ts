@@ -202,7 +202,7 @@ describe('parseImageConfig', () => {
       architecture: 'arm64',
       variant: 'v8',
       created: '2026-11-21T08:00:00.123456789Z',
-      config: { Labels: { a: 'b' }, OnBuild: ['COPY . /app'] },
+      config: { Labels: { a: 'b' }, Env: ['A=b=c'], WorkingDir: '/srv', OnBuild: ['COPY . /app'] },
       rootfs: { type: 'layers', diff_ids: [DIGEST] },
     };
     expect(parseImageConfig(bytes(config))).toEqual({
@@ -212,6 +212,8 @@ describe('parseImageConfig', () => {
         created: config.created,
         labels: { a: 'b' },
         diffIds: [DIGEST],
+        env: ['A=b=c'],
+        workingDirectory: '/srv',
         onBuild: ['COPY . /app'],
       },
     });
@@ -237,7 +239,7 @@ describe('parseImageConfig', () => {
     const config = { os: 'linux', architecture: 'amd64', config: { Labels: null }, rootfs: { diff_ids: null } };
     expect(parseImageConfig(bytes(config))).toMatchObject({
       ok: true,
-      value: { labels: {}, diffIds: [], onBuild: [] },
+      value: { labels: {}, diffIds: [], env: [], workingDirectory: '', onBuild: [] },
     });
   });
 });

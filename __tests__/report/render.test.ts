@@ -16,6 +16,7 @@ const report: Report = {
   hash: 'ab'.repeat(32),
   savedSeconds: undefined,
   inputs: ['1,024 files', 'base image node:22'],
+  warnings: ['Dockerfile:3: look here'],
   platforms: [
     { platform: 'linux/amd64', digest: DIGEST, sizeBytes: 12_345_678 },
     { platform: 'linux/arm64', digest: DIGEST, sizeBytes: undefined },
@@ -69,6 +70,7 @@ function hostileReport(text: string): Report {
     image: text,
     hash: text,
     inputs: [text, text],
+    warnings: [text],
     platforms: [{ platform: text, digest: DIGEST, sizeBytes: 1 }],
     tags: [{ reference: text, outcome: text }],
     failure: { code: text, message: text, hint: text, at: undefined },
@@ -112,6 +114,7 @@ describe('the summary', () => {
       '| Why | not-found: the registry has no hash-0123 |',
       `| Content | <code>${'ab'.repeat(32)}</code> |`,
       '| Hashed | 1,024 files<br>base image node:22 |',
+      '| Warnings | Dockerfile:3: look here |',
       '| Took | 1.2 s (hash 120 ms) |',
       '',
       '| Platform | Digest | Size |',
@@ -154,6 +157,7 @@ describe('the summary', () => {
       image: undefined,
       hash: undefined,
       inputs: [],
+      warnings: [],
       platforms: [],
       tags: [],
     };
@@ -196,7 +200,7 @@ describe('the summary', () => {
       const markdown = renderMarkdown(hostileReport(text));
       expect(strangeMarkup(markdown)).toEqual([]);
       const widths = cellsOf(markdown).map((cells) => cells.length);
-      expect(widths).toEqual([2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 2, 2, 2]);
+      expect(widths).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 2, 2, 2]);
       expect(markdown.length).toBeLessThan(500_000);
     }
   });

@@ -52,6 +52,7 @@ const hash: Results['hash'] = {
   manifest: {
     scheme: 3,
     form: 'inputs',
+    scope: 'inputs',
     uses: [],
     targets: [],
     dockerfile: [],
@@ -67,16 +68,32 @@ const hash: Results['hash'] = {
   dockerfile: 'Dockerfile',
   order: { dockerfile: 'Dockerfile', targets: undefined },
   reading: {
-    inputs: { form: 'inputs', uses: [], targets: [], dockerfile: [], context: [], namedContexts: {}, files: [] },
+    inputs: {
+      form: 'inputs',
+      scope: 'inputs',
+      uses: [],
+      targets: [],
+      dockerfile: [],
+      context: [],
+      namedContexts: {},
+      files: [],
+    },
     dockerfile: [],
     paths: [],
     leaves: () => new Map(),
     problems: [],
+    contexts: [],
   },
   pins: [],
+  configs: new Map(),
+  isFinal: true,
   runsPrograms: false,
   dependencyManifests: [],
   inputs: ['3 files'],
+  warnings: [
+    { message: 'look here', line: 3 },
+    { message: 'look', line: undefined },
+  ],
 };
 const nothing = { existing: new Map(), hashTags: new Map() };
 const hit: Results['lookup'] = { reason: 'hit', detail: 'it is there', image, ...nothing };
@@ -246,6 +263,7 @@ describe('the report', () => {
       image: `ghcr.io/acme/app@${DIGEST}`,
       hash: HASH,
       inputs: ['3 files'],
+      warnings: ['Dockerfile:3: look here', 'look'],
       platforms: [
         { platform: 'linux/amd64', digest: AMD64, sizeBytes: 1000 },
         { platform: 'linux/arm64', digest: ARM64, sizeBytes: undefined },

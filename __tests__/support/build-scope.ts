@@ -1,4 +1,4 @@
-import type { BuildScope } from '../../src/core/build-scope.ts';
+import type { BaseConfig, BuildScope } from '../../src/core/build-scope.ts';
 
 const AMD64 = { os: 'linux', architecture: 'amd64' };
 
@@ -11,5 +11,16 @@ export function buildScope(changes: Partial<BuildScope> = {}): BuildScope {
     target: undefined,
     namedContexts: [],
     ...changes,
+  };
+}
+
+/** Base images of which this is known, by the name that FROM gives them, on every platform. */
+export function knownBases(configs: Readonly<Record<string, Partial<BaseConfig>>>): Pick<BuildScope, 'baseOf'> {
+  const known = new Map(Object.entries(configs));
+  return {
+    baseOf: (reference) => {
+      const config = known.get(reference);
+      return config && { environment: new Map(), directory: '/', triggers: [], ...config };
+    },
   };
 }

@@ -9,6 +9,7 @@ export function sampleInputs(arg = '1'): SealedInputs {
   return sealInputs({
     scheme: 3,
     form: 'inputs',
+    scope: 'inputs',
     uses: [{ op: 'copy', source: '/', entries: [['ä', `${'0'.repeat(64)}-`]] }],
     targets: [{ platform: 'linux/amd64', instructions: ['FROM scratch', 'COPY / /'], uses: [0] }],
     dockerfile: [],

@@ -7,9 +7,18 @@ import { findProgram, run, succeeds, TOOLCHAIN_SCRIPTS } from './programs.ts';
  * The kinds of tests that need more than this checkout:
  * `docker` an engine with buildx, both platforms and a base image in the registry; `registry` Debian's docker-registry,
  * plain and with a login; `tls` the same over TLS; `buildkit` a docker-container builder that runs real BuildKit;
- * `emulation` a kernel in which QEMU for riscv64 can be registered; `crane`, `act`, `actionlint` the program.
+ * `frontend` Docker's Dockerfile frontend as a program, to be put into an image; `emulation` a kernel in which QEMU for riscv64 can be registered; `crane`, `act`, `actionlint` the program.
  */
-export type LayerName = 'docker' | 'registry' | 'tls' | 'buildkit' | 'emulation' | 'crane' | 'act' | 'actionlint';
+export type LayerName =
+  | 'docker'
+  | 'registry'
+  | 'tls'
+  | 'buildkit'
+  | 'frontend'
+  | 'emulation'
+  | 'crane'
+  | 'act'
+  | 'actionlint';
 
 /** Why a layer cannot run here, and the command that would change that. */
 interface MissingLayer {
@@ -66,6 +75,10 @@ export async function inspectMachine(env: Readonly<Record<string, string | undef
   const builder =
     missing.docker === undefined ? missingBuilder(found.engine, prefix) : { ...missing.docker, command: BUILD };
   if (builder !== undefined) missing.buildkit = builder;
+  if (builder !== undefined) missing.frontend = builder;
+  else if (findProgram('dockerfile-frontend', path) === undefined) {
+    missing.frontend = { why: 'no dockerfile-frontend here', command: BUILD };
+  }
   const emulation = missing.docker ?? missingEmulation(prefix);
   if (emulation !== undefined) missing.emulation = emulation;
   for (const [name, command] of [

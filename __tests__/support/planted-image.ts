@@ -15,6 +15,10 @@ export interface PlantedImage {
   readonly platforms?: readonly string[];
   /** ONBUILD triggers. */
   readonly onBuild?: readonly string[];
+  /** `NAME=VALUE`. */
+  readonly environment?: readonly string[];
+  /** Each platform's environment also names the platform. */
+  readonly differing?: boolean;
   /** Attaches a record that says so; it is of other inputs. */
   readonly buildSeconds?: number;
   /** For a registry that asks. */
@@ -33,6 +37,8 @@ export async function plantImage({
   annotations = {},
   platforms = ['linux/amd64'],
   onBuild = [],
+  environment = [],
+  differing = false,
   buildSeconds,
   login,
 }: PlantedImage): Promise<string> {
@@ -51,7 +57,8 @@ export async function plantImage({
   for (const platform of platforms) {
     const [os, architecture] = platform.split('/');
     const rootfs = { type: 'layers', diff_ids: [] };
-    const config = await push(MEDIA_TYPES.ociConfig, { os, architecture, rootfs, config: { OnBuild: onBuild } });
+    const Env = [...environment, ...(differing ? [`PLATFORM=${platform}`] : [])];
+    const config = await push(MEDIA_TYPES.ociConfig, { os, architecture, rootfs, config: { Env, OnBuild: onBuild } });
     const body = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociManifest, config: config.json, layers: [] };
     manifests.push({ ...(await push(MEDIA_TYPES.ociManifest, body)).json, platform: { os, architecture } });
   }

@@ -25,6 +25,7 @@ export function sampleManifest(parts: Partial<InputManifest> = {}): InputManifes
   return {
     scheme: 3,
     form: 'inputs',
+    scope: 'inputs',
     uses: [
       { op: 'copy', source: '/package-lock.json', entries: [['package-lock.json', leaf('lock')]] },
       { op: 'copy', source: '/src', entries },

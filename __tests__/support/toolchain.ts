@@ -59,6 +59,7 @@ export function idleToolchain(machine: Machine): Toolchain {
       registry: isThere('registry'),
       tls: isThere('tls'),
       buildkit: isThere('buildkit'),
+      frontend: isThere('frontend'),
       emulation: isThere('emulation'),
       crane: isThere('crane'),
       act: isThere('act'),
@@ -96,6 +97,7 @@ export async function startToolchain(machine: Machine, parent = '/tmp'): Promise
       if (engine.status === NOT_POSSIBLE) {
         missing.docker = { why: engine.stderr.trim(), command: 'see docs/development.md' };
         missing.buildkit = missing.docker;
+        missing.frontend = missing.docker;
         missing.emulation = missing.docker;
       } else await demand(Promise.resolve(engine));
     }

@@ -89,7 +89,7 @@ function filesOf(tree: Tree, resolve: (at: string) => string, { path, nameOf }: 
       const entry = entryAt(at);
       if (entry?.kind !== 'file') throw Object.assign(new Error(at), { code: 'ENOENT' });
       const sha256 = createHash('sha256').update(entry.text).digest('hex');
-      return { sha256, executable: entry.executable === true };
+      return { sha256, executable: entry.executable === true, sizeBytes: entry.text.length, isLfsPointer: false };
     },
     list: (at) => (entryAt(at)?.kind === 'directory' ? listOf(tree, nameOf(resolve(at))) : undefined),
     kindOf: (at) => entryAt(at)?.kind,

@@ -95,6 +95,7 @@ describe('the layers', () => {
       'crane',
       'docker',
       'emulation',
+      'frontend',
       'registry',
       'tls',
     ]);

@@ -2,7 +2,6 @@ import type { Platform } from '../oci/types.ts';
 import type { BuildScope } from './build-scope.ts';
 import { type Dockerfile, flagOf, flagsOf, type Instruction, type SyntaxDirective, sourcesOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
-import { formatPlatform, parsePlatform } from './platform.ts';
 import { quote } from './printable.ts';
 import { parseReference } from './reference.ts';
 import { isRemoteSource, namesCommit } from './remote-source.ts';
@@ -12,10 +11,11 @@ import {
   type Environment,
   type Evaluation,
   environmentAfter,
+  environmentForStages,
   expandIn,
   initialEnvironment,
 } from './stage-environment.ts';
-import { namedContextFinder, readStageGraph, type StageGraph, sourceOfName } from './stage-graph.ts';
+import { namedContextFinder, readStageGraph, sourceOfName } from './stage-graph.ts';
 
 export type { BuildScope } from './build-scope.ts';
 
@@ -25,13 +25,6 @@ export interface ImageUse {
   readonly reference: string;
   /** Where it is named; `undefined` outside of the Dockerfile. */
   readonly line: number | undefined;
-}
-
-/** An image that a stage begins from, and the platform of it that is taken. */
-export interface BaseUse extends ImageUse {
-  readonly platform: Platform;
-  /** The image is built on it, and not merely a stage that nothing may need. */
-  readonly required: boolean;
 }
 
 /** An ADD whose content is known only when it is fetched. */
@@ -44,7 +37,7 @@ export interface RemoteAdd {
 /**
  * Every image that the Dockerfile names, for all wanted platforms, in all stages, used or not: FROM, `COPY --from`,
  * `RUN --mount=from`, the frontend, and the same in ONBUILD triggers that run in this very build, those of base images as
- * far as `scope.triggers` tells. Stages, stage numbers, `scratch` and named contexts are left out. A problem with its line
+ * far as `scope.baseOf` tells. Stages, stage numbers, `scratch` and named contexts are left out. A problem with its line
  * where BuildKit would refuse the name.
  */
 export function imagesOf(dockerfile: Dockerfile, scope: BuildScope): Located<readonly ImageUse[]> {
@@ -57,34 +50,6 @@ export function imagesOf(dockerfile: Dockerfile, scope: BuildScope): Located<rea
     uses.push(...named.value);
   }
   return located([...new Map(uses.map((use) => [`${use.line} ${use.reference}`, use])).values()]);
-}
-
-/** The images of FROM, for all wanted platforms, in all stages, used or not. What {@link imagesOf} refuses has none. */
-export function basesOf(dockerfile: Dockerfile, scope: BuildScope): readonly BaseUse[] {
-  const uses = scope.platforms.flatMap((wanted) => {
-    const graph = readStageGraph(dockerfile, scope, wanted);
-    if (!graph.ok) return [];
-    const { stages } = graph.value;
-    const root = rootOf(stages, scope.target);
-    return stages.flatMap(({ stage, base, platform }, index): readonly BaseUse[] => {
-      const given = platform === undefined ? undefined : parsePlatform(platform);
-      if (base.kind !== 'image') return [];
-      const { reference } = base;
-      const required = index === root;
-      return [{ reference, line: stage.line, platform: given?.ok ? given.value : wanted, required }];
-    });
-  });
-  // Of several uses the required one stays.
-  uses.sort((one, other) => Number(one.required) - Number(other.required));
-  return [...new Map(uses.map((use) => [`${formatPlatform(use.platform)} ${use.reference}`, use])).values()];
-}
-
-/** The stage that the target begins from, through all those in between. */
-function rootOf(stages: StageGraph['stages'], target = ''): number {
-  const named = stages.findLastIndex(({ stage }) => target !== '' && stage.name === target.toLowerCase());
-  let index = named < 0 ? stages.length - 1 : named;
-  for (let base = stages[index]?.base; base?.kind === 'stage'; base = stages[index]?.base) index = base.index;
-  return index;
 }
 
 /**
@@ -159,7 +124,8 @@ function sourceNames(instruction: Instruction): readonly string[] {
   });
 }
 
-const STAGE_NUMBER = /^[+-]?[0-9]+$/;
+/** What is larger than any number of Go is a name. */
+const STAGE_NUMBER = /^[+-]?[0-9]{1,18}$/;
 
 function findCopyProblem(name: string, { stages, escape }: Dockerfile): string | undefined {
   const expanded = expandWord(name, () => undefined, escape);
@@ -176,13 +142,13 @@ function remoteAddsFor(dockerfile: Dockerfile, scope: BuildScope, platform: Plat
   const evaluation: Evaluation = { escape: dockerfile.escape, graph: graph.value, scope };
   const environments = new Map<number, Environment>();
   const adds: RemoteAdd[] = [];
-  for (const [index, { base, instructions }] of graph.value.stages.entries()) {
-    let environment = initialEnvironment(base, environments, scope);
+  for (const [index, { base, config, instructions }] of graph.value.stages.entries()) {
+    let environment = initialEnvironment({ base, config }, environments, graph.value);
     for (const instruction of instructions) {
       adds.push(...remoteSourcesOf(instruction, environment, evaluation));
       environment = environmentAfter(environment, instruction, evaluation);
     }
-    environments.set(index, environment);
+    environments.set(index, environmentForStages(environment, instructions));
   }
   return adds;
 }

@@ -1,8 +1,9 @@
 import type { Platform } from '../oci/types.ts';
+import type { Allowance } from './allowance.ts';
 import { type Dockerfile, pairsOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
 import { formatPlatform } from './platform.ts';
-import { expandWord } from './shell-words.ts';
+import { type EscapeCharacter, expandWord } from './shell-words.ts';
 
 /** What of an image's configuration can change what a Dockerfile reads. */
 export interface BaseConfig {
@@ -10,6 +11,8 @@ export interface BaseConfig {
   readonly environment: ReadonlyMap<string, string>;
   /** Its WORKDIR; `/` when it has none. */
   readonly directory: string;
+  /** Its ONBUILD triggers. */
+  readonly triggers: readonly string[];
 }
 
 /** What is outside of a Dockerfile and decides what it names. */
@@ -24,10 +27,18 @@ export interface BuildScope {
   readonly target: string | undefined;
   /** The names of `--build-context`. */
   readonly namedContexts: readonly string[];
-  /** ONBUILD triggers of base images, by the name that FROM gives them; those of others are taken to have none. */
-  readonly triggers?: ReadonlyMap<string, readonly string[]>;
-  /** How base images begin, by the name that FROM gives them; of others it is not known. */
-  readonly bases?: ReadonlyMap<string, BaseConfig>;
+  /**
+   * How a base image begins, by the name that FROM gives it and the platform that is taken. `undefined` where it is not known:
+   * then it may set any variable, and is taken to have no triggers.
+   */
+  readonly baseOf?: (reference: string, platform: Platform) => BaseConfig | undefined;
+}
+
+/** The variables that FROM and its `--platform` see. */
+export interface GlobalVariables {
+  readonly all: ReadonlyMap<string, string>;
+  /** Those that stand in the Dockerfile, or that BuildKit sets, whatever build args were given. */
+  readonly own: ReadonlyMap<string, string>;
 }
 
 /**
@@ -38,22 +49,30 @@ export interface BuildScope {
 export function globalVariables(
   dockerfile: Dockerfile,
   scope: BuildScope,
-  platform: Platform,
-): Located<ReadonlyMap<string, string>> {
-  const variables = new Map<string, string>();
-  for (const [name, value] of automaticVariables(dockerfile, scope, platform)) {
-    variables.set(name, scope.buildArgs.get(name) ?? value);
-  }
+  { platform, allowance }: { readonly platform: Platform; readonly allowance: Allowance },
+): Located<GlobalVariables> {
+  const own = new Map(automaticVariables(dockerfile, scope, platform));
+  const all = new Map([...own].map(([name, value]) => [name, scope.buildArgs.get(name) ?? value]));
   for (const instruction of dockerfile.globalArgs) {
     for (const { name, value } of pairsOf(instruction)) {
       const given = scope.buildArgs.get(name);
       if (given === undefined && value === undefined) continue;
-      const expanded = expandWord(value ?? '', (key) => variables.get(key), dockerfile.escape);
+      const expanded = expandWord(value ?? '', (key) => all.get(key), dockerfile.escape, allowance);
       if (given === undefined && !expanded.ok) return misplaced(expanded.problem, instruction.line);
-      variables.set(name, given ?? (expanded.ok ? expanded.value : ''));
+      all.set(name, given ?? (expanded.ok ? expanded.value : ''));
+      const written = value === undefined ? undefined : literalText(value, dockerfile.escape);
+      if (written === undefined) own.delete(name);
+      else own.set(name, written);
     }
   }
-  return located(variables);
+  return located({ all, own });
+}
+
+/** What a word means that no variable can change; `undefined` where one might. */
+export function literalText(word: string, escape: EscapeCharacter): string | undefined {
+  if (word.includes('$')) return undefined;
+  const expanded = expandWord(word, () => undefined, escape);
+  return expanded.ok ? expanded.value : undefined;
 }
 
 function automaticVariables({ stages }: Dockerfile, scope: BuildScope, platform: Platform): [string, string][] {

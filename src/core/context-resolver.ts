@@ -2,7 +2,7 @@ import { cleanPath } from './clean-path.ts';
 import { type ContextTree, followLinks, LinkLoop } from './context-tree.ts';
 import { type ContextUse, hasWildcards } from './context-use.ts';
 import { type ContextEntry, compileIgnorePatterns, type IgnoreMatcher, isIgnored } from './dockerignore.ts';
-import { matchesByGo } from './go-match.ts';
+import { compileGlob } from './go-match.ts';
 import { type Located, located, misplaced } from './located.ts';
 import type { Parsed } from './parsed.ts';
 import { quote } from './printable.ts';
@@ -53,8 +53,11 @@ function resolve(tree: ContextTree, use: ContextUse): Located<readonly UsedEntry
     taken.push(...inside.value);
   }
   const { required } = use;
-  const isThere = ({ name }: UsedEntry) => cleanPath(`${use.source}/${name}`).startsWith(required ?? '');
-  return required === undefined || taken.some(isThere) ? located(taken) : missing(use);
+  if (required === undefined) return located(taken);
+  const isThere = ({ name }: UsedEntry) => cleanPath(`${use.source}/${name}`).startsWith(required);
+  // What is named itself and is no directory has nothing in it. An empty pattern matches nothing: `COPY --parents .`.
+  const isDirectory = sources.some((source) => tree.kindOf(followLinks(tree, source)) === 'directory');
+  return isDirectory && use.include?.[0] !== '' && taken.some(isThere) ? located(taken) : missing(use);
 }
 
 function missing(use: ContextUse): Located<never> {
@@ -78,12 +81,12 @@ function expandGlob(tree: ContextTree, source: string): readonly string[] | unde
   const kind = tree.kindOf(base);
   if (kind === undefined) return undefined;
   if (kind !== 'directory') return [];
-  const pattern = names.slice(first).join('/');
+  const isMatch = compileGlob(names.slice(first).join('/'));
   const matches: string[] = [];
   for (const { path } of tree.below(base)) {
     const last = matches.at(-1);
     if (last !== undefined && path.startsWith(`${last}/`)) continue;
-    if (matchesByGo(pattern, base === '' ? path : path.slice(base.length + 1))) matches.push(path);
+    if (isMatch(base === '' ? path : path.slice(base.length + 1))) matches.push(path);
   }
   return matches;
 }

@@ -34,6 +34,8 @@ export function contextTree(entries: readonly ContextEntry[], readLink: (path: s
 
 /** As many links as BuildKit follows for one path (containerd/continuity v0.4, fs.RootPath). */
 const MAX_LINKS = 255;
+/** Beyond this, links have written a path that no system takes. */
+const MAX_LENGTH = 1 << 16;
 /** As many as Linux follows on the way to a file. */
 const MAX_STEPS = 40;
 
@@ -71,7 +73,7 @@ function followOnce(walk: Walk, path: string): string {
       continue;
     }
     walk.links += 1;
-    if (walk.links > MAX_LINKS) throw new LinkLoop(path);
+    if (walk.links > MAX_LINKS || directory.length > MAX_LENGTH) throw new LinkLoop(path);
     directory = cleanPath(target.startsWith('/') ? target : `${directory}/${target}`);
   }
   return directory;
@@ -79,7 +81,8 @@ function followOnce(walk: Walk, path: string): string {
 
 /** The target of the link at a path, links on the way followed as Linux does; `undefined` when there is none. */
 function linkAt(tree: ContextTree, path: string): string | undefined {
-  const at = realPath(tree, path.slice(1));
+  // What the tree has by this very path has no link on the way.
+  const at = tree.kindOf(path.slice(1)) === undefined ? realPath(tree, path.slice(1)) : path.slice(1);
   return at !== undefined && tree.kindOf(at) === 'symlink' ? tree.readLink(at) : undefined;
 }
 

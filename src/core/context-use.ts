@@ -1,5 +1,6 @@
 import { cleanPath } from './clean-path.ts';
 import { flagOf, flagsOf, type Instruction, sourcesOf } from './dockerfile.ts';
+import { findGitAddProblem } from './git-source.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 import { remoteKind } from './remote-source.ts';
@@ -70,6 +71,9 @@ export function copyReads(instruction: Instruction, from: Source | undefined, pl
     } else if (name === 'COPY') {
       return unparsable(`COPY ${quote(text)}: a URL cannot be copied; ADD can fetch it`);
     } else {
+      const flags = { keepGitDirectory: flagOf(instruction, 'keep-git-dir'), checksum: checksum?.text ?? '' };
+      const found = remoteKind(text) === 'git' ? findGitAddProblem(text, flags) : undefined;
+      if (found !== undefined) return unparsable(`ADD ${quote(written)}: ${found}`);
       remotes.push(text);
     }
   }
@@ -131,7 +135,9 @@ function findChecksumProblem(
   if (source === undefined || second !== undefined) return '--checksum goes with exactly one source';
   if (source.text === undefined || !source.certain) return undefined;
   const kind = remoteKind(source.text);
-  if (kind === 'local') return '--checksum goes with a URL or a git repository';
+  // As a build context `github.com/…` is a repository; here it is a path, which may have a checksum all the same.
+  if (kind === 'local' && !source.text.startsWith('github.com/'))
+    return '--checksum goes with a URL or a git repository';
   return kind === 'http' && !CHECKSUM.test(checksum) ? `--checksum=${quote(checksum)} is no digest` : undefined;
 }
 

@@ -1,39 +1,63 @@
-/** File names that say what an ecosystem's packages are, in which versions and from where. */
-const NAMES: ReadonlySet<string> = new Set(
-  [
-    // npm, pnpm, yarn, bun
-    'package.json package-lock.json npm-shrinkwrap.json .npmrc',
-    'pnpm-lock.yaml pnpm-workspace.yaml .pnpmfile.cjs .pnpmfile.mjs pnpmfile.cjs',
-    'yarn.lock .yarnrc .yarnrc.yml bun.lock bun.lockb bunfig.toml',
-    // pip, setuptools, Pipenv, Poetry, uv, PDM
-    'setup.py setup.cfg pipfile pipfile.lock pyproject.toml pylock.toml .python-version',
-    'poetry.lock poetry.toml uv.lock uv.toml pdm.lock pip.conf',
-    // Maven, Gradle
-    'pom.xml extensions.xml maven.config maven-wrapper.properties',
-    'gradle.properties gradle.lockfile buildscript-gradle.lockfile gradle-wrapper.properties verification-metadata.xml',
-    // Go, Cargo
-    'go.mod go.sum go.work go.work.sum',
-    'cargo.toml cargo.lock rust-toolchain rust-toolchain.toml',
-    // Composer, Bundler
-    'composer.json composer.lock symfony.lock',
-    'gemfile gemfile.lock gems.rb gems.locked .ruby-version',
-    // NuGet
-    'packages.config packages.lock.json nuget.config global.json',
-    'directory.packages.props directory.build.props directory.build.targets',
-  ].flatMap((names) => names.split(' ')),
-);
+/**
+ * What the install steps of these package managers read besides the packages: which packages, in which versions, from where,
+ * and by which version of the tool. Names at any depth, with `*` for any text in a name and `**` for any directories;
+ * docs/hash-scope.md shows the same table.
+ */
+export const DEPENDENCY_MANIFESTS: Readonly<Record<string, string>> = {
+  npm: 'package.json package-lock.json npm-shrinkwrap.json .npmrc .nvmrc .node-version patches/**/*.patch',
+  pnpm:
+    'package.json package.json5 package.yaml pnpm-lock.yaml pnpm-lock.*.yaml pnpm-workspace.yaml .npmrc ' +
+    '.pnpmfile.cjs .pnpmfile.mjs pnpmfile.cjs pnpmfile.js patches/**/*.patch',
+  Yarn:
+    'package.json yarn.lock .yarnrc .yarnrc.yml .npmrc .pnp.cjs .pnp.loader.mjs ' +
+    '.yarn/patches/** .yarn/plugins/** .yarn/releases/** patches/**/*.patch',
+  Bun: 'package.json bun.lock bun.lockb bunfig.toml .npmrc patches/**/*.patch',
+  Deno: 'deno.json deno.jsonc deno.lock import_map.json package.json .npmrc',
+  pip:
+    '*requirements*.txt *requirements*.in *requirements*.lock *constraints*.txt *constraints*.in ' +
+    'requirements/**/*.txt requirements/**/*.in constraints/**/*.txt constraints/**/*.in ' +
+    'pyproject.toml pylock.toml pylock.*.toml setup.py setup.cfg pip.conf .python-version',
+  Pipenv: 'Pipfile Pipfile.lock .python-version',
+  Poetry: 'pyproject.toml poetry.lock poetry.toml',
+  PDM: 'pyproject.toml pdm.lock pdm.toml .pdm.toml .python-version',
+  uv: 'pyproject.toml uv.lock uv.toml .python-version',
+  Maven: 'pom.xml .mvn/** mvnw mvnw.cmd settings.xml toolchains.xml',
+  Gradle:
+    '*.gradle *.gradle.kts gradle.properties *.versions.toml gradle.lockfile buildscript-gradle.lockfile ' +
+    'settings-gradle.lockfile gradle/dependency-locks/*.lockfile gradle/verification-* gradle-daemon-jvm.properties ' +
+    'gradle/wrapper/* gradlew gradlew.bat buildSrc/src/**',
+  Go: 'go.mod go.sum go.work go.work.sum vendor/modules.txt',
+  Cargo: 'Cargo.toml Cargo.lock .cargo/config .cargo/config.toml rust-toolchain rust-toolchain.toml',
+  Composer: 'composer.json composer.lock symfony.lock',
+  Bundler:
+    'Gemfile Gemfile.lock gems.rb gems.locked *.gemspec *.gemfile *.gemfile.lock .bundle/config .ruby-version ' +
+    '.tool-versions',
+  NuGet:
+    '*.csproj *.fsproj *.vbproj *.proj *.sln *.slnx *.slnf *.props *.targets packages.config packages.*.config ' +
+    'packages.lock.json packages.*.lock.json nuget.config global.json dotnet-tools.json ' +
+    'paket.dependencies paket.lock paket.references',
+};
 
-/** Families of names: `requirements-dev.txt`, `libs.versions.toml`, `app.gemspec`, `App.csproj`. */
-const PATTERNS: readonly RegExp[] = [
-  /^(?:[^/]*-)?(?:requirements|constraints)[^/]*\.(?:txt|in)$/,
-  /^pylock\.[^/]+\.toml$/,
-  /\.gradle(?:\.kts)?$/,
-  /\.versions\.toml$/,
-  /\.gemspec$/,
-  /\.(?:cs|fs|vb)proj$/,
-];
-/** Names that count in one directory only. */
-const PATHS = /(?:^|\/)(?:requirements\/[^/]+\.(?:txt|in)|\.cargo\/config(?:\.toml)?)$/;
+/** One entry of the table with a wildcard or a directory. */
+interface Pattern {
+  /** `/gradle/wrapper/`; `/` for any. */
+  readonly directory: string;
+  /** The file may also be further down. */
+  readonly isDeep: boolean;
+  /** How the file's name begins, what comes next, and how it ends, with any text between; alone `head` is the name. */
+  readonly head: string;
+  readonly middle: readonly string[];
+  readonly tail: string | undefined;
+}
+
+const NAMES: readonly string[] = Object.values(DEPENDENCY_MANIFESTS).flatMap((row) => row.toLowerCase().split(' '));
+const PLAIN: ReadonlySet<string> = new Set(NAMES.filter((name) => !/[*/]/.test(name)));
+const PATTERNS: readonly Pattern[] = [...new Set(NAMES)].filter((name) => /[*/]/.test(name)).map(patternOf);
+/** By the extension, which most files do not share with any pattern. */
+const ANYWHERE = byExtension(PATTERNS.filter(({ directory }) => directory === '/'));
+const INSIDE = PATTERNS.filter(({ directory }) => directory !== '/');
+/** Most paths have none of these: one look spares all others. */
+const DIRECTORIES = new RegExp([...new Set(INSIDE.map(({ directory }) => directory.replace(/\./g, '\\.')))].join('|'));
 
 /**
  * True when the file at this path, with `/` between the names, is a dependency manifest or lock file: what
@@ -41,6 +65,57 @@ const PATHS = /(?:^|\/)(?:requirements\/[^/]+\.(?:txt|in)|\.cargo\/config(?:\.to
  */
 export function isDependencyManifest(path: string): boolean {
   const lower = path.toLowerCase();
-  const name = lower.slice(lower.lastIndexOf('/') + 1);
-  return NAMES.has(name) || PATTERNS.some((pattern) => pattern.test(name)) || PATHS.test(lower);
+  const end = lower.lastIndexOf('/') + 1;
+  const name = lower.slice(end);
+  if (name === '') return false;
+  if (PLAIN.has(name) || ANYWHERE.get(extensionOf(name))?.some((pattern) => fits(name, pattern)) === true) return true;
+  const parents = `/${lower.slice(0, end)}`;
+  return (
+    DIRECTORIES.test(parents) &&
+    INSIDE.some((pattern) => {
+      const { directory, isDeep } = pattern;
+      return (isDeep ? parents.includes(directory) : parents.endsWith(directory)) && fits(name, pattern);
+    })
+  );
+}
+
+function patternOf(pattern: string): Pattern {
+  const names = pattern.split('/');
+  const name = names.pop() ?? '';
+  const directories = names.filter((one) => one !== '**');
+  const [head = '', ...middle] = name === '**' ? ['', ''] : name.split('*');
+  const tail = middle.pop();
+  return {
+    directory: directories.length === 0 ? '/' : `/${directories.join('/')}/`,
+    isDeep: name === '**' || names.includes('**'),
+    head,
+    middle,
+    tail,
+  };
+}
+
+function byExtension(patterns: readonly Pattern[]): ReadonlyMap<string, readonly Pattern[]> {
+  const groups = new Map<string, Pattern[]>();
+  for (const pattern of patterns) {
+    const extension = extensionOf(pattern.tail ?? '');
+    groups.set(extension, [...(groups.get(extension) ?? []), pattern]);
+  }
+  return groups;
+}
+
+function extensionOf(name: string): string {
+  return name.slice(Math.max(0, name.lastIndexOf('.')));
+}
+
+/** Every piece is looked for once, from left to right, so that no name takes long. */
+function fits(name: string, { head, middle, tail }: Pattern): boolean {
+  if (tail === undefined) return name === head;
+  if (name.length < head.length + tail.length || !name.endsWith(tail) || !name.startsWith(head)) return false;
+  let at = head.length;
+  for (const piece of middle) {
+    const found = name.indexOf(piece, at);
+    if (found < 0) return false;
+    at = found + piece.length;
+  }
+  return at <= name.length - tail.length;
 }

@@ -1,7 +1,8 @@
+import { readBoolean } from './git-source.ts';
 import { parseJson } from './json.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
-import { trimSpaceStart } from './unicode-space.ts';
+import { trimSpace, trimSpaceStart } from './unicode-space.ts';
 
 /** A parser directive: `# syntax=docker/dockerfile:1`. */
 interface Directive {
@@ -46,15 +47,44 @@ export function directiveReader(marker: '#' | '//'): DirectiveReader {
  * else the member `syntax` of a JSON object; a `#!` line may come first. `undefined`: BuildKit's own.
  */
 export function detectSyntax(text: string): SyntaxDirective | undefined {
-  const whole = text.replace(/^\ufeff/, '');
-  const hasShebang = whole.startsWith('#!');
-  const lineFeed = whole.indexOf('\n');
-  const body = hasShebang ? (lineFeed < 0 ? '' : whole.slice(lineFeed + 1)) : whole;
-  const firstLine = hasShebang ? 2 : 1;
-  return syntaxIn(body, '#', firstLine) ?? syntaxIn(body, '//', firstLine) ?? syntaxOfJson(body, firstLine);
+  const { body, firstLine } = withoutShebang(text);
+  const find = (marker: Wanted['marker']) => directiveIn(body, { marker, name: 'syntax' }, firstLine);
+  return find('#') ?? find('//') ?? syntaxOfJson(body, firstLine);
 }
 
-function syntaxIn(text: string, marker: '#' | '//', firstLine: number): SyntaxDirective | undefined {
+/** What is wrong with the options of `# check=` (BuildKit v0.29, linter), and where. */
+export function findCheckProblem(text: string): { readonly problem: string; readonly line: number } | undefined {
+  const { body, firstLine } = withoutShebang(text);
+  const check = directiveIn(body, { marker: '#', name: 'check' }, firstLine);
+  const options = check?.value.split(' ', 1)[0] ?? '';
+  if (check === undefined || options === '') return undefined;
+  // What stands behind the second semicolon belongs to the third option.
+  const [first = '', second, ...rest] = options.split(';');
+  const parts = [first, ...(second === undefined ? [] : [second]), ...(rest.length === 0 ? [] : [rest.join(';')])];
+  const bad = parts.find((part) => !isCheckOption(part));
+  if (bad === undefined) return undefined;
+  return { problem: `check: ${quote(bad)} is no option: skip=…, experimental=… and error=true are`, line: check.line };
+}
+
+function isCheckOption(part: string): boolean {
+  const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(part) ?? [];
+  const key = trimSpace(name);
+  return key === 'skip' || key === 'experimental' || (key === 'error' && readBoolean(trimSpace(value)) !== undefined);
+}
+
+function withoutShebang(text: string): { readonly body: string; readonly firstLine: number } {
+  const whole = text.replace(/^\ufeff/, '');
+  if (!whole.startsWith('#!')) return { body: whole, firstLine: 1 };
+  const lineFeed = whole.indexOf('\n');
+  return { body: lineFeed < 0 ? '' : whole.slice(lineFeed + 1), firstLine: 2 };
+}
+
+interface Wanted {
+  readonly marker: '#' | '//';
+  readonly name: Directive['name'];
+}
+
+function directiveIn(text: string, { marker, name }: Wanted, firstLine: number): SyntaxDirective | undefined {
   const reader = directiveReader(marker);
   let start = 0;
   for (let line = firstLine; start < text.length; line += 1) {
@@ -62,7 +92,7 @@ function syntaxIn(text: string, marker: '#' | '//', firstLine: number): SyntaxDi
     const end = lineFeed < 0 ? text.length : lineFeed;
     const directive = reader.read(text.slice(start, end).replace(/\r$/, ''));
     if (!directive.ok || directive.value === undefined) return undefined;
-    if (directive.value.name === 'syntax') return { value: directive.value.value, line };
+    if (directive.value.name === name) return { value: directive.value.value, line };
     start = end + 1;
   }
   return undefined;

@@ -81,6 +81,7 @@ export function pairsOf({ name, words }: Instruction): readonly Pair[] {
 export function sourcesOf({ words, heredocs }: Instruction): Sources {
   const paths: string[] = [];
   const documents: { name: string; expand: boolean; content: string }[] = [];
+  const contents = new Map(heredocs.map((heredoc) => [heredoc.name, heredoc.content]));
   for (const word of words.slice(0, -1)) {
     const start = parseHeredocStart(word);
     if (!start.ok || start.value === undefined) {
@@ -88,7 +89,7 @@ export function sourcesOf({ words, heredocs }: Instruction): Sources {
       continue;
     }
     const { name, expand, chomp } = start.value;
-    const content = heredocs.findLast((heredoc) => heredoc.name === name)?.content ?? '';
+    const content = contents.get(name) ?? '';
     documents.push({ name, expand, content: chomp ? chompTabs(content) : content });
   }
   return { paths, documents, destination: words.at(-1) ?? '' };

@@ -1,3 +1,4 @@
+import { bytesOfText, textOfBytes } from './byte-text.ts';
 import { parseJson } from './json.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
@@ -184,11 +185,11 @@ function isAscii(text: string): boolean {
 function toByteString(text: string): string {
   if (isAscii(text)) return text;
   let bytes = '';
-  for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte);
+  for (const byte of bytesOfText(text)) bytes += String.fromCharCode(byte);
   return bytes;
 }
 
 function fromByteString(bytes: string): string {
   if (isAscii(bytes)) return bytes;
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
+  return textOfBytes(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
 }

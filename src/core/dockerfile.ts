@@ -1,4 +1,4 @@
-import { detectSyntax, type SyntaxDirective } from './dockerfile-directives.ts';
+import { detectSyntax, findCheckProblem, type SyntaxDirective } from './dockerfile-directives.ts';
 import { flagOf, type Instruction, parseInstruction } from './dockerfile-instruction.ts';
 import { readStatements } from './dockerfile-reader.ts';
 import { type Located, located, misplaced } from './located.ts';
@@ -44,6 +44,8 @@ export type DockerfileResult = Located<Dockerfile>;
  * before it expands variables, with the line on which the instruction begins.
  */
 export function parseDockerfile(text: string): DockerfileResult {
+  const check = findCheckProblem(text);
+  if (check !== undefined) return misplaced(check.problem, check.line);
   const read = readStatements(text);
   if (!read.ok) return read;
   const globalArgs: Instruction[] = [];

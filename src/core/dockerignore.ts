@@ -99,16 +99,48 @@ export function walkContext(walk: ContextWalk): Parsed<readonly ContextEntry[]> 
 
 /** Whether BuildKit would leave this path out; each of its parents is judged first, as in a walk. */
 export function isIgnored(matcher: IgnoreMatcher, path: string): Parsed<boolean> {
+  const decision = decide(matcher, path);
+  return decision.ok ? parsed(decision.value.ignored) : decision;
+}
+
+function decide(matcher: IgnoreMatcher, path: string): Parsed<Judgement> {
   try {
-    let judged: Judgement = { ignored: false, matched: undefined };
+    let judged: Judgement = { ignored: false, decidedBy: undefined, matched: undefined };
     for (let end = path.indexOf('/'); ; end = path.indexOf('/', end + 1)) {
       judged = judge(matcher, end < 0 ? path : path.slice(0, end), judged.matched);
-      if (end < 0) return parsed(judged.ignored);
+      if (end < 0) return parsed(judged);
     }
   } catch (error) {
     if (error instanceof BadPattern) return unparsable(error.message);
     throw error;
   }
+}
+
+/**
+ * The line of an ignore file that hides this path: the last one, from 1, whose pattern decides; `undefined` when the path is
+ * not ignored, or the file cannot be read. Slow; for messages.
+ */
+export function findHidingLine(
+  text: string,
+  path: string,
+): { readonly line: number; readonly text: string } | undefined {
+  const patterns = parseIgnoreFile(text);
+  const matcher = patterns.ok ? compileIgnorePatterns(patterns.value) : patterns;
+  if (!matcher.ok) return undefined;
+  const decision = decide(matcher.value, path);
+  if (!decision.ok || !decision.value.ignored) return undefined;
+  const decisive = matcher.value.patterns[decision.value.decidedBy ?? -1]?.text;
+  const lines = text.replace(/^\ufeff/, '').split('\n');
+  const index = lines.findLastIndex((line) => {
+    const [pattern] = asPatterns(line);
+    return pattern !== undefined && pattern === decisive;
+  });
+  return index < 0 ? undefined : { line: index + 1, text: trimSpace(lines[index] ?? '') };
+}
+
+function asPatterns(line: string): readonly string[] {
+  const read = parseIgnoreFile(line);
+  return read.ok ? read.value : [];
 }
 
 /** Thrown and caught in this file only. */
@@ -157,6 +189,8 @@ function isPermissionError(error: unknown): boolean {
 
 interface Judgement {
   readonly ignored: boolean;
+  /** The place of the pattern that had the last word. */
+  readonly decidedBy: number | undefined;
   /** For each pattern, whether it matched this path or a parent. */
   readonly matched: Uint8Array | undefined;
 }
@@ -168,6 +202,7 @@ interface Judgement {
 function judge({ patterns }: IgnoreMatcher, path: string, parent: Uint8Array | undefined): Judgement {
   const matched = new Uint8Array(patterns.length);
   let ignored = false;
+  let decidedBy: number | undefined;
   for (let index = 0; index < patterns.length; index += 1) {
     const pattern = patterns[index];
     if (pattern === undefined) continue;
@@ -178,8 +213,9 @@ function judge({ patterns }: IgnoreMatcher, path: string, parent: Uint8Array | u
     }
     matched[index] = 1;
     ignored = !pattern.exception;
+    decidedBy = index;
   }
-  return { ignored, matched };
+  return { ignored, decidedBy, matched };
 }
 
 function mayBringBack({ patterns }: IgnoreMatcher, directory: string): boolean {

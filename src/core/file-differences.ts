@@ -2,7 +2,7 @@ import { compareCodePoints } from './code-point-order.ts';
 import { hasWildcards } from './context-use.ts';
 import { counted } from './counted.ts';
 import type { Difference } from './difference.ts';
-import { matchesByGo } from './go-match.ts';
+import { compileGlob } from './go-match.ts';
 import type { Entry, InputManifest, UseInput } from './input-manifest.ts';
 import { quote } from './printable.ts';
 
@@ -156,22 +156,28 @@ function readPaths(use: UseInput, directories: ReadonlySet<string>): readonly Re
   const isOne = looksLikeFile(use) && !directories.has(keyOf(use));
   const isGlob = (use.op === 'copy' || use.op === 'add') && hasWildcards(use.source);
   const source = use.source.replace(/^\//, '');
+  const matched = isGlob ? compilePaths(source) : undefined;
   return use.entries.map(([name, leaf]) => {
     const place = { context: use.context, leaf };
-    if (isGlob) return { ...place, ...matchedPath(source, name) };
+    if (matched !== undefined) return { ...place, ...matched(name) };
     const path = isOne || name === '.' ? source : source === '' ? name : `${source}/${name}`;
     return { ...place, path, isPattern: false };
   });
 }
 
-/** What the entry of a glob says of its path: all, where the last name of the pattern stands for a file's. */
-function matchedPath(source: string, name: string): Pick<CountedPath, 'path' | 'isPattern'> {
+/** What an entry of this glob says of its path: all, where the last name of the pattern stands for a file's. */
+function compilePaths(source: string): (name: string) => Pick<CountedPath, 'path' | 'isPattern'> {
   const start = source.lastIndexOf('/') + 1;
   const [directory, pattern] = [source.slice(0, start), source.slice(start)];
-  if (name === pattern) return { path: source, isPattern: true };
-  const isNamed =
-    !hasWildcards(directory) && /[^*?]/.test(pattern) && !name.includes('/') && matchesByGo(pattern, name);
-  return isNamed ? { path: `${directory}${name}`, isPattern: false } : { path: `${source}: ${name}`, isPattern: true };
+  const matches = compileGlob(pattern);
+  const isFiles = !hasWildcards(directory) && /[^*?]/.test(pattern);
+  return (name) => {
+    if (name === pattern) return { path: source, isPattern: true };
+    const isNamed = isFiles && !name.includes('/') && matches(name);
+    return isNamed
+      ? { path: `${directory}${name}`, isPattern: false }
+      : { path: `${source}: ${name}`, isPattern: true };
+  };
 }
 
 /** A manifest does not say whether `/a` with the entry `a` is the file `a` or the directory `a` with a file `a`. */

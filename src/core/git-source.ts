@@ -1,3 +1,4 @@
+import { cleanPath } from './clean-path.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 import { isCommit, isRemoteSource, splitOnce } from './remote-source.ts';
@@ -94,6 +95,56 @@ export function findCommit({ ref, checksum }: GitSource, listing: string): Parse
   }
   if (checksum === undefined || [own, commit].some((id) => id.startsWith(checksum))) return parsed(commit);
   return unparsable(`${ref === undefined ? 'its default branch' : quote(ref)} is ${commit}, not ${checksum}`);
+}
+
+/**
+ * What BuildKit refuses of a git repository that ADD names, `keepGitDirectory` and `checksum` being its flags (BuildKit
+ * v0.29, dfgitutil): a query with unknown, repeated, empty or contradicting members.
+ */
+export function findGitAddProblem(
+  source: string,
+  flags: { readonly keepGitDirectory: string | undefined; readonly checksum: string },
+): string | undefined {
+  const [beforeFragment = '', fragment = ''] = splitOnce(source, '#');
+  const [, query = ''] = splitOnce(beforeFragment, '?');
+  const found = new Map<string, string>();
+  for (const [key, value] of new URLSearchParams(query.split('&').filter(isQueryMember).join('&'))) {
+    if (found.has(key)) return `its query gives ${quote(key)} twice`;
+    if (value === '' && !SWITCHES.includes(key)) return `its query gives ${quote(key)} no value`;
+    if (key === 'mtime' ? !/^(?:checkout|commit)$/.test(value) : !QUERY_KEYS.includes(key)) {
+      return `its query has ${quote(key)}: ${QUERY_KEYS.join(', ')} are allowed`;
+    }
+    if (SWITCHES.includes(key) && value !== '' && readBoolean(value) === undefined) {
+      return `its query has ${key}=${quote(value)}: true and false are allowed`;
+    }
+    found.set(key, value);
+  }
+  const keep = found.get('keep-git-dir');
+  const keeps = keep === undefined ? undefined : (readBoolean(keep || 'true') ?? true);
+  if (flags.keepGitDirectory !== undefined && keeps !== undefined && flags.keepGitDirectory !== String(keeps)) {
+    return 'its query and --keep-git-dir contradict each other';
+  }
+  const checksum = found.get('checksum') ?? found.get('commit') ?? '';
+  if (flags.checksum !== '' && checksum !== '' && flags.checksum !== checksum) {
+    return 'its query and --checksum name different commits';
+  }
+  const [ref = '', directory = ''] = splitOnce(decode(fragment) ?? fragment, ':');
+  return findContradiction(found, ref, cleanPath(`/${directory}`).slice(1));
+}
+
+/** Go leaves out what is not percent-encoded properly or holds a semicolon. */
+function isQueryMember(member: string): boolean {
+  return member !== '' && !member.includes(';') && decode(member) !== undefined;
+}
+
+function findContradiction(query: Parameters, ref: string, directory: string): string | undefined {
+  const subdir = query.get('subdir');
+  if (directory !== '' && subdir !== undefined && directory !== subdir) return 'it names two directories';
+  if (query.has('tag') && query.has('branch')) return 'its query names a tag and a branch';
+  const full = (kind: string, name: string | undefined) =>
+    name === undefined || name.startsWith(kind) ? name : `${kind}${name}`;
+  const refs = [ref, query.get('ref'), full('refs/tags/', query.get('tag')), full('refs/heads/', query.get('branch'))];
+  return new Set(refs.filter((one) => one !== undefined && one !== '')).size > 1 ? 'it names two refs' : undefined;
 }
 
 /** Whether a build arg's or a query's text means true, as BuildKit reads it; `undefined` for neither. */

@@ -4,38 +4,38 @@
  * is not.
  */
 export function isRefusedByGoMatch(pattern: string): boolean {
-  return compareByGo(pattern, '.') === undefined;
+  return comparePieces(piecesOf(pattern), ['.']) === undefined;
 }
 
 /**
- * Go's filepath.Match: https://pkg.go.dev/path/filepath#Match (Go 1.26, on Linux). `*` and `?` never match a slash; classes
- * such as `[^a]` do. A malformed pattern matches nothing.
+ * Go's filepath.Match: https://pkg.go.dev/path/filepath#Match (Go 1.26, on Linux), for one pattern and many names. `*` and
+ * `?` never match a slash; classes such as `[^a]` do. A malformed pattern matches nothing.
  */
-export function matchesByGo(pattern: string, name: string): boolean {
-  return compareByGo(pattern, name) === true;
+export function compileGlob(pattern: string): (name: string) => boolean {
+  // A piece that is malformed is so for every name.
+  const isMalformed = (piece: Piece) => matchPiece(piece.characters, [], 0) === 'malformed';
+  const pieces = [...piecesOf(pattern)].map(
+    (piece): Piece => ({ ...piece, isKnown: isMalformed(piece) ? 'malformed' : 'valid' }),
+  );
+  return (name) => comparePieces(pieces, Array.from(name)) === true;
 }
 
-/** `undefined` for a pattern that is found to be malformed on the way. */
-function compareByGo(pattern: string, name: string): boolean | undefined {
-  let rest: readonly string[] = Array.from(pattern);
-  const characters = Array.from(name);
+function comparePieces(pieces: Iterable<Piece>, name: readonly string[]): boolean | undefined {
   let start = 0;
-  while (rest.length > 0) {
-    const piece = nextPiece(rest);
-    rest = piece.rest;
-    if (piece.star && piece.characters.length === 0) return !characters.includes('/', start);
-    const end = findPiece(piece, characters, start, rest.length === 0);
+  for (const piece of pieces) {
+    if (piece.star && piece.characters.length === 0) return !name.includes('/', start);
+    const end = piece.isKnown === 'malformed' ? piece.isKnown : findPiece(piece, name, start);
     if (typeof end !== 'number') return end === 'malformed' ? undefined : false;
     start = end;
   }
-  return start === characters.length;
+  return start === name.length;
 }
 
 /** Where the piece ends in the name: at `start`, or after a star at the first place before the next slash. */
-function findPiece(piece: Piece, name: readonly string[], start: number, isLast: boolean): number | PieceFailure {
+function findPiece(piece: Piece, name: readonly string[], start: number): number | PieceFailure {
   for (let index = start; ; index += 1) {
-    const end = matchPiece(piece.characters, name, index);
-    if (typeof end === 'number' && (!isLast || end === name.length)) return end;
+    const end = matchPiece(piece.characters, name, index, piece.isKnown === 'valid');
+    if (typeof end === 'number' && (!piece.isLast || end === name.length)) return end;
     if (end === 'malformed') return end;
     if (!piece.star || index >= name.length || name[index] === '/') return 'different';
   }
@@ -46,29 +46,41 @@ interface Piece {
   readonly star: boolean;
   /** Up to the next star that is not inside brackets. */
   readonly characters: readonly string[];
-  readonly rest: readonly string[];
+  /** Once it was looked at as a whole. */
+  readonly isKnown?: 'valid' | 'malformed';
+  readonly isLast: boolean;
 }
 
-function nextPiece(pattern: readonly string[]): Piece {
-  const start = pattern.findIndex((character) => character !== '*');
-  if (start < 0) return { star: true, characters: [], rest: [] };
-  let inBrackets = false;
-  let end = start;
-  while (end < pattern.length && (inBrackets || pattern[end] !== '*')) {
-    if (pattern[end] === '[') inBrackets = true;
-    else if (pattern[end] === ']') inBrackets = false;
-    end += pattern[end] === '\\' ? 2 : 1;
+function* piecesOf(pattern: string): Generator<Piece> {
+  const characters = Array.from(pattern);
+  for (let position = 0; position < characters.length; ) {
+    let start = position;
+    while (characters[start] === '*') start += 1;
+    let end = start;
+    for (let inBrackets = false; end < characters.length && (inBrackets || characters[end] !== '*'); ) {
+      if (characters[end] === '[') inBrackets = true;
+      else if (characters[end] === ']') inBrackets = false;
+      end += characters[end] === '\\' ? 2 : 1;
+    }
+    const isLast = end >= characters.length;
+    yield { star: start > position, characters: characters.slice(start, end), isLast };
+    position = end;
   }
-  return { star: start > 0, characters: pattern.slice(start, end), rest: pattern.slice(end) };
 }
 
 type PieceFailure = 'different' | 'malformed';
 
-/** Where the piece ends that begins at `start` of the name. Looks at all of the piece, also behind a difference. */
-function matchPiece(piece: readonly string[], name: readonly string[], start: number): number | PieceFailure {
+/** Where the piece ends that begins at `start` of the name. Looks at all of a piece that may be malformed. */
+function matchPiece(
+  piece: readonly string[],
+  name: readonly string[],
+  start: number,
+  isValid = false,
+): number | PieceFailure {
   let position = start;
   let matches = true;
   for (let index = 0; index < piece.length; ) {
+    if (isValid && !matches) break;
     const character = name[position];
     matches &&= character !== undefined;
     if (piece[index] === '[') {

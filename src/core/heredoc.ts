@@ -36,6 +36,7 @@ export function heredocsOfLine(line: string): Parsed<readonly HeredocStart[]> {
 
 /** `undefined` when the word announces no heredoc. */
 export function parseHeredocStart(word: string): Parsed<HeredocStart | undefined> {
+  if (!word.includes('<<')) return parsed(undefined);
   const [head, dash] = /^[0-9]*<<(-?)[\t\n\f\r ]*/.exec(word) ?? [];
   const rest = word.slice(head?.length ?? 0);
   if (head === undefined || rest === '' || rest.includes('<')) return parsed(undefined);

@@ -35,6 +35,8 @@ export interface TargetInput {
 export interface InputManifest {
   readonly scheme: 3;
   readonly form: 'inputs' | 'context';
+  /** Which of the files that are read count: `hash-scope`. */
+  readonly scope: 'inputs' | 'manifests';
   /** Form `inputs`: all that the targets read of contexts, each once. */
   readonly uses: readonly UseInput[];
   /** Form `inputs`. */
@@ -45,8 +47,8 @@ export interface InputManifest {
   readonly context: readonly Entry[];
   /** Form `context`; in the form `inputs` those that are no directories. */
   readonly namedContexts: Readonly<Record<string, NamedInput>>;
-  /** Index digest of every image that the Dockerfile names, by the name it uses. */
-  readonly images: Readonly<Record<string, Digest>>;
+  /** Index digest of every image that the target reaches, by the name it uses; `tag` where the name alone counts. */
+  readonly images: Readonly<Record<string, Digest | 'tag'>>;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string | readonly string[]>>;
   /** `hash-files`. */

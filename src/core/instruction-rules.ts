@@ -1,5 +1,6 @@
 import { parseCsvRecord } from './csv.ts';
 import type { Statement } from './dockerfile-statement.ts';
+import { readBoolean } from './git-source.ts';
 import { nearest } from './nearest.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
@@ -151,8 +152,28 @@ function checkRun(flags: readonly Flag[]): string | undefined {
   return undefined;
 }
 
+/** `name`, `name=…` and `required` in any order, one name at most. */
 function parseDevice(flag: string): Parsed<readonly string[]> {
-  return flag === '' ? unparsable('--device is empty') : parseCsvRecord(flag);
+  const fields = flag === '' ? unparsable('it is empty') : parseCsvRecord(flag);
+  const refuse = (problem: string) => unparsable(`--device=${quote(flag)}: ${problem}`);
+  if (!fields.ok) return refuse(fields.problem);
+  let name = '';
+  for (const field of fields.value) {
+    const equals = field.indexOf('=');
+    const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
+    const value = equals < 0 ? undefined : field.slice(equals + 1);
+    if (key === 'required') {
+      if (value !== undefined && readBoolean(value) === undefined) return refuse('"required" takes true and false');
+    } else if (key === 'name' && value !== undefined) {
+      if (name !== '') return refuse('it has two names');
+      name = value;
+    } else if (name === '') {
+      name = field;
+    } else {
+      return refuse(`${quote(field)} is no field of a device: name and required are`);
+    }
+  }
+  return fields;
 }
 
 function checkHealthcheck({ words }: Statement, flags: readonly Flag[]): string | undefined {

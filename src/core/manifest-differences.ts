@@ -7,7 +7,9 @@ import { compareInstructions } from './instruction-differences.ts';
 const BUILDER_ARGS = /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/;
 /** What is compared by name; anything else that a manifest has is compared as a whole. */
 const COMPARED = new Set(
-  'scheme form uses targets dockerfile context namedContexts images buildArgs options files salt unique'.split(' '),
+  'scheme form scope uses targets dockerfile context namedContexts images buildArgs options files salt unique'.split(
+    ' ',
+  ),
 );
 
 /**
@@ -106,6 +108,7 @@ function without(list: readonly string[], other: readonly string[]): readonly st
 function compareRules(before: InputManifest, after: InputManifest): readonly Difference[] {
   const salt = compareText({ subject: 'rule', name: 'hash-salt' }, before.salt || undefined, after.salt || undefined);
   const scheme = compareText({ subject: 'rule', name: 'scheme' }, String(before.scheme), String(after.scheme));
+  const scope = compareText({ subject: 'rule', name: 'hash-scope' }, before.scope, after.scope);
   const unique: Difference = {
     subject: 'rule',
     kind: 'changed',
@@ -120,7 +123,7 @@ function compareRules(before: InputManifest, after: InputManifest): readonly Dif
   const rest = names.flatMap((name) =>
     compareText({ subject: 'rule', name }, textOf(old?.get(name)), textOf(next?.get(name))),
   );
-  return [...salt, ...scheme, ...(before.unique === after.unique ? [] : [unique]), ...rest];
+  return [...salt, ...scheme, ...scope, ...(before.unique === after.unique ? [] : [unique]), ...rest];
 }
 
 function textOf(value: unknown): string | undefined {

@@ -11,6 +11,7 @@ export const MAX_INPUTS_BYTES = 64 * 1024 * 1024;
 const LEAF = /^(?:[0-9a-f]{64}[x-]|@[\s\S]*|\/|\?|#[0-9a-f]{40,64})$/;
 const OPS = ['copy', 'add', 'bind', 'from'] as const;
 const FORMS = ['inputs', 'context'] as const;
+const SCOPES = ['inputs', 'manifests'] as const;
 
 /**
  * Parses an input manifest that somebody else wrote, as `schema/inputs.v1.schema.json` describes it. Strict: a field that is
@@ -50,12 +51,13 @@ function readManifest(json: unknown): InputManifest {
   return exactly(json, 'it', {
     scheme,
     form: readOneOf(FORMS, valueAt(json, 'form'), 'form'),
+    scope: readOneOf(SCOPES, valueAt(json, 'scope'), 'scope'),
     uses: readList(json, 'uses', readUse),
     targets: readTargets(json),
     dockerfile: readDockerfile(valueAt(json, 'dockerfile')),
     context: readList(json, 'context', readEntry),
     namedContexts: readRecord(json, 'namedContexts', readNamed),
-    images: readRecord(json, 'images', readDigest),
+    images: readRecord(json, 'images', (value, where) => (value === 'tag' ? value : readDigest(value, where))),
     buildArgs: readRecord(json, 'buildArgs', readText),
     options: readRecord(json, 'options', (value, where) =>
       Array.isArray(value) ? eachOf(value, where, readText) : readText(value, where),

@@ -40,6 +40,30 @@ export function parsePlatform(text: string): Parsed<Platform> {
   return parsed(normalizePlatform({ os, architecture, ...(variant === '' ? {} : { variant }) }));
 }
 
+const KNOWN_SYSTEMS = new Set(
+  'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos'.split(
+    ' ',
+  ),
+);
+const KNOWN_ARCHITECTURES = new Set([
+  ...ARCHITECTURES,
+  ...ARCHITECTURE_ALIASES.keys(),
+  ...'amd64p32 armbe arm64be mips64p32 mips64p32le ppc riscv s390 sparc sparc64'.split(' '),
+]);
+
+/**
+ * Whether `FROM --platform` takes this text (containerd/platforms v1.0.0-rc.4, Parse): a known system or architecture alone,
+ * or two or three parts of any name. Wider than {@link parsePlatform}: an image of such a platform need not exist.
+ */
+export function isPlatformText(text: string): boolean {
+  const [os = '', architecture, variant = '-', rest] = text.split('/');
+  const [, name = ''] = /^([A-Za-z0-9_-]+)(?:\([A-Za-z0-9_.%-]*(?:\+[A-Za-z0-9_.%-]+)*\))?$/.exec(os) ?? [];
+  if (name === '' || rest !== undefined) return false;
+  const system = name.toLowerCase() === 'macos' ? 'darwin' : name.toLowerCase();
+  if (architecture === undefined) return KNOWN_SYSTEMS.has(system) || KNOWN_ARCHITECTURES.has(os.toLowerCase());
+  return [architecture, variant].every((part) => /^[A-Za-z0-9_.-]+$/.test(part));
+}
+
 /** The one spelling of a platform that comparison needs. */
 export function normalizePlatform(platform: Platform): Platform {
   const { os, architecture } = platform;

@@ -1,4 +1,5 @@
 import { parseCsvRecord } from './csv.ts';
+import { readBoolean } from './git-source.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 import type { Expanded } from './stage-environment.ts';
@@ -67,11 +68,14 @@ export function bindMount(flag: string, expand: (word: string) => Expanded): Par
     const expanded = expand(value ?? 'true');
     if (!expanded.certain) return parsed({ kind: 'uncertain', source: '', target: '' });
     if (expanded.text === undefined) return refuse(expanded.problem ?? 'it cannot be expanded');
+    // These two depend on the type that was given before them.
+    const kindsSoFar = key === 'required' ? ['secret', 'ssh'] : key === 'size' ? ['tmpfs'] : undefined;
+    if (kindsSoFar?.includes(typeIn(values)) === false) return refuse(`${key} needs type=${kindsSoFar[0]} before it`);
+    const problem = findFieldProblem(key, expanded.text);
+    if (problem !== undefined) return refuse(problem);
     values.set(ALIASES.get(key) ?? key, expanded.text);
   }
-  const type = (values.get('type') ?? 'bind').toLowerCase();
-  const kind = KINDS.find((one) => one === type);
-  if (kind === undefined) return refuse(`${quote(type)} is no type of a mount: ${KINDS.join(', ')} are`);
+  const kind = KINDS.find((one) => one === typeIn(values)) ?? 'bind';
   const problem = findMisplacedKey(kind, values);
   if (problem !== undefined) return refuse(problem);
   return parsed({ kind, source: values.get('source') ?? '', target: values.get('target') ?? '' });
@@ -87,17 +91,42 @@ const TYPES_OF_KEYS: ReadonlyMap<string, readonly BoundMount['kind'][]> = new Ma
   ['mode', ['secret', 'ssh', 'cache']],
   ['uid', ['secret', 'ssh', 'cache']],
   ['gid', ['secret', 'ssh', 'cache']],
-  ['required', ['secret', 'ssh']],
-  ['size', ['tmpfs']],
   ['sharing', ['cache']],
 ]);
+const SHARING = ['shared', 'private', 'locked'];
+/** A size of docker/go-units v0.5, RAMInBytes. */
+const SIZE = /^[+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)? ?(?:b|[kmgtp](?:i?b)?)?$/i;
+
+function typeIn(values: ReadonlyMap<string, string>): string {
+  return (values.get('type') ?? 'bind').toLowerCase();
+}
+
+function findFieldProblem(key: string, value: string): string | undefined {
+  const word = value.toLowerCase();
+  if (key === 'type' && !KINDS.some((kind) => kind === word)) {
+    return `${quote(word)} is no type of a mount: ${KINDS.join(', ')} are`;
+  }
+  if (key === 'sharing' && !SHARING.includes(word)) return `sharing=${quote(value)}: ${SHARING.join(', ')} are allowed`;
+  if (SWITCHES.has(key) && readBoolean(value) === undefined)
+    return `${key}=${quote(value)}: true and false are allowed`;
+  if (key === 'size' && !SIZE.test(value)) return `size=${quote(value)}: a number and a unit are allowed, as in 64m`;
+  const base = key === 'mode' ? 8 : key === 'uid' || key === 'gid' ? 10 : undefined;
+  const isFit = base === undefined || isUnsigned(value, base);
+  return isFit ? undefined : `${key}=${quote(value)}: a${base === 8 ? 'n octal' : ''} number below 2^32 is allowed`;
+}
+
+function isUnsigned(text: string, base: 8 | 10): boolean {
+  return (base === 8 ? /^[0-7]+$/ : /^[0-9]+$/).test(text) && Number.parseInt(text, base) < 2 ** 32;
+}
 
 function findMisplacedKey(kind: BoundMount['kind'], values: ReadonlyMap<string, string>): string | undefined {
   for (const [key, types] of TYPES_OF_KEYS) {
     if (values.has(key) && !types.includes(kind)) return `${key} does not go with the type ${kind}`;
   }
+  const has = (key: string) => (values.get(key) ?? '') !== '';
+  if (kind === 'ssh' && has('source')) return 'source does not go with the type ssh';
   if (kind !== 'secret') return undefined;
-  if ((values.get('from') ?? '') !== '') return 'from does not go with the type secret';
-  const isNameless = ['source', 'target', 'id'].every((key) => (values.get(key) ?? '') === '');
-  return isNameless ? 'a secret needs an id, a source or a target' : undefined;
+  if (has('from')) return 'from does not go with the type secret';
+  if (has('source') && has('id')) return 'a secret takes a source or an id, not both';
+  return ['source', 'target', 'id'].some(has) ? undefined : 'a secret needs an id, a source or a target';
 }

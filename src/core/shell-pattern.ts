@@ -7,12 +7,13 @@ type Token =
   | { readonly kind: 'exact'; readonly character: string };
 
 /** Cells of the table that a match fills, one byte each: what is larger is refused, so that no pattern can hold us up. */
-const MAX_CELLS = 1 << 24;
+const MAX_CELLS = 1 << 22;
+const MAX_LENGTH = 1 << 20;
 
 /**
  * `${value#pattern}`, and `##` for the longest: the value without the start that the pattern matches. Patterns are
  * BuildKit's (v0.29, frontend/dockerfile/shell): `*`, `?`, and `\` before `*`, `?`, `\`, `}` or `/`; no brackets; neither
- * wildcard matches a line feed. A problem for any other escape, and when pattern times value is beyond 16 million.
+ * wildcard matches a line feed. A problem for any other escape, and when pattern times value is beyond 4 million.
  */
 export function trimPrefix(pattern: string, value: string, longest: boolean): Parsed<string> {
   const text = Array.from(value);
@@ -50,6 +51,7 @@ export function replaceAll(pattern: string, value: string, replacement: string):
   const text = Array.from(value);
   const match = matcherOf(pattern, text, true);
   if (!match.ok) return match;
+  const template = parseTemplate(replacement);
   let result = '';
   let copied = 0;
   let start = 0;
@@ -60,7 +62,8 @@ export function replaceAll(pattern: string, value: string, replacement: string):
       continue;
     }
     result += text.slice(copied, start).join('');
-    if (end > copied || start === 0) result += expandTemplate(replacement, text.slice(start, end).join(''));
+    if (end > copied || start === 0) result += template.join(text.slice(start, end).join(''));
+    if (result.length > MAX_LENGTH) return unparsable(`the result is longer than ${MAX_LENGTH} characters`);
     copied = end;
     start = Math.max(end, start + 1);
   }
@@ -104,11 +107,12 @@ function feasibility(tokens: readonly Token[], text: readonly string[]): Uint8Ar
   for (let index = tokens.length - 1; index >= 0; index -= 1) {
     const token = tokens[index];
     const row = index * width;
+    const isStar = token?.kind === 'star';
+    const wanted = token?.kind === 'exact' ? token.character : undefined;
     for (let at = text.length; at >= 0; at -= 1) {
       const character = text[at];
-      const fits =
-        token?.kind === 'exact' ? character === token.character : character !== undefined && character !== '\n';
-      if (token?.kind === 'star') {
+      const fits = wanted === undefined ? character !== undefined && character !== '\n' : character === wanted;
+      if (isStar) {
         if (feasible[row + width + at] === 1 || (fits && feasible[row + at + 1] === 1)) feasible[row + at] = 1;
       } else if (fits && feasible[row + width + at + 1] === 1) {
         feasible[row + at] = 1;
@@ -154,10 +158,17 @@ function reversePattern(pattern: string): string {
   return units.reverse().join('');
 }
 
-/** Go's regexp.Expand for an expression without groups. */
-function expandTemplate(template: string, match: string): string {
-  return template.replace(/\$(?:\$|\{([\p{L}\p{Nd}_]+)\}|([\p{L}\p{Nd}_]+))/gu, (whole, braced, bare) => {
-    if (whole === '$$') return '$';
-    return /^0+$/.test(String(braced ?? bare)) ? match : '';
-  });
+/** A template of Go's regexp.Expand for an expression without groups: what stands between the places of the match. */
+function parseTemplate(template: string): readonly string[] {
+  const parts = [''];
+  const add = (text: string) => parts.push(`${parts.pop() ?? ''}${text}`);
+  let start = 0;
+  for (const found of template.matchAll(/\$(?:\$|\{([\p{L}\p{Nd}_]+)\}|([\p{L}\p{Nd}_]+))/gu)) {
+    add(template.slice(start, found.index));
+    if (found[0] === '$$') add('$');
+    else if (/^0+$/.test(found[1] ?? found[2] ?? '')) parts.push('');
+    start = found.index + found[0].length;
+  }
+  add(template.slice(start));
+  return parts;
 }

@@ -1,3 +1,4 @@
+import { type Allowance, fullAllowance, spend } from './allowance.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 import { replaceAll, replaceFirst, trimPrefix, trimSuffix } from './shell-pattern.ts';
@@ -18,26 +19,53 @@ export interface Splitting {
   readonly keepEscapes?: boolean;
   /** Variables that are not set stay as they are written. */
   readonly keepUnset?: boolean;
+  readonly allowance?: Allowance;
 }
 
 /** Deeper nesting and longer results are refused: both come from hostile files only. */
 const MAX_DEPTH = 200;
 const MAX_LENGTH = 1 << 20;
+/** So many comparisons of a pattern with a character count as one character. */
+const COMPARISONS = 4;
+/** What a word must hold to expand to anything but itself. */
+const EXPANDABLE = /[$'"\\`]|^\ufeff/;
 
 /**
  * The word with its variables expanded and its quotes and escapes removed, blanks left as they are. The forms are
  * `$V ${V} ${V:-w} ${V-w} ${V:+w} ${V+w} ${V:?w} ${V?w} ${V#p} ${V##p} ${V%p} ${V%%p} ${V/p/r} ${V//p/r}`, nested; the
- * rules BuildKit's (v0.29, frontend/dockerfile/shell). A variable that is not set is empty.
+ * rules BuildKit's (v0.29, frontend/dockerfile/shell). A variable that is not set is empty. A problem, too, when the
+ * allowance does not last.
  */
-export function expandWord(word: string, lookup: Lookup, escape: EscapeCharacter): Parsed<string> {
-  const expanded = run(word, lookup, { escape });
+export function expandWord(
+  word: string,
+  lookup: Lookup,
+  escape: EscapeCharacter,
+  allowance: Allowance = fullAllowance(),
+): Parsed<string> {
+  if (!EXPANDABLE.test(word)) return parsed(word);
+  const expanded = run(word, lookup, { escape, allowance, whole: true });
+  return expanded.ok ? parsed(expanded.value.text) : expanded;
+}
+
+/** The body of a heredoc with its variables expanded: as {@link expandWord}, but quotes mean nothing and `\\` escapes. */
+export function expandBody(body: string, lookup: Lookup, allowance: Allowance): Parsed<string> {
+  if (!/[$\\]|^\ufeff/.test(body)) return parsed(body);
+  const expanded = run(body, lookup, { escape: '\\', allowance, whole: true, plainQuotes: true });
   return expanded.ok ? parsed(expanded.value.text) : expanded;
 }
 
 /** As {@link expandWord}, split at blanks that are neither quoted nor escaped; empty words are dropped. */
 export function splitWords(text: string, lookup: Lookup, splitting: Splitting): Parsed<readonly string[]> {
-  const expanded = run(text, lookup, splitting);
+  const expanded = run(text, lookup, { allowance: fullAllowance(), ...splitting });
   return expanded.ok ? parsed(expanded.value.words) : expanded;
+}
+
+interface Reading extends Splitting {
+  readonly allowance: Allowance;
+  /** Nobody asks for the words. */
+  readonly whole?: boolean;
+  /** Quotes are characters as all others. */
+  readonly plainQuotes?: boolean;
 }
 
 interface Expansion {
@@ -48,7 +76,7 @@ interface Expansion {
 /** Thrown and caught in this file only. */
 class Unexpandable extends Error {}
 
-function run(source: string, lookup: Lookup, splitting: Splitting): Parsed<Expansion> {
+function run(source: string, lookup: Lookup, splitting: Reading): Parsed<Expansion> {
   try {
     return parsed(new Expander(source, lookup, splitting).expand());
   } catch (error) {
@@ -61,14 +89,14 @@ function run(source: string, lookup: Lookup, splitting: Splitting): Parsed<Expan
 class Expander {
   readonly #characters: readonly string[];
   readonly #lookup: Lookup;
-  readonly #splitting: Splitting;
+  readonly #splitting: Reading;
   #position = 0;
   #depth = 0;
   #keepEscapes: boolean;
   /** The word being built. One for all levels, so that `${V:-w}` in the middle of a word drops what came before it: BuildKit's own quirk. */
   #word = '';
 
-  constructor(source: string, lookup: Lookup, splitting: Splitting) {
+  constructor(source: string, lookup: Lookup, splitting: Reading) {
     this.#characters = Array.from(source.replace(/^\ufeff/, ''));
     this.#lookup = lookup;
     this.#splitting = splitting;
@@ -99,11 +127,15 @@ class Expander {
     const words: string[] = [];
     let text = '';
     let inWord = false;
+    const limit = MAX_LENGTH + this.#characters.length;
+    const isWhole = this.#splitting.whole === true;
     const addRaw = (raw: string) => {
+      if (isWhole) return;
       this.#word += raw;
       inWord = true;
     };
     const addSplit = (raw: string) => {
+      if (isWhole) return;
       for (const character of raw) {
         if (!isSpace(character)) addRaw(character);
         else if (inWord && this.#word !== '') {
@@ -130,7 +162,7 @@ class Expander {
         addSplit(character);
         text += character;
       }
-      if (text.length > MAX_LENGTH) throw new Unexpandable(`the result is longer than ${MAX_LENGTH} characters`);
+      if (text.length > limit) throw new Unexpandable(`the result is longer than ${limit} characters`);
     }
     if (this.#next() !== stop) throw new Unexpandable(`${quote(stop ?? '')} is missing`);
     if (this.#word !== '') words.push(this.#word);
@@ -141,6 +173,7 @@ class Expander {
   }
 
   #readSpecial(character: string): string | undefined {
+    if (this.#splitting.plainQuotes === true && (character === "'" || character === '"')) return undefined;
     switch (character) {
       case '$':
         return this.#readVariable();
@@ -210,7 +243,7 @@ class Expander {
     if (this.#peek() !== '{') {
       const name = this.#readName();
       if (name === '') return '$';
-      return this.#lookup(name) ?? (this.#splitting.keepUnset ? `$${name}` : '');
+      return this.#valueOf(name) ?? (this.#splitting.keepUnset ? `$${name}` : '');
     }
     this.#position += 1;
     const first = this.#peek();
@@ -218,11 +251,22 @@ class Expander {
     if ('{}:'.includes(first)) throw new Unexpandable(`"\${${first}" names no variable`);
     const name = this.#readName();
     const operator = this.#next();
-    if (operator === '}') return this.#lookup(name) ?? (this.#splitting.keepUnset ? `\${${name}}` : '');
+    if (operator === '}') return this.#valueOf(name) ?? (this.#splitting.keepUnset ? `\${${name}}` : '');
     if (operator === undefined) throw new Unexpandable('"}" is missing');
     if (operator === '/') return this.#readReplacement(name);
     if (operator === ':') return this.#readModified(name, `:${this.#next() ?? ''}`);
     return this.#readModified(name, operator);
+  }
+
+  #valueOf(name: string): string | undefined {
+    const value = this.#lookup(name);
+    this.#spend(value?.length ?? 0);
+    return value;
+  }
+
+  #spend(characters: number): void {
+    const problem = spend(this.#splitting.allowance, characters);
+    if (problem !== undefined) throw new Unexpandable(problem);
   }
 
   /** A number, one special parameter, or letters, digits and `_`. */
@@ -246,7 +290,7 @@ class Expander {
     }
     const pattern = kind === '#' || kind === '%';
     const word = this.#readUntil('}', pattern).text;
-    const value = this.#lookup(name);
+    const value = this.#valueOf(name);
     if (value === undefined && this.#splitting.keepUnset) return `\${${name}${operator}${word}}`;
     if (pattern) return this.#trim(value ?? '', kind, word);
     const usable = value !== undefined && (value !== '' || operator === kind) ? value : undefined;
@@ -257,6 +301,7 @@ class Expander {
   }
 
   #trim(value: string, kind: string, word: string): string {
+    this.#spend((value.length * word.length) / COMPARISONS);
     const longest = word.startsWith(kind);
     const pattern = longest ? word.slice(1) : word;
     return required(kind === '%' ? trimSuffix(pattern, value, longest) : trimPrefix(pattern, value, longest));
@@ -267,8 +312,9 @@ class Expander {
     if (all) this.#position += 1;
     const pattern = this.#readUntil('/', true).text;
     const replacement = this.#readUntil('}', true).text;
-    const value = this.#lookup(name);
+    const value = this.#valueOf(name);
     if (value === undefined && this.#splitting.keepUnset) return `\${${name}/${pattern}/${replacement}}`;
+    this.#spend(((value?.length ?? 0) * pattern.length) / COMPARISONS);
     return required((all ? replaceAll : replaceFirst)(pattern, value ?? '', replacement));
   }
 }

@@ -1,16 +1,21 @@
-import type { BuildScope } from './build-scope.ts';
+import type { Allowance } from './allowance.ts';
+import type { BaseConfig, BuildScope } from './build-scope.ts';
 import { type Instruction, pairsOf } from './dockerfile.ts';
-import { type EscapeCharacter, expandWord } from './shell-words.ts';
+import { LayeredMap } from './layered-map.ts';
+import { type Parsed, parsed } from './parsed.ts';
+import { type EscapeCharacter, expandBody, expandWord, type Lookup, splitWords } from './shell-words.ts';
 import type { Source, StageGraph } from './stage-graph.ts';
 
 /** The variables at one place of a stage, as far as the Dockerfile tells. */
 export interface Environment {
   /** `undefined` for a variable that is set to something that is not known. */
-  readonly known: ReadonlyMap<string, string | undefined>;
+  readonly known: LayeredMap<string | undefined>;
   /** Those of them that the image itself keeps: ENV's, not ARG's. A stage that begins from this one gets them last. */
-  readonly kept: ReadonlyMap<string, string | undefined>;
+  readonly kept: LayeredMap<string | undefined>;
   /** Others may be set: by the image that the stage begins from. */
   readonly open: boolean;
+  /** Shared by all stages. */
+  readonly allowance: Allowance;
 }
 
 /** A word with its variables expanded. */
@@ -36,37 +41,69 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 const UNSET_ARGS = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE']);
 
 /**
- * The variables with which a stage begins: those of the image, as far as `scope.bases` tells them; those of the stage
- * that it is based on, ARGs among them, over which the image's own are laid once more.
+ * The variables with which a stage begins: those of the image, as far as `config` tells them, or those that
+ * {@link environmentForStages} gave for the stage that it is based on.
  */
 export function initialEnvironment(
-  base: Source,
+  { base, config }: { readonly base: Source; readonly config: BaseConfig | undefined },
   earlier: ReadonlyMap<number, Environment>,
-  scope: Pick<BuildScope, 'bases'>,
+  { allowance }: Pick<StageGraph, 'allowance'>,
 ): Environment {
   const inherited = base.kind === 'stage' ? earlier.get(base.index) : undefined;
-  if (inherited !== undefined) {
-    // The image of the first FROM, when it is not known, may set what an ARG has set since.
-    const args = inherited.open
-      ? [...inherited.known.keys()].map((name): [string, undefined] => [name, undefined])
-      : [];
-    return { ...inherited, known: new Map([...inherited.known, ...args, ...inherited.kept]) };
-  }
-  const given = base.kind === 'image' ? scope.bases?.get(base.reference)?.environment : undefined;
+  if (inherited !== undefined) return inherited;
+  const given = config?.environment;
   const open = base.kind !== 'scratch' && given === undefined;
-  const kept = new Map<string, string | undefined>([['PATH', open ? undefined : DEFAULT_PATH], ...(given ?? [])]);
-  return { known: kept, kept, open };
+  const path: [string, string | undefined] = ['PATH', open ? undefined : DEFAULT_PATH];
+  const kept = new LayeredMap<string | undefined>([path, ...(given ?? [])]);
+  return { known: kept, kept, open, allowance };
+}
+
+/** What the stages get that begin from one: its variables at its end, ARGs among them, and over them once more ENV's. */
+export function environmentForStages(environment: Environment, instructions: readonly Instruction[]): Environment {
+  const { known, kept, open } = environment;
+  // The image of the first FROM, when it is not known, may set what an ARG has set since.
+  if (open) return { ...environment, known: kept };
+  const args = instructions.flatMap((one) => (one.name === 'ARG' ? pairsOf(one).map(({ name }) => name) : []));
+  const hidden = args.filter((name) => kept.has(name));
+  return { ...environment, known: known.with(hidden.map((name) => [name, kept.get(name)])) };
 }
 
 /** Expands a word of an instruction. */
-export function expandIn({ known, open }: Environment, word: string, escape: EscapeCharacter): Expanded {
+export function expandIn(environment: Environment, word: string, escape: EscapeCharacter): Expanded {
+  return resolve(environment, (lookup, allowance) => expandWord(word, lookup, escape, allowance));
+}
+
+/** Expands the body of a heredoc. */
+export function expandDocument(environment: Environment, body: string): Expanded {
+  return resolve(environment, (lookup, allowance) => expandBody(body, lookup, allowance));
+}
+
+/** As {@link expandIn}, for an instruction that splits what a variable holds into words; none when it cannot be expanded. */
+export function splitIn(
+  environment: Environment,
+  word: string,
+  escape: EscapeCharacter,
+): { readonly parts: readonly string[]; readonly certain: boolean } {
+  let parts: readonly string[] = [];
+  const { certain } = resolve(environment, (lookup, allowance) => {
+    const words = splitWords(word, lookup, { escape, allowance });
+    parts = words.ok ? words.value : [];
+    return words.ok ? parsed(word) : words;
+  });
+  return { parts, certain };
+}
+
+function resolve(
+  { known, open, allowance }: Environment,
+  expand: (lookup: Lookup, allowance: Allowance) => Parsed<string>,
+): Expanded {
   let certain = true;
   const lookup = (name: string) => {
     const value = known.get(name);
     if (value === undefined && (open || known.has(name))) certain = false;
     return value;
   };
-  const expanded = expandWord(word, lookup, escape);
+  const expanded = expand(lookup, allowance);
   return expanded.ok ? { text: expanded.value, certain } : { text: undefined, certain, problem: expanded.problem };
 }
 
@@ -85,19 +122,17 @@ export function environmentAfter(
       const key = expandIn(environment, name, escape);
       return [key.text ?? name, knownText(expandIn(environment, value, escape))];
     });
-    return {
-      ...environment,
-      known: new Map([...environment.known, ...set]),
-      kept: new Map([...environment.kept, ...set]),
-    };
+    return { ...environment, known: environment.known.with(set), kept: environment.kept.with(set) };
   }
   if (instruction.name !== 'ARG') return environment;
-  const known = new Map(environment.known);
+  let { known } = environment;
   for (const { name, value } of pairsOf(instruction)) {
     if (UNSET_ARGS.has(name)) continue;
-    const given = scope.buildArgs.get(name) ?? (value === undefined ? graph.variables.get(name) : undefined);
-    if (given !== undefined) known.set(name, given);
-    else if (value !== undefined) known.set(name, knownText(expandIn({ ...environment, known }, value, escape)));
+    const given = scope.buildArgs.get(name) ?? (value === undefined ? graph.variables.all.get(name) : undefined);
+    if (given !== undefined) known = known.with([[name, given]]);
+    else if (value !== undefined) {
+      known = known.with([[name, knownText(expandIn({ ...environment, known }, value, escape))]]);
+    }
   }
   return { ...environment, known };
 }

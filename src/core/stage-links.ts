@@ -1,3 +1,4 @@
+import type { BaseConfig } from './build-scope.ts';
 import { type Dockerfile, flagOf, flagsOf, type Instruction } from './dockerfile.ts';
 import { mountSource, parseMount } from './run-mount.ts';
 import { namedContextFinder, type Source, type StageGraph, sourceOfName } from './stage-graph.ts';
@@ -17,7 +18,11 @@ export interface LinkedStage {
   readonly base: Source;
   /** As FROM asks for it, expanded. */
   readonly platform: string | undefined;
+  /** Of a base image, as far as it is known. */
+  readonly config: BaseConfig | undefined;
   readonly steps: readonly LinkedStep[];
+  /** Why it cannot be built. */
+  readonly problem: string | undefined;
 }
 
 /** Finds what each `--from` and `from=` names: any stage, also a later one; else a named context, `scratch` or an image. */
@@ -38,14 +43,14 @@ export function linkStages(
     const source = sourceOfName(name, line, findContext);
     return source.ok ? source.value : undefined;
   };
-  return graph.stages.map(({ stage, base, platform, instructions }) => {
+  return graph.stages.map(({ stage, base, platform, config, instructions, problem }) => {
     const own = new Set(stage.instructions);
     const steps = instructions.map((instruction): LinkedStep => {
       const { line } = instruction;
       const triggered = !own.has(instruction);
       if (instruction.name === 'COPY') {
         const from = flagOf(instruction, 'from') ?? '';
-        const source = /^[+-]?[0-9]+$/.test(from) ? atIndex(Number(from)) : find(from, line);
+        const source = /^[+-]?[0-9]{1,18}$/.test(from) ? atIndex(Number(from)) : find(from, line);
         return { instruction, sources: from === '' ? [] : [source], triggered };
       }
       const mounts = instruction.name === 'RUN' ? flagsOf(instruction, 'mount') : [];
@@ -56,7 +61,7 @@ export function linkStages(
       });
       return { instruction, sources, triggered };
     });
-    return { line: stage.line, base, platform, steps };
+    return { line: stage.line, base, platform, config, steps, problem };
   });
 }
 

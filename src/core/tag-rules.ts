@@ -22,6 +22,8 @@ export interface GitEvent {
   readonly ref?: string | undefined;
   /** The commit, 40 or 64 hexadecimal digits. */
   readonly sha?: string | undefined;
+  /** The last commit of a pull request's own branch: there, `sha` is a merge of it. */
+  readonly headSha?: string | undefined;
   /** The branch's name, where the ref is a branch; taken from `ref` when absent. */
   readonly branch?: string | undefined;
   /** The tag's name, where the ref is a tag; taken from `ref` when absent. */

@@ -1,8 +1,9 @@
 import type { Platform } from '../oci/types.ts';
 import { imagesOf } from './build-inputs.ts';
-import type { BuildScope } from './build-scope.ts';
+import { type BuildScope, literalText } from './build-scope.ts';
 import { cleanPath } from './clean-path.ts';
 import { copyReads, type InstructionReads, mountReads, type Place, wholeContext } from './context-use.ts';
+import { digestOf } from './digest.ts';
 import { type Dockerfile, type Instruction, pairsOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
 import { type Parsed, parsed } from './parsed.ts';
@@ -11,12 +12,14 @@ import {
   type Environment,
   type Evaluation,
   environmentAfter,
+  environmentForStages,
   expandIn,
   initialEnvironment,
 } from './stage-environment.ts';
-import { readStageGraph, type Source } from './stage-graph.ts';
+import { readStageGraph } from './stage-graph.ts';
 import { findCycle, type LinkedStage, type LinkedStep, linkStages } from './stage-links.ts';
 import { type EvaluatedStage, type EvaluatedStep, type TargetReads, writeTarget } from './target-text.ts';
+import { findValueProblem } from './value-rules.ts';
 
 export type { ReachedImage, TargetReads } from './target-text.ts';
 
@@ -39,7 +42,7 @@ export function readTarget(dockerfile: Dockerfile, scope: BuildScope, platform: 
   for (const index of [...reachableFrom(stages, target)].sort((a, b) => a - b)) {
     const stage = stages[index];
     if (stage === undefined) continue;
-    const earlier = { environments, directory: directoryOf(stage.base, evaluated, scope) };
+    const earlier = { environments, directory: directoryOf(stage, evaluated) };
     const read = evaluateStage(stage, index, { ...evaluation, ...earlier });
     if (!read.ok) return read;
     evaluated.set(index, read.value);
@@ -70,12 +73,11 @@ function reachableFrom(stages: readonly LinkedStage[], target: number): Readonly
 
 /** Where a stage begins. */
 function directoryOf(
-  base: Source,
+  { base, config }: LinkedStage,
   evaluated: ReadonlyMap<number, EvaluatedStage>,
-  { bases }: BuildScope,
 ): string | undefined {
   if (base.kind === 'stage') return evaluated.get(base.index)?.directory;
-  if (base.kind === 'image') return bases?.get(base.reference)?.directory;
+  if (base.kind === 'image') return config?.directory;
   return base.kind === 'scratch' ? '/' : undefined;
 }
 
@@ -85,8 +87,9 @@ interface StageEvaluation extends Evaluation {
 }
 
 function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvaluation): Located<EvaluatedStage> {
-  const { escape, scope } = evaluation;
-  let environment = initialEnvironment(stage.base, evaluation.environments, scope);
+  const { escape } = evaluation;
+  if (stage.problem !== undefined) return misplaced(stage.problem, stage.line);
+  let environment = initialEnvironment(stage, evaluation.environments, evaluation.graph);
   let { directory } = evaluation;
   const steps: EvaluatedStep[] = [];
   for (const step of stage.steps) {
@@ -95,13 +98,14 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
     const later = sources.some((source) => source?.kind === 'stage' && source.index > index);
     if (later) return misplaced(`${instruction.name}: the stage that it reads from stands further down`, line);
     const place = { environment, escape, directory };
-    const problem = findExpansionProblem(instruction, environment, evaluation);
+    const problem =
+      findExpansionProblem(instruction, environment, evaluation) ?? findValueProblem(instruction, environment, escape);
     if (problem !== undefined) return misplaced(problem, line);
     const reads = readInstruction(instruction, sources, place);
     if (!reads.ok) return misplaced(reads.problem, line);
     environment = environmentAfter(environment, instruction, evaluation);
     directory = directoryAfter(instruction, place);
-    steps.push({ ...step, reads: reads.value, words: effectiveWords(instruction, environment) });
+    steps.push({ ...step, reads: reads.value, words: effectiveWords(instruction, environment, evaluation) });
   }
   const { base, platform, line } = stage;
   const uses = base.kind === 'context' ? [wholeContext(base.name, line)] : [];
@@ -111,18 +115,32 @@ function evaluateStage(stage: LinkedStage, index: number, evaluation: StageEvalu
     base,
     uses,
     steps,
-    environment,
+    environment: environmentForStages(
+      environment,
+      steps.map((step) => step.instruction),
+    ),
     directory,
     platform: given?.ok ? given.value : undefined,
     platformText: platform,
   });
 }
 
-function effectiveWords(instruction: Instruction, { known }: Environment): readonly string[] {
+/**
+ * ARGs with their values. The manifest is published, and a build arg may be a secret: a value that does not stand in the
+ * Dockerfile itself shows as its digest.
+ */
+function effectiveWords(
+  instruction: Instruction,
+  { known }: Environment,
+  { escape, graph }: Evaluation,
+): readonly string[] {
   if (instruction.name !== 'ARG') return instruction.words;
   return pairsOf(instruction).map(({ name, value }) => {
-    const effective = known.get(name) ?? value;
-    return effective === undefined ? name : `${name}=${effective}`;
+    const effective = known.get(name);
+    if (effective === undefined) return value === undefined ? name : `${name}=${value}`;
+    const written = value === undefined ? graph.variables.own.get(name) : literalText(value, escape);
+    const isPlain = effective === written && !effective.startsWith('sha256:');
+    return `${name}=${isPlain ? effective : digestOf(effective)}`;
   });
 }
 
@@ -146,8 +164,21 @@ function readInstruction(
 function findExpansionProblem(
   instruction: Instruction,
   environment: Environment,
-  { escape, scope }: Evaluation,
+  evaluation: Evaluation,
 ): string | undefined {
+  const { escape, scope } = evaluation;
+  const { words } = instruction;
+  if (instruction.name === 'ARG' && words.length > 1) {
+    // Each sees those before it on its line.
+    let seen = environment;
+    for (const word of words) {
+      const one = { ...instruction, words: [word] };
+      const problem = findExpansionProblem(one, seen, evaluation);
+      if (problem !== undefined) return problem;
+      seen = environmentAfter(seen, one, evaluation);
+    }
+    return undefined;
+  }
   const expanded = wordsToExpand(instruction, scope).map((word) => expandIn(environment, word, escape));
   return expanded.find(({ text, certain }) => text === undefined && certain)?.problem;
 }

@@ -2,7 +2,7 @@ import type { Platform } from '../oci/types.ts';
 import type { ImageUse } from './build-inputs.ts';
 import type { ContextUse, InstructionReads } from './context-use.ts';
 import { csvRecord } from './csv.ts';
-import { canonicalFrom, canonicalInstruction, type Dockerfile, type Instruction } from './dockerfile.ts';
+import { canonicalFrom, canonicalInstruction, type Dockerfile, type Instruction, pairsOf } from './dockerfile.ts';
 import { parseMount } from './run-mount.ts';
 import type { Environment } from './stage-environment.ts';
 import type { Source } from './stage-graph.ts';
@@ -11,17 +11,24 @@ import type { LinkedStep } from './stage-links.ts';
 /** An image that the target reads, and which platform of it. */
 export interface ReachedImage extends ImageUse {
   readonly platform: Platform;
+  /** `root`: the target is built on it; `base`: another stage is; `content`: something is copied or mounted from it. */
+  readonly role: 'root' | 'base' | 'content';
 }
 
 /** All that a target reads on one platform. */
 export interface TargetReads {
-  /** The instructions that make it, in canonical form, each stage after those that it needs, ARGs with their values. */
+  /**
+   * The instructions that make it, in canonical form, each stage after those that it needs, ARGs with their values. What a
+   * base image's trigger brings in is marked, so that it is never taken for an instruction of the file.
+   */
   readonly instructions: readonly string[];
   /** In the order in which BuildKit makes the target. */
   readonly uses: readonly ContextUse[];
   readonly images: readonly ReachedImage[];
   /** What ADD fetches, and the line. */
   readonly remotes: readonly { readonly source: string; readonly line: number }[];
+  /** Its ARGs. */
+  readonly args: readonly { readonly name: string; readonly line: number }[];
   /** Instructions that read what depends on variables nobody told us; then `uses` is not complete. */
   readonly uncertain: readonly string[];
 }
@@ -40,6 +47,7 @@ export interface EvaluatedStage {
   /** What the FROM itself reads of contexts. */
   readonly uses: readonly ContextUse[];
   readonly steps: readonly EvaluatedStep[];
+  /** For the stages that begin from it. */
   readonly environment: Environment;
   /** Where it ends; `undefined` when that is not known. */
   readonly directory: string | undefined;
@@ -61,16 +69,23 @@ export function writeTarget(
   const read = reached.flatMap((index) => stages.get(index) ?? []);
   const steps = read.flatMap((stage) => stage.steps);
   const { syntax, escape } = dockerfile;
+  const root = rootOf(stages, target);
+  // They are in the image that results.
+  const onbuilds = dockerfile.stages[target]?.instructions.filter(({ name }) => name === 'ONBUILD') ?? [];
   return {
     instructions: [
       ...(syntax === undefined ? [] : [`# syntax=${syntax.value}`]),
       ...(escape === '\\' ? [] : [`# escape=${escape}`]),
       ...read.flatMap((stage) => writeStage(stage, numbers)),
+      ...onbuilds.map(canonicalInstruction),
     ],
     uses,
-    images: read.flatMap((stage) => imagesOfStage(stage, platform)),
+    images: reached.flatMap((index) => imagesOfStage(stages.get(index), platform, index === root)),
     remotes: steps.flatMap(({ reads, instruction }) =>
       reads.remotes.map((source) => ({ source, line: instruction.line })),
+    ),
+    args: steps.flatMap(({ instruction }) =>
+      instruction.name === 'ARG' ? pairsOf(instruction).map(({ name }) => ({ name, line: instruction.line })) : [],
     ),
     uncertain: steps.flatMap(({ reads }) => reads.uncertain),
   };
@@ -86,44 +101,60 @@ function walkStages(stages: Stages, target: number): { readonly reached: number[
   const stack = [{ parts: partsOf(stages.get(target)), position: 0 }];
   for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
     const part = frame.parts[frame.position];
-    const needed = part?.needs.find((index) => !reached.has(index));
+    frame.position += 1;
     if (part === undefined) {
       stack.pop();
-    } else if (needed === undefined) {
-      uses.push(...part.uses);
-      frame.position += 1;
-    } else {
-      reached.add(needed);
-      stack.push({ parts: partsOf(stages.get(needed)), position: 0 });
+    } else if (part.need === undefined) {
+      for (const use of part.uses) uses.push(use);
+    } else if (!reached.has(part.need)) {
+      reached.add(part.need);
+      stack.push({ parts: partsOf(stages.get(part.need)), position: 0 });
     }
   }
   return { reached: [...reached].sort((a, b) => a - b), uses };
 }
 
+/** A stage, or what is read once the stages before it are there. */
 interface Part {
-  readonly needs: readonly number[];
+  readonly need: number | undefined;
   readonly uses: readonly ContextUse[];
 }
 
 function partsOf(stage: EvaluatedStage | undefined): readonly Part[] {
   if (stage === undefined) return [];
-  const steps = stage.steps.map(({ reads }) => ({ needs: reads.from.flatMap(indexOf), uses: reads.uses }));
-  return [{ needs: indexOf(stage.base), uses: stage.uses }, ...steps];
+  const own: Part[] = [...needOf(stage.base), { need: undefined, uses: stage.uses }];
+  return own.concat(
+    stage.steps.flatMap(({ reads: { from, uses } }) => [...from.flatMap(needOf), { need: undefined, uses }]),
+  );
 }
 
-function indexOf(source: Source): readonly number[] {
-  return source.kind === 'stage' ? [source.index] : [];
+function needOf(source: Source): readonly Part[] {
+  return source.kind === 'stage' ? [{ need: source.index, uses: [] }] : [];
 }
 
-function imagesOfStage(stage: EvaluatedStage, platform: Platform): readonly ReachedImage[] {
+/** The stage that the target begins from, through all those in between. */
+function rootOf(stages: Stages, target: number): number {
+  let index = target;
+  for (let base = stages.get(index)?.base; base?.kind === 'stage'; base = stages.get(index)?.base) index = base.index;
+  return index;
+}
+
+function imagesOfStage(
+  stage: EvaluatedStage | undefined,
+  platform: Platform,
+  isRoot: boolean,
+): readonly ReachedImage[] {
+  if (stage === undefined) return [];
   const images: ReachedImage[] = [];
   if (stage.base.kind === 'image') {
     const { reference } = stage.base;
-    images.push({ reference, line: stage.line, platform: stage.platform ?? platform });
+    const role = isRoot ? 'root' : 'base';
+    images.push({ reference, line: stage.line, platform: stage.platform ?? platform, role });
   }
   for (const { reads, instruction } of stage.steps) {
     for (const source of reads.from) {
-      if (source.kind === 'image') images.push({ reference: source.reference, line: instruction.line, platform });
+      if (source.kind !== 'image') continue;
+      images.push({ reference: source.reference, line: instruction.line, platform, role: 'content' });
     }
   }
   return images;
@@ -131,7 +162,11 @@ function imagesOfStage(stage: EvaluatedStage, platform: Platform): readonly Reac
 
 function writeStage(stage: EvaluatedStage, numbers: ReadonlyMap<number, number>): readonly string[] {
   const from = { name: '', base: nameOf(stage.base, numbers), platform: stage.platformText ?? '' };
-  return [canonicalFrom(from), ...stage.steps.map((step) => canonicalInstruction(rewrite(step, numbers)))];
+  const steps = stage.steps.map((step) => {
+    const written = canonicalInstruction(rewrite(step, numbers));
+    return step.triggered && stage.base.kind === 'image' ? `#ONBUILD ${written}` : written;
+  });
+  return [canonicalFrom(from), ...steps];
 }
 
 /** Names of stages may change, their numbers as well when another stage is added: what counts is which one it is. */

@@ -12,6 +12,31 @@ export function parseDate(text: string): Date | undefined {
   return timeMs === undefined ? undefined : new Date(timeMs);
 }
 
+/** A day and a time in digits, as `date` and programs write them: `2026-11-21T14:07:54Z`, `20261121-140754`. */
+const DIGITS =
+  /(?<!\d)(\d{4})-?(\d\d)-?(\d\d)[Tt _.-]?(\d\d)[:.-]?(\d\d)(?:(?!-\d\d:?\d\d)[:.-]?(\d\d))?(?!\d)(?:\.\d+)?(?:([+-])(\d\d):?(\d\d))?/;
+/** Seconds or milliseconds since 1970. */
+const SINCE_1970 = /(?<!\d)(\d{10})(\d{3})?(?!\d)/;
+/** What `date` prints, and what HTTP has. */
+const WORDS = /^[A-Z][a-z]{2},? (?:[A-Z][a-z]{2} +\d{1,2}|\d{1,2} [A-Z][a-z]{2}) .{0,40}$/;
+
+/**
+ * The moment that is written somewhere in a text, in milliseconds since 1970, in any of the forms that are common in
+ * scripts; `undefined` when there is none. A text without a zone is read as UTC.
+ */
+export function momentIn(text: string): number | undefined {
+  const [, year, month, day, hour, minute, second = '0', sign, hours, minutes] = DIGITS.exec(text) ?? [];
+  if (year !== undefined) {
+    const timeMs = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
+    const offsetMs = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60_000;
+    return sign === '-' ? timeMs + offsetMs : timeMs - offsetMs;
+  }
+  const [, seconds, milliseconds = '0'] = SINCE_1970.exec(text) ?? [];
+  if (seconds !== undefined) return Number(seconds) * 1000 + Number(milliseconds);
+  const timeMs = WORDS.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(timeMs) ? undefined : timeMs;
+}
+
 /** `1.2 s`, `3 min 4 s`, `5 d`: a duration as a person says it. */
 export function formatDuration(durationMs: number): string {
   const milliseconds = Math.round(durationMs);

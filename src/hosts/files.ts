@@ -2,6 +2,8 @@ import { createHash, hash as digestOfBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { bytesOfText, holdsBytes, isDoubtful, textOfBytes } from '../core/byte-text.ts';
+import { isLfsPointer } from '../core/lfs-pointer.ts';
 import type { FileEntry, Files } from '../host.ts';
 import { readRegularFile } from '../regular-file.ts';
 import { writing } from '../unwritable-file.ts';
@@ -26,31 +28,34 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
     readText: (file) => orAbsent(() => fs.readFileSync(at(file), 'utf8')),
     readRegular: (file, limitBytes) => orAbsent(() => readRegularFile(at(file), limitBytes)),
     digest(file) {
-      const descriptor = fs.openSync(at(file), 'r');
+      // What was a file when it was listed may be a pipe by now, and opening one would wait for its writer.
+      const descriptor = fs.openSync(onDisk(at(file)), fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
       try {
-        const { mode, size } = fs.fstatSync(descriptor);
+        const stats = fs.fstatSync(descriptor);
+        const { mode, size } = stats;
+        if (!stats.isFile() && !stats.isDirectory()) throw Object.assign(new Error('not a file'), { code: 'ESPIPE' });
         const executable = isExecutable(mode);
         let count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null);
         // Most files: one read, and no hash object. A file that grew meanwhile is caught when the context is read again.
-        if (count === size) return { sha256: digestOfBytes('sha256', piece.subarray(0, count), 'hex'), executable };
+        if (count === size) {
+          const bytes = piece.subarray(0, count);
+          const sha256 = digestOfBytes('sha256', bytes, 'hex');
+          return { sha256, executable, sizeBytes: size, isLfsPointer: isLfsPointer(bytes) };
+        }
         const hash = createHash('sha256');
         for (; count > 0; count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null))
           hash.update(piece.subarray(0, count));
-        return { sha256: hash.digest('hex'), executable };
+        return { sha256: hash.digest('hex'), executable, sizeBytes: size, isLfsPointer: false };
       } finally {
         fs.closeSync(descriptor);
       }
     },
-    list: (directory) =>
-      orAbsent(() => fs.readdirSync(at(directory), { withFileTypes: true }))?.map((entry) => ({
-        name: entry.name,
-        kind: kindOf(entry),
-      })),
+    list: (directory) => orAbsent(() => listDirectory(onDisk(at(directory)))),
     kindOf(file) {
-      const stats = orAbsent(() => fs.lstatSync(at(file)));
+      const stats = orAbsent(() => fs.lstatSync(onDisk(at(file))));
       return stats === undefined ? undefined : kindOf(stats);
     },
-    readLink: (file) => fs.readlinkSync(at(file)),
+    readLink: (file) => readLink(onDisk(at(file))),
     write: (file, content) => writing(at(file), () => writePrivate(at(file), content)),
     makeTemporaryDirectory(prefix) {
       const directory = writing(temporary, () => fs.mkdtempSync(path.join(at(temporary), prefix)));
@@ -58,6 +63,24 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
       return directory;
     },
   };
+}
+
+/** What the system knows a path by: bytes where a name in it is no UTF-8. */
+function onDisk(file: string): string | Buffer {
+  return holdsBytes(file) ? Buffer.from(bytesOfText(file)) : file;
+}
+
+function listDirectory(directory: string | Buffer): readonly FileEntry[] {
+  const entries = fs.readdirSync(directory, { withFileTypes: true });
+  if (!entries.some(({ name }) => isDoubtful(name)))
+    return entries.map((one) => ({ name: one.name, kind: kindOf(one) }));
+  const exact = fs.readdirSync(directory, { withFileTypes: true, encoding: 'buffer' });
+  return exact.map((entry) => ({ name: textOfBytes(entry.name), kind: kindOf(entry) }));
+}
+
+function readLink(file: string | Buffer): string {
+  const target = fs.readlinkSync(file);
+  return isDoubtful(target) ? textOfBytes(fs.readlinkSync(file, { encoding: 'buffer' })) : target;
 }
 
 function writePrivate(file: string, content: string | Uint8Array): void {
@@ -77,7 +100,7 @@ function isExecutable(mode: number): boolean {
   return process.platform === 'win32' || (mode & OWNER_MAY_EXECUTE) !== 0;
 }
 
-function kindOf(entry: fs.Dirent | fs.Stats): FileEntry['kind'] {
+function kindOf(entry: Pick<fs.Stats, 'isFile' | 'isDirectory' | 'isSymbolicLink'>): FileEntry['kind'] {
   if (entry.isFile()) return 'file';
   if (entry.isDirectory()) return 'directory';
   return entry.isSymbolicLink() ? 'symlink' : 'other';

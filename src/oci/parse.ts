@@ -53,9 +53,9 @@ export function parseImageConfig(content: Uint8Array | string): Parsed<ImageConf
       diffIds: readList(valueAt(json, 'rootfs', 'diff_ids'), 'rootfs.diff_ids').map((item) =>
         readDigest(item, 'diff_ids'),
       ),
-      onBuild: readList(valueAt(json, 'config', 'OnBuild') ?? null, 'config.OnBuild').map((item) =>
-        typeof item === 'string' ? item : malformed('config.OnBuild has a value that is no text'),
-      ),
+      env: readTextList(valueAt(json, 'config', 'Env'), 'config.Env'),
+      workingDirectory: textAt(valueAt(json, 'config'), 'WorkingDir') ?? '',
+      onBuild: readTextList(valueAt(json, 'config', 'OnBuild'), 'config.OnBuild'),
     };
   });
 }
@@ -218,6 +218,12 @@ function readList(json: unknown, where: string): readonly unknown[] {
   if (!Array.isArray(json)) return malformed(`${where} is not a list`);
   if (json.length > MAX_ENTRIES) malformed(`${where} has more than ${MAX_ENTRIES} entries`);
   return json;
+}
+
+function readTextList(json: unknown, where: string): readonly string[] {
+  return readList(json ?? null, where).map((item) =>
+    typeof item === 'string' ? item : malformed(`${where} has a value that is no text`),
+  );
 }
 
 /** Absent and `null` are the same here, as they are to Go's readers. */

@@ -59,6 +59,10 @@ export interface ImageConfig {
   readonly labels: Readonly<Record<string, string>>;
   /** Digests of the layers' uncompressed bytes, the base first. */
   readonly diffIds: readonly Digest[];
+  /** Variables of its programs, as written: `NAME=VALUE`. */
+  readonly env: readonly string[];
+  /** Where its programs start; empty for `/`. */
+  readonly workingDirectory: string;
   /** Instructions that run in every build from this image. */
   readonly onBuild: readonly string[];
 }

@@ -24,6 +24,8 @@ export function renderMarkdown(report: Report): string {
   if (report.hash !== undefined) rows.push(['Content', code(report.hash)]);
   if (report.inputs.length > 0)
     rows.push(['Hashed', [...shown(report.inputs).map(plain), ...rest(report.inputs)].join('<br>')]);
+  if (report.warnings.length > 0)
+    rows.push(['Warnings', [...shown(report.warnings).map(plain), ...rest(report.warnings)].join('<br>')]);
   rows.push(['Took', plain(timeLine(report))]);
   if (report.savedSeconds !== undefined) rows.push(['Saved', plain(savedLine(report.savedSeconds))]);
   const parts = [`### ${plain(report.headline)}`, failureBlock(report), table(['', ''], rows)];

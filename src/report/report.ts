@@ -2,7 +2,8 @@ import type { Digest } from '../core/digest.ts';
 import { INPUTS_ANNOTATION } from '../core/labels.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { familiarName, formatRepositoryName } from '../core/reference.ts';
-import { isBuildOnceError } from '../errors.ts';
+import type { Warning } from '../core/warning.ts';
+import { isBuildOnceError, isUsageError } from '../errors.ts';
 import type { Explanation } from '../explanation.ts';
 import type { Location } from '../host.ts';
 import type { Run, StageName } from '../stage.ts';
@@ -75,6 +76,8 @@ export interface Report {
   readonly savedSeconds: number | undefined;
   /** What was hashed, in words: `1,024 files`, `base image node:22 at sha256:…`. */
   readonly inputs: readonly string[];
+  /** What a person should look at, with its place: `Dockerfile:3: …`. */
+  readonly warnings: readonly string[];
   readonly platforms: readonly PlatformRow[];
   readonly tags: readonly TagRow[];
   /** What this run has built and pushed, for an attestation of its provenance: none of a reused image, nor of another run's. */
@@ -101,6 +104,7 @@ export function reportOf(run: Run, durationMs: number, error?: unknown): Report 
     hash: hash?.hash,
     savedSeconds: run.savedSeconds,
     inputs: hash?.inputs ?? [],
+    warnings: hash === undefined ? [] : hash.warnings.map((warning) => located(hash.dockerfile, warning)),
     platforms: platformRows(run),
     tags: tagRows(run),
     subjects: error === undefined ? subjectsOf(run) : [],
@@ -121,6 +125,7 @@ export function redacted(report: Report, hide: (text: string) => string): Report
     notPushed: report.notPushed && hide(report.notPushed),
     explanation: report.explanation && hiddenExplanation(report.explanation, hide),
     inputs: report.inputs.map(hide),
+    warnings: report.warnings.map(hide),
     tags: report.tags.map(({ reference, outcome }) => ({ reference, outcome: hide(outcome) })),
     failure: failure && redactedFailure(failure, hide),
   };
@@ -146,8 +151,12 @@ export function failureOf(error: unknown): Failure {
     code: known ? error.code : 'UNEXPECTED',
     message: messages.join('\ncaused by: '),
     hint: known ? error.hint : 'This is a defect of build-once: please report it with this log.',
-    at: isBuildError(error) ? error.location : undefined,
+    at: isBuildError(error) ? error.location : isUsageError(error) ? error.at : undefined,
   };
+}
+
+function located(file: string, { message, line }: Warning): string {
+  return line === undefined ? message : `${file}:${line}: ${message}`;
 }
 
 /** Anything can be thrown. */

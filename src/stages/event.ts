@@ -91,6 +91,7 @@ function gitEvent(host: Host, payload: unknown): GitEvent {
     eventName: given(env['GITHUB_EVENT_NAME']),
     ref,
     sha: given(env['GITHUB_SHA']),
+    headSha: textAt(payload, 'pull_request', 'head', 'sha'),
     branch,
     tag: ref?.startsWith('refs/tags/') ? ref.slice('refs/tags/'.length) : undefined,
     defaultBranch,

@@ -4,6 +4,7 @@ import type { BuildSecret, NamedContext } from '../core/build-options.ts';
 import { commitOf, type GitSource, parseGitSource, pinnedSource, readBoolean } from '../core/git-source.ts';
 import { quote, toLine } from '../core/printable.ts';
 import { isGitSource } from '../core/remote-source.ts';
+import { readDockerfile } from '../dockerfile-inputs.ts';
 import { UsageError } from '../errors.ts';
 import { gitAuthorization, type OwnRepository, ownTokenSecret } from '../git-credentials.ts';
 import { resolveInside } from '../inside.ts';
@@ -34,28 +35,37 @@ export interface MainContext {
 const KEEP_GIT = /^BUILDKIT_CONTEXT_KEEP_GIT_DIR=(.*)$/s;
 
 /**
- * Before the hash: resolves every context that is a git repository to a commit. The build context is checked out, and the
- * stages after this one read it as a directory; named contexts count by their commit.
+ * Before the hash: resolves every context that is a git repository to a commit, named ones where the target reads them. The
+ * build context is checked out, and the stages after this one read it as a directory; named contexts count by their commit.
  */
 export const pinGitContexts: RunnableStage = async (run) => {
   const { options, host } = run;
   const isGit = isGitSource(options.context);
   if (!isGit && !options.buildContexts.some(({ value }) => isGitSource(value))) return run;
   return host.log.group('Look up git contexts', async () => {
-    const buildContexts = await Promise.all(options.buildContexts.map((named) => pinNamed(run, named)));
-    const secrets = new Map(buildContexts.flatMap(({ secrets }) => secrets).map((one) => [one.id, one]));
-    const pinned = { ...run, options: { ...options, buildContexts: buildContexts.map(({ named }) => named) } };
-    if (!isGit) return { ...pinned, git: { main: undefined, secrets: [...secrets.values()] } };
-    const source = sourceOf(options.context);
-    for (const secret of builderSecrets(run, source)) secrets.set(secret.id, secret);
-    const { main, context, file } = await openMain(run, source);
+    const source = isGit ? sourceOf(options.context) : undefined;
+    const { main, ...opened } = source === undefined ? { main: undefined } : await openMain(run, source);
+    const here = { ...run, options: { ...options, ...opened } };
+    const reached = new Set(reachedContexts(here));
+    const buildContexts = await Promise.all(options.buildContexts.map((named) => pinNamed(run, named, reached)));
+    const ownSecrets = source === undefined ? [] : builderSecrets(run, source);
+    const secrets = new Map(
+      [...buildContexts.flatMap((one) => one.secrets), ...ownSecrets].map((one) => [one.id, one]),
+    );
     return {
-      ...pinned,
-      options: { ...pinned.options, context, file },
+      ...here,
+      options: { ...here.options, buildContexts: buildContexts.map(({ named }) => named) },
       git: { main, secrets: [...secrets.values()] },
     };
   });
 };
+
+/** The names of those that the target reads, as far as the Dockerfile alone tells. */
+function reachedContexts(run: Run): readonly string[] {
+  const { context, file } = run.options;
+  const dockerfile = findDockerfile(run.host.files, context, file);
+  return dockerfile === undefined ? [] : readDockerfile(dockerfile, run).contexts.map(({ name }) => name);
+}
 
 async function openMain(
   run: Run,
@@ -92,8 +102,9 @@ async function openMain(
 async function pinNamed(
   run: Run,
   named: NamedContext,
+  reached: ReadonlySet<string>,
 ): Promise<{ readonly named: NamedContext; readonly secrets: readonly BuildSecret[] }> {
-  if (!isGitSource(named.value)) return { named, secrets: [] };
+  if (!reached.has(named.name) || !isGitSource(named.value)) return { named, secrets: [] };
   const source = sourceOf(named.value);
   const commit = await resolve(run, source);
   return { named: { ...named, value: pinnedSource(source, commit) }, secrets: builderSecrets(run, source) };

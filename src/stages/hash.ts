@@ -1,4 +1,6 @@
 import path from 'node:path';
+import type { KnownBases } from '../base-configs.ts';
+import { readInputs } from '../base-inputs.ts';
 import { findDockerfile } from '../context.ts';
 import {
   type ContextReading,
@@ -15,9 +17,13 @@ import { countedLabels } from '../core/labels.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { quote } from '../core/printable.ts';
 import { isGitSource } from '../core/remote-source.ts';
+import type { Warning } from '../core/warning.ts';
 import { readDockerfile } from '../dockerfile-inputs.ts';
-import { type Problem, UsageError } from '../errors.ts';
-import { contextImages, type HashedImage, resolveImages } from '../hashed-images.ts';
+import type { Problem } from '../errors.ts';
+import { findScopeProblems, findVersionTags, whatCounts } from '../hash-scope.ts';
+import { findWarnings } from '../hash-warnings.ts';
+import { contextImages, countedImages, type HashedImage } from '../hashed-images.ts';
+import { refuseMissing } from '../hidden-path.ts';
 import type { Files, Location } from '../host.ts';
 import type { Options } from '../options.ts';
 import type { Run, Stage } from '../stage.ts';
@@ -29,14 +35,20 @@ export interface HashResult extends SealedInputs {
   /** How the files were read, and what was read; reading them again shows what has changed. */
   readonly order: ReadingOrder;
   readonly reading: ContextReading;
-  /** The images that were hashed: the build is pinned to them. */
+  /** What stands behind the images' names, as far as anybody was asked: the build is pinned to it. */
   readonly pins: readonly HashedImage[];
+  /** How the base images begin, as far as anybody was asked. */
+  readonly configs: KnownBases['configs'];
+  /** No trigger of a base image can make it another one. */
+  readonly isFinal: boolean;
   /** Whether the Dockerfile runs programs of the target platforms. */
   readonly runsPrograms: boolean;
   /** Paths of the dependency manifests among the files, in order. */
   readonly dependencyManifests: readonly string[];
   /** What was hashed, in words. */
   readonly inputs: readonly string[];
+  /** What a person should look at. */
+  readonly warnings: readonly Warning[];
 }
 
 interface HashPlan {
@@ -53,59 +65,52 @@ export const hashStage: Stage<'hash', HashPlan> = {
   },
   async apply({ dockerfile }, run) {
     const { host, options } = run;
-    const read = readDockerfile(dockerfile, run);
+    refuseVersions(run, dockerfile);
+    const { read, pins, configs, isFinal } = await readInputs(run, dockerfile);
+    const images = countedImages([...read.images, ...contextImages(read.contexts)], pins, options.base);
     for (const note of read.notes) host.log.info(note);
-    for (const warning of read.warnings) host.log.warning(warning, { file: dockerfile });
-    const images = await resolveImages(run.registries, dockerfile, [...read.images, ...contextImages(options)]);
     const order: ReadingOrder = { dockerfile, targets: read.targets };
     const reading = readContextInputs(run, order);
-    refuseMissing(run, order, reading);
+    refuseMissing(run, dockerfile, reading, findScopeProblems(run, reading.scoped));
     const { inputs, paths } = reading;
-    const reasons = [...read.unpinned, ...findUnpinnedContexts(options)];
+    const reasons = [...read.unpinned, ...findUnpinnedContexts(read.contexts)];
     const manifest: InputManifest = {
       scheme: 3,
       ...inputs,
-      images: Object.fromEntries(images.map(({ reference, digest }) => [reference, digest])),
+      images,
       buildArgs: read.buildArgs,
       options: countedOptions(run, inputs.form),
       salt: options.hashSalt ?? '',
       unique: reasons.length === 0 ? '' : host.randomId(),
     };
-    for (const { message, line } of reasons) {
-      host.log.warning(
-        `${message}: what it brings cannot be known beforehand, so every run builds`,
-        at(dockerfile, line),
-      );
-    }
-    if (run.git?.main === undefined && paths.some((name) => name === '.git' || name.startsWith('.git/'))) {
-      host.log.warning(
-        'the build reads .git, which differs in every run, so that nothing is ever reused; add .git to .dockerignore',
-      );
-    }
+    const warnings = findWarnings(run, { dockerfile, read, reading, unpinned: reasons });
+    for (const { message, line } of warnings) host.log.warning(message, at(dockerfile, line));
     const sealed = sealInputs(manifest);
     const dependencyManifests = paths.filter(isDependencyManifest);
-    host.log.info(`${inEntries(paths.length)}, ${counted(images.length, 'image')}: ${sealed.tag}`);
+    host.log.info(`${whatCounts(reading)}, ${counted(Object.keys(images).length, 'image')}: ${sealed.tag}`);
     return {
       ...sealed,
       dockerfile,
       order,
       reading,
-      pins: images,
+      pins,
+      configs,
+      isFinal,
       runsPrograms: read.runsPrograms,
       dependencyManifests,
-      inputs: inWords(paths.length, dependencyManifests, images),
+      inputs: inWords(reading, dependencyManifests, images),
+      warnings,
     };
   },
 };
 
-/** BuildKit would refuse the same, but only after a builder is there. */
-function refuseMissing({ host, options }: Run, { dockerfile }: ReadingOrder, { problems }: ContextReading): void {
-  if (problems.length === 0) return;
-  const { path: paths } = host.files;
-  const messages = problems.map(({ problem, line }) => `${quote(dockerfile)} line ${line}: ${problem}`);
-  const ignored = host.files.kindOf(paths.join(options.context, '.dockerignore')) !== undefined;
-  const hint = ignored ? ' (what the ignore file leaves out is not there for the build)' : '';
-  throw new UsageError([...new Set(messages)].map((message) => ({ input: 'file', message: `${message}${hint}` })));
+/** What can be known of it before the first request; base images can only add to what is read. */
+function refuseVersions(run: Run, dockerfile: string): void {
+  if (run.options.hashScope === 'inputs' || findVersionTags(run).length === 0) return;
+  const { targets } = readDockerfile(dockerfile, run);
+  if (targets === undefined) return;
+  const reading = readContextInputs(run, { dockerfile, targets });
+  refuseMissing(run, dockerfile, reading, findScopeProblems(run, reading.scoped));
 }
 
 /** What is wrong with the files that the options name; asked before the first request. Pure but for reading. */
@@ -178,17 +183,19 @@ function at(file: string, line: number | undefined): Location {
   return line === undefined ? { file } : { file, line };
 }
 
-function inEntries(count: number): string {
-  return counted(count, 'context entry', 'context entries');
-}
-
-function inWords(entryCount: number, manifests: readonly string[], images: readonly HashedImage[]): readonly string[] {
+function inWords(
+  reading: ContextReading,
+  manifests: readonly string[],
+  images: InputManifest['images'],
+): readonly string[] {
   const shown =
     manifests.length === 0
       ? ''
       : `, among them ${manifests.slice(0, 10).join(', ')}${manifests.length > 10 ? ' …' : ''}`;
   return [
-    `${inEntries(entryCount)}${shown}`,
-    ...images.map(({ reference, digest }) => `${reference.replace(/@.*$/, '')} at ${digest}`),
+    `${whatCounts(reading)}${shown}`,
+    ...Object.entries(images).map(([name, seen]) =>
+      seen === 'tag' ? `${name} by its tag` : `${name.replace(/@.*$/, '')} at ${seen}`,
+    ),
   ];
 }

@@ -1,5 +1,5 @@
 import type { Digest } from '../core/digest.ts';
-import { INPUTS_ANNOTATION } from '../core/labels.ts';
+import { INPUTS_ANNOTATION, revisionOf } from '../core/labels.ts';
 import { formatReference, isLocalName, type RepositoryName } from '../core/reference.ts';
 import { findUnfit, type MissReason, type Unfit, type Wanted } from '../core/reuse.ts';
 import { isRegistryError } from '../errors.ts';
@@ -30,6 +30,8 @@ interface LookupPlan {
   readonly images: readonly { readonly name: RepositoryName; readonly immutableTags: readonly string[] }[];
   readonly wanted: Wanted;
   readonly force: boolean;
+  /** As in `HashResult`. */
+  readonly isFinal: boolean;
   readonly push: boolean;
   readonly release: Release;
   /** What the local engine has, where it was asked. */
@@ -62,6 +64,7 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
         .map((name) => ({ name, immutableTags: push ? immutableTags(run, name) : [] })),
       wanted,
       force: run.options.force,
+      isFinal: hash.isFinal,
       push,
       release: { wanted, manifest: hash.manifest, revision: git.sha },
       engine: run.results.engine,
@@ -78,7 +81,9 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
       Promise.all(plan.images.map(({ name }) => at(name, plan.hashTag))),
       Promise.all(plan.images.flatMap((image) => image.immutableTags.map((tag) => at(image.name, tag)))),
     ]);
-    const result = decide(behindHash, await standingOf(released, plan, run), plan);
+    // Of another one, the triggers of a base image may yet tell that it is this very content.
+    const settled = released.filter(({ image }) => image !== undefined && (plan.isFinal || isOwn(image, plan)));
+    const result = decide(behindHash, await standingOf(settled, plan, run), plan);
     const said = result.image === undefined ? `miss (${result.reason}): ${result.detail}` : `hit: ${result.detail}`;
     // Somebody asked for a build or changed the content, and gets an image that was there before.
     const isSurprise = result.image !== undefined && (plan.force || hashOf(result.image) !== plan.wanted.hash);
@@ -132,6 +137,11 @@ async function look(name: RepositoryName, tag: string, plan: LookupPlan, run: Ru
     run.host.log.notice(`${detail}; building without it`);
     return { reference, tag, image: undefined, unfit: { reason: 'not-found', detail } };
   }
+}
+
+function isOwn(image: FoundImage, { wanted, release: { revision } }: LookupPlan): boolean {
+  const isSameCommit = revision !== undefined && revisionOf(image.manifest.annotations) === revision;
+  return isSameCommit || hashOf(image) === wanted.hash;
 }
 
 /** It is only good to know: asked once, and nothing that goes wrong counts. */

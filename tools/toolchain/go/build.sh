@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # build.sh [PREFIX]: builds what Debian does not have, from Go modules pinned beside it, go.sum being the integrity check:
-# actionlint, act, BuildKit with a static runc, Trivy. About 12 minutes once on 2 cores, seconds while Go's own cache is
+# actionlint, act, BuildKit with its frontend and a static runc, Trivy. About 12 minutes once on 2 cores, seconds while Go's own cache is
 # warm; a program whose pin did not change is not built again. Needs bootstrap.sh first (for libseccomp).
 # Exit codes: 0 built, 1 failed, 3 not possible here: no Go 1.26 or gcc, and the tests that need these programs are skipped.
 set -euo pipefail
@@ -53,7 +53,9 @@ version_of() { (cd "$HERE/$1" && go list -m -f '{{.Version}}' "$2"); }
 
 build actionlint actionlint github.com/rhysd/actionlint/cmd/actionlint -ldflags '-s -w'
 build act act github.com/nektos/act -ldflags '-s -w'
-build buildkit "buildkitd buildctl" "github.com/moby/buildkit/cmd/buildkitd github.com/moby/buildkit/cmd/buildctl" \
+BUILDKIT=github.com/moby/buildkit
+build buildkit "buildkitd buildctl dockerfile-frontend" \
+  "$BUILDKIT/cmd/buildkitd $BUILDKIT/cmd/buildctl $BUILDKIT/frontend/dockerfile/cmd/dockerfile-frontend" \
   -ldflags "-s -w -X github.com/moby/buildkit/version.Version=$(version_of buildkit github.com/moby/buildkit)"
 # BuildKit's sandbox needs a runc with seccomp, and its image has no C library: static.
 # The folders travel in CGO_*: Go's cache looks at those, and not at what pkg-config answers.
