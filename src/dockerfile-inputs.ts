@@ -90,6 +90,7 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
     'the whole context and this file count; what else it reads, base images too, cannot be seen (max-age helps)';
   const warnings = isForeign ? [`the frontend ${quote(frontend.value?.reference ?? '')} is not Docker's: ${seen}`] : [];
   if (!read.ok) {
+    if (!isForeign && !('isUnknown' in read)) return refuse(read);
     const unpinned = isForeign ? [] : [{ message: `not understood: ${read.problem}`, line: read.line }];
     const images = frontend.value === undefined ? [] : [frontend.value];
     return {

@@ -237,6 +237,9 @@ describe('must not change', () => {
 
 describe('what BuildKit would refuse is refused, with the line', () => {
   it.each([
+    ['too few arguments', 'FROM scratch\nCOPY a\n', 'line 2: COPY needs a source and a destination'],
+    ['a heredoc without an end', 'FROM scratch\nCOPY <<E /x\n', 'line 2: '],
+    ['no stage', '# nothing\n', 'line 1: '],
     ['a missing file', 'FROM scratch\nCOPY missing /\n', 'line 2: COPY "/missing" is not in the context'],
     ['an ignored file', 'FROM scratch\nCOPY README.md /\n', 'line 1 of ".dockerignore" hides it: "README.md"'],
     ['86 a loop of links', 'FROM scratch\nCOPY loop /\n', 'line 2: COPY "/loop": its links lead in circles'],

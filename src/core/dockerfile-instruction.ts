@@ -1,8 +1,8 @@
 import type { PlacedStatement } from './dockerfile-reader.ts';
 import type { Statement } from './dockerfile-statement.ts';
 import { chompTabs, type Heredoc, parseHeredocStart } from './heredoc.ts';
-import { checkRules, type Flag, parseFlags } from './instruction-rules.ts';
-import { type Parsed, parsed, unparsable } from './parsed.ts';
+import { checkRules, type Flag, type Known, parseFlags } from './instruction-rules.ts';
+import { parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 
 /** One instruction, before any variable is expanded. */
@@ -44,7 +44,7 @@ export interface Sources {
  * Checks a statement against what BuildKit v0.29 takes (frontend/dockerfile/instructions): instruction, flags, number and
  * form of the arguments. Values that are expanded later are not checked.
  */
-export function parseInstruction(placed: PlacedStatement): Parsed<Instruction> {
+export function parseInstruction(placed: PlacedStatement): Known<Instruction> {
   const { statement, heredocs, line, endLine } = placed;
   const name = statement.keyword.toUpperCase();
   const flags = parseFlags(name, statement);

@@ -37,7 +37,10 @@ export interface DockerfileStage {
   readonly instructions: readonly Instruction[];
 }
 
-export type DockerfileResult = Located<Dockerfile>;
+/** `isUnknown`: a newer frontend might take it; whatever else is wrong fails every build. */
+export type DockerfileResult =
+  | Located<Dockerfile>
+  | { readonly ok: false; readonly problem: string; readonly line: number; readonly isUnknown: true };
 
 /**
  * Reads a Dockerfile as BuildKit v0.29 does (frontend/dockerfile/parser and instructions). Refuses what BuildKit refuses
@@ -52,7 +55,7 @@ export function parseDockerfile(text: string): DockerfileResult {
   const stages: (Omit<DockerfileStage, 'instructions'> & { readonly instructions: Instruction[] })[] = [];
   for (const statement of read.value.statements) {
     const instruction = parseInstruction(statement);
-    if (!instruction.ok) return misplaced(instruction.problem, statement.line);
+    if (!instruction.ok) return { ...instruction, line: statement.line };
     const { name, line, words } = instruction.value;
     const stage = stages.at(-1);
     if (name === 'FROM') {

@@ -52,19 +52,26 @@ const MIN_WORDS: ReadonlyMap<string, number> = new Map(
 const ONE_WORD = new Set(['MAINTAINER', 'STOPSIGNAL', 'USER', 'WORKDIR']);
 const STAGE_NAME = /^[a-z][a-z0-9-_.]*$/;
 
+/** What is read, or what is wrong; `isUnknown` where a newer frontend might take what BuildKit v0.29 does not know. */
+export type Known<T> = Parsed<T> | { readonly ok: false; readonly problem: string; readonly isUnknown: true };
+
+function unknown(problem: string): Known<never> {
+  return { ok: false, problem, isUnknown: true };
+}
+
 /** The flags of a statement. A problem for an unknown instruction or flag, a missing value, and one that comes twice. */
-export function parseFlags(name: string, { flags, words }: Statement): Parsed<readonly Flag[]> {
+export function parseFlags(name: string, { flags, words }: Statement): Known<readonly Flag[]> {
   const isNone = name === 'HEALTHCHECK' && words[0]?.toUpperCase() === 'NONE';
   if (FLAGS_UNREAD.has(name) || isNone) return parsed([]);
   const known = FLAGS.get(name);
   if (known === undefined) {
     const near = nearest(name, [...FLAGS.keys(), ...FLAGS_UNREAD]);
-    return unparsable(`${quote(name)} is not an instruction${near === undefined ? '' : `; did you mean ${near}?`}`);
+    return unknown(`${quote(name)} is not an instruction${near === undefined ? '' : `; did you mean ${near}?`}`);
   }
   const read: Flag[] = [];
   for (const text of flags) {
     const flag = parseFlag(text, known);
-    if (!flag.ok) return unparsable(`${name}: ${flag.problem}`);
+    if (!flag.ok) return { ...flag, problem: `${name}: ${flag.problem}` };
     if (known[flag.value.name] !== 'list' && read.some((other) => other.name === flag.value.name)) {
       return unparsable(`${name}: --${flag.value.name} is given twice`);
     }
@@ -73,12 +80,12 @@ export function parseFlags(name: string, { flags, words }: Statement): Parsed<re
   return parsed(read);
 }
 
-function parseFlag(text: string, known: Readonly<Record<string, FlagKind>>): Parsed<Flag> {
+function parseFlag(text: string, known: Readonly<Record<string, FlagKind>>): Known<Flag> {
   const equals = text.indexOf('=');
   const name = text.slice(2, equals < 0 ? undefined : equals);
   const value = equals < 0 ? undefined : text.slice(equals + 1);
   const kind = Object.hasOwn(known, name) ? known[name] : undefined;
-  if (kind === undefined) return unparsable(`--${quote(name)} is not a flag of it`);
+  if (kind === undefined) return unknown(`--${quote(name)} is not a flag of it`);
   if (kind !== 'switch') {
     return value === undefined ? unparsable(`--${name} needs a value`) : parsed({ name, value });
   }
