@@ -1,5 +1,5 @@
 import { baseKey, type KnownBases } from './base-configs.ts';
-import { frontendOf, type ImageUse, imagesOf, remoteAdds, runsPrograms } from './core/build-inputs.ts';
+import { distinctAdds, frontendOf, type ImageUse, imagesOf, remoteAdds, runsPrograms } from './core/build-inputs.ts';
 import type { NamedContext } from './core/build-options.ts';
 import type { BuildScope } from './core/build-scope.ts';
 import { textOfBytes } from './core/byte-text.ts';
@@ -116,14 +116,14 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
     ...(known && { baseOf: (reference, platform) => known.configs.get(baseKey(reference, platform)) }),
   };
   const declared = declaredArgs(dockerfile, scope);
-  const named = imagesOf(dockerfile, scope);
-  if (!named.ok) return refuse(named);
   const targets: PlatformReads[] = [];
   for (const platform of platforms) {
     const reads = readTarget(dockerfile, scope, platform);
     if (!reads.ok) return refuse(reads);
     targets.push({ ...reads.value, platform });
   }
+  const named = isForeign ? imagesOf(dockerfile, scope) : undefined;
+  if (named?.ok === false) return refuse(named);
   const uncertain = targets.flatMap((target) => target.uncertain)[0];
   const isUnknown = ({ role, reference, platform }: ReachedImage): boolean =>
     role !== 'content' && scope.baseOf?.(reference, platform) === undefined;
@@ -132,18 +132,18 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
   const isBlind = mayBeTriggered && (options.base === 'tag' || known !== undefined);
   const isExact = !isForeign && uncertain === undefined && !isBlind && known?.whole !== true;
   const bases = basesOf(targets);
+  const reachedAdds = distinctAdds(targets.flatMap(({ remotes }) => remotes.filter(({ isPinned }) => !isPinned)));
   const reachedImages = [...(frontend.value ? [frontend.value] : []), ...targets.flatMap(({ images }) => images)];
   const counted = countedArgs(buildArgs, declared);
-  const reached = new Set(targets.flatMap(({ remotes }) => remotes.map(({ line }) => line)));
   return {
-    images: isForeign ? named.value : reachedImages,
+    images: named?.value ?? reachedImages,
     bases,
     ...reachedContexts(options, isForeign || uncertain !== undefined ? undefined : targets),
     buildArgs: isExact ? builderArgs(counted) : counted,
     runsPrograms: runsPrograms(dockerfile) || bases.some((base) => runsInTriggers(scope, base)),
-    unpinned: remoteAdds(dockerfile, scope)
-      .filter(({ line }) => !isExact || reached.has(line))
-      .map(({ source, line }) => ({ message: `ADD ${quote(source)} has no checksum`, line, hint: PIN_ADD })),
+    unpinned: (isExact ? reachedAdds : remoteAdds(dockerfile, scope)).map(({ source, line }) => {
+      return { message: `ADD ${quote(source)} has no checksum`, line, hint: PIN_ADD };
+    }),
     targets: isExact ? targets : undefined,
     reached: isForeign ? [] : targets,
     asksBases: !isForeign && uncertain !== undefined && bases.length > 0,

@@ -310,6 +310,14 @@ describe('the manifest, which is published, never holds', () => {
   });
 });
 
+it('an ADD that nothing pins is seen whatever an unused stage makes of its variables', async () => {
+  const unused = `FROM scratch AS unused\nENV A=${'x'.repeat(1000)}\nENV B=${'$A'.repeat(900)}\n${'ENV C=$B\n'.repeat(40)}`;
+  write({ Dockerfile: `${unused}FROM scratch\nARG URL=https://a.example/b\nADD $URL /b\n` });
+  const before = await hashOf();
+  expect(before).toMatch(/^[0-9a-f]{64}$/);
+  expect(await hashOf()).not.toBe(before);
+});
+
 describe('what is not fully understood counts as a whole', () => {
   it('90 a frontend that is not Docker’s', async () => {
     write({ ...TREE, Dockerfile: `# syntax=x.example/y@sha256:${'a'.repeat(64)}\n${COPY_SRC}` });
