@@ -14,7 +14,7 @@ import { familiarName, formatReference } from './core/reference.ts';
 import { findUnfit, type Wanted } from './core/reuse.ts';
 import { formatDuration, parseTimestamp } from './core/timestamp.ts';
 import { BuildOnceError } from './errors.ts';
-import { readInputs } from './input-record.ts';
+import { readRecordedInputs } from './recorded-inputs.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
 import { openImage, type Run, resultOf } from './stage.ts';
@@ -105,9 +105,9 @@ async function compare({ reference, image, repository }: Compared, run: Run): Pr
   const theirs = image.manifest.annotations[INPUTS_ANNOTATION];
   const found = { reference, digest, differences: [], unknown: undefined, checked: [] };
   if (theirs === hash) return { ...found, isSame: true, summary: `nothing has changed since ${reference}` };
-  const record = await readInputs(repository, image);
+  const record = await readRecordedInputs(repository, image);
   if (record.ok) {
-    const differences = compareManifests(record.value.manifest, manifest);
+    const differences = compareManifests(record.value, manifest);
     const summary = `${counted(differences.length, 'difference')} from ${reference}`;
     return { ...found, isSame: false, differences, summary };
   }
@@ -180,9 +180,9 @@ export async function compareRelease(
   image: FoundImage,
   manifest: InputManifest,
 ): Promise<Parsed<ReleaseComparison>> {
-  const record = await readInputs(repository, image);
+  const record = await readRecordedInputs(repository, image);
   if (!record.ok) return record;
-  const differences = compareManifests(record.value.manifest, manifest);
+  const differences = compareManifests(record.value, manifest);
   const isMove = ({ subject, before = '', after = '' }: Difference): boolean =>
     subject === 'image' && parseDigest(before) !== undefined && parseDigest(after) !== undefined;
   const movedBases = differences.every(isMove) ? differences.map((one) => describeDifference(one).slice(2)) : [];

@@ -3,8 +3,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { canonicalJson, type InputManifest, type SealedInputs } from '../../src/core/input-manifest.ts';
-import { MAX_INPUTS_BYTES, parseInputs } from '../../src/core/parse-inputs.ts';
+import {
+  canonicalJson,
+  type InputManifest,
+  MAX_INPUTS_BYTES,
+  type SealedInputs,
+} from '../../src/core/input-manifest.ts';
+import { parseInputs } from '../../src/core/parse-inputs.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { parseOptions } from '../../src/options.ts';
 import type { Run } from '../../src/stage.ts';

@@ -58,6 +58,9 @@ export interface InputManifest {
   readonly unique: string;
 }
 
+/** The largest manifest, as text, that is attached or read: some 500,000 files. */
+export const MAX_INPUTS_BYTES = 64 * 1024 * 1024;
+
 const HASH_TAG_DIGITS = 32;
 
 /** A manifest with what stands for it. */
