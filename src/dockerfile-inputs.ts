@@ -5,12 +5,12 @@ import type { BuildScope } from './core/build-scope.ts';
 import { textOfBytes } from './core/byte-text.ts';
 import { digestOf } from './core/digest.ts';
 import { canonicalInstructions, type Dockerfile, detectSyntax, pairsOf, parseDockerfile } from './core/dockerfile.ts';
-import type { InputManifest } from './core/input-manifest.ts';
+import { type InputManifest, isBuilderArg } from './core/input-manifest.ts';
 import { quote } from './core/printable.ts';
 import { readStageGraph } from './core/stage-graph.ts';
 import { type ReachedImage, readTarget, type TargetReads } from './core/target-reads.ts';
 import { UsageError } from './errors.ts';
-import { forwardedArgs, isProxyArg } from './forwarded-args.ts';
+import { effectiveArgs, isProxyArg } from './forwarded-args.ts';
 import type { Files, Host } from './host.ts';
 import type { Platform } from './oci/types.ts';
 import type { Options } from './options.ts';
@@ -61,8 +61,6 @@ interface Setting {
 
 const PIN_ADD = 'add --checksum=sha256:…, or name a commit of the git repository';
 
-/** Args that the builder itself takes. */
-const BUILDER_ARG = /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/;
 /** Frontends whose language is the one that we read. */
 const DOCKERS_FRONTEND = /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@]|$)/;
 
@@ -185,32 +183,17 @@ function runsInTriggers({ baseOf }: BuildScope, { reference, platform }: Reached
 }
 
 /**
- * By name, the last one given wins; under them what buildx adds by itself. `KEY` alone takes its value from the environment,
- * and means nothing without one there.
- */
-function effectiveArgs(given: readonly string[], host: Host): ReadonlyMap<string, string> {
-  const args = new Map(forwardedArgs(host));
-  for (const arg of given) {
-    const at = arg.indexOf('=');
-    const name = at < 0 ? arg : arg.slice(0, at);
-    const value = at < 0 ? host.env[arg] : arg.slice(at + 1);
-    if (value !== undefined) args.set(name, value);
-  }
-  return args;
-}
-
-/**
  * Proxies and the build's clock say nothing about the content, unless the Dockerfile asks for them by ARG. Any arg but those
  * of the builder itself may be a secret, and the manifest is published: of them, the digest counts.
  */
 function countedArgs(args: ReadonlyMap<string, string>, declared?: ReadonlySet<string>): InputManifest['buildArgs'] {
   const counted = [...args].filter(([name]) => !isOptionalArg(name) || declared === undefined || declared.has(name));
-  return Object.fromEntries(counted.map(([name, value]) => [name, BUILDER_ARG.test(name) ? value : digestOf(value)]));
+  return Object.fromEntries(counted.map(([name, value]) => [name, isBuilderArg(name) ? value : digestOf(value)]));
 }
 
 /** Others count by the value that the Dockerfile's ARGs have. */
 function builderArgs(args: InputManifest['buildArgs']): InputManifest['buildArgs'] {
-  return Object.fromEntries(Object.entries(args).filter(([name]) => BUILDER_ARG.test(name)));
+  return Object.fromEntries(Object.entries(args).filter(([name]) => isBuilderArg(name)));
 }
 
 function isOptionalArg(name: string): boolean {

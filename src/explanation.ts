@@ -11,13 +11,13 @@ import type { Parsed } from './core/parsed.ts';
 import { formatPlatform } from './core/platform.ts';
 import { toLine } from './core/printable.ts';
 import { familiarName, formatReference } from './core/reference.ts';
-import { findUnfit, type Wanted } from './core/reuse.ts';
+import { findUnfit } from './core/reuse.ts';
 import { formatDuration, parseTimestamp } from './core/timestamp.ts';
 import { BuildOnceError } from './errors.ts';
 import { readRecordedInputs } from './recorded-inputs.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
-import { openImage, type Run, resultOf } from './stage.ts';
+import { openImage, type Run, resultOf, wantedOf } from './stage.ts';
 
 /** In what a run differs from an image that is there. */
 export interface Explanation {
@@ -155,11 +155,6 @@ async function wouldBuild(run: Run): Promise<readonly string[]> {
       ? `a build would reuse ${reference}, which is ${digest}`
       : `a build would run (${unfit.reason}): of ${reference}, ${unfit.detail}`,
   ];
-}
-
-function wantedOf(run: Run): Wanted {
-  const { hash } = resultOf(run, 'hash');
-  return { hash, platforms: run.platforms, maxAgeMs: run.options.maxAge, nowMs: run.startedAt.getTime() };
 }
 
 function nameOf({ name }: Repository, target: ImageChoice['target']): string {
