@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -16,6 +16,7 @@ import type { Run } from '../../src/stage.ts';
 import { hashStage } from '../../src/stages/hash.ts';
 import { type Schema, valuesOf, violations } from '../support/json-schema.ts';
 import { sampleRun } from '../support/sample-run.ts';
+import { writeTree } from '../support/write-tree.ts';
 
 const SCHEMA: Schema = JSON.parse(
   readFileSync(join(import.meta.dirname, '../../schema/inputs.v1.schema.json'), 'utf8'),
@@ -171,10 +172,7 @@ describe('the input manifest of a run', () => {
       'foreign/Dockerfile': `# syntax=foreign/frontend@${DIGEST}\nANYTHING\n`,
       'assets/logo': '1',
     };
-    for (const [name, content] of Object.entries(files)) {
-      mkdirSync(dirname(join(context, name)), { recursive: true });
-      writeFileSync(join(context, name), content);
-    }
+    writeTree(context, files);
     symlinkSync('a', join(context, 'plain/src/link'));
   });
   afterAll(() => rmSync(context, { recursive: true }));

@@ -8,10 +8,9 @@ import {
   symlinkSync,
   unlinkSync,
   utimesSync,
-  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { parseOptions } from '../../src/options.ts';
@@ -19,6 +18,7 @@ import { runCommand } from '../../src/pipeline.ts';
 import { runnable } from '../../src/stage.ts';
 import { hashStage } from '../../src/stages/hash.ts';
 import { sampleRun } from '../support/sample-run.ts';
+import { writeTree } from '../support/write-tree.ts';
 
 let root: string;
 let context: string;
@@ -33,10 +33,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 type Flags = Readonly<Record<string, string>>;
 
 function write(files: Readonly<Record<string, string>>): void {
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(context, name)), { recursive: true });
-    writeFileSync(join(context, name), content);
-  }
+  writeTree(context, files);
 }
 
 const link = (target: string, name: string) => symlinkSync(target, join(context, name));
