@@ -64,10 +64,10 @@ describe('a copied path that the ignore file hides is refused, with the line tha
 
   it('also in a directory that may not be entered', async () => {
     writeTree(root, { Dockerfile: 'FROM scratch\nCOPY dist/a /\n', 'dist/a': '', '.dockerignore': 'dist\n' });
-    const { failure } = await hash({}, ({ kindOf }) => ({
+    const { failure } = await hash({}, (files) => ({
       kindOf(at) {
         if (at.endsWith('dist/a')) throw Object.assign(new Error('denied'), { code: 'EACCES' });
-        return kindOf(at);
+        return files.kindOf(at);
       },
     }));
     expect(failure).toMatchObject({ code: 'BAD_INPUT', message: expect.stringContaining('hides it: "dist"') });

@@ -39,9 +39,9 @@ export interface WantedBase {
 }
 
 /**
- * How a base image begins on each platform, by {@link baseKey}; `undefined` where that cannot be read or is not the same in
- * all that the builder may take. One request for an index, two for each of its platforms. Errors of the registry, naming the
- * place; BuildOnceError `BASE_NOT_FOUND`, and `BASE_UNSUPPORTED` for what is for other systems only.
+ * How a base image begins on each platform, by {@link baseKey}; `undefined` where that cannot be read or is not the same
+ * in all that the builder may take. One request for an index, two for each of its platforms. Errors of the registry, naming
+ * the place; BuildOnceError `BASE_NOT_FOUND`, and `BASE_UNSUPPORTED` for what is for other systems only.
  */
 export async function readBaseConfigs(
   registries: Registries,

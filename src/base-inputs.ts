@@ -14,9 +14,9 @@ export interface ResolvedInputs extends KnownBases {
 }
 
 /**
- * Reads the Dockerfile, and asks what stands behind the images that the target reaches; how base images begin only where the
- * Dockerfile alone does not say what is read. With `base: tag` nobody is asked. Errors as of `readDockerfile` and
- * `resolveImages`.
+ * Reads the Dockerfile, and asks what stands behind the images that the target reaches; how base images begin only where
+ * the Dockerfile alone does not say what is read. With `base: tag` nobody is asked. Errors as of `readDockerfile`,
+ * `resolveImages` and `readBaseConfigs`.
  */
 export async function resolveInputs(run: Run, dockerfile: string): Promise<ResolvedInputs> {
   if (run.bases !== undefined) return learnBases(run, dockerfile, run.bases);
@@ -29,8 +29,8 @@ export async function resolveInputs(run: Run, dockerfile: string): Promise<Resol
 }
 
 /**
- * Reads the Dockerfile with all that base images bring in; theirs may reach further stages, with bases of their own. What is
- * known already is not asked for again. Errors as of `resolveInputs` and `readBaseConfigs`.
+ * Reads the Dockerfile with all that base images bring in; theirs may reach further stages, with bases of their own. What
+ * is known already is not asked for again. Errors as of `resolveInputs` and `readBaseConfigs`.
  */
 export async function learnBases(run: Run, dockerfile: string, known: KnownBases): Promise<ResolvedInputs> {
   const read = readDockerfile(dockerfile, { ...run, bases: known });

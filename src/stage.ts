@@ -61,7 +61,7 @@ export interface Run {
   readonly startedAt: Date;
   /** Set before the hash, where a context is a git repository. */
   readonly git?: GitContexts;
-  /** Set on a miss, where base images have triggers that the hash is to cover. */
+  /** Set where base images have triggers that the hash, made again, is to cover. */
   readonly bases?: KnownBases;
   readonly results: Partial<Results>;
   /** How long the build took of the image that was reused, where that is known: at the end. */
