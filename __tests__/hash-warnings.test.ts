@@ -1,11 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTerminalHost } from '../src/hosts/terminal.ts';
 import { runCommand } from '../src/pipeline.ts';
 import { type RunningRegistry, startRegistry } from '../src/registry/server.ts';
 import { plantImage } from './support/planted-image.ts';
+import { writeTree } from './support/write-tree.ts';
 
 const SHA = '0123456789abcdef0123456789abcdef01234567';
 const HEAD = 'fedcba9876543210fedcba9876543210fedcba98';
@@ -47,10 +48,8 @@ interface Said {
 
 function write(files: Readonly<Record<string, string | number>>): void {
   for (const [name, content] of Object.entries(files)) {
-    const at = join(root, name);
-    mkdirSync(dirname(at), { recursive: true });
-    writeFileSync(at, typeof content === 'string' ? content : '');
-    if (typeof content === 'number') truncateSync(at, content);
+    writeTree(root, { [name]: typeof content === 'string' ? content : '' });
+    if (typeof content === 'number') truncateSync(join(root, name), content);
   }
 }
 
@@ -513,63 +512,6 @@ describe('is not said', () => {
     expect(error).toBeUndefined();
     expect(said).toEqual([]);
     expect(report.warnings).toEqual([]);
-  });
-});
-
-describe('a copied path that the ignore file hides is refused, with the line that hides it', () => {
-  const hidden = (file: string, line: number, text: string): string =>
-    `line ${line} of "${file}" hides it: "${text}"; take that line out, or except it by "!" below`;
-  it.each([
-    ['a file', 'COPY dist/a /', '.dockerignore', '# x\n\ndist\n', hidden('.dockerignore', 3, 'dist')],
-    [
-      'by the last pattern that decides',
-      'COPY dist /',
-      '.dockerignore',
-      'dist\n!dist\n /dist/ \n',
-      hidden('.dockerignore', 3, '/dist/'),
-    ],
-    [
-      'by the Dockerfile’s own',
-      'COPY dist /',
-      'Dockerfile.dockerignore',
-      '*\n',
-      hidden('Dockerfile.dockerignore', 1, '*'),
-    ],
-    ['in front of a glob', 'COPY dist/*.js /', '.dockerignore', '\ufeffdist\n', hidden('.dockerignore', 1, 'dist')],
-    ['of a mount', 'RUN --mount=source=dist,target=/d x', '.dockerignore', 'd*t\n', hidden('.dockerignore', 1, 'd*t')],
-    ['with --parents', 'COPY --parents dist/a /', '.dockerignore', '**/a\n', hidden('.dockerignore', 1, '**/a')],
-  ])('%s', async (_, copy, file, patterns, message) => {
-    const files = { 'dist/a': '', [file]: patterns };
-    const { said, report } = await hash({ dockerfile: `FROM scratch\n\n${copy}\n`, files });
-    expect(report.failure?.message).toContain(`; ${message}`);
-    expect(report.failure?.at).toEqual({ file: 'Dockerfile', line: 3 });
-    expect(said).toEqual([]);
-  });
-
-  it('but not what is not there at all', async () => {
-    const { report } = await hash({ dockerfile: 'FROM scratch\nCOPY dist /\n', files: { '.dockerignore': 'dist\n' } });
-    expect(report.failure?.message).toMatch(/COPY "\/dist" is not in the context$/);
-  });
-
-  it('also in a directory that may not be entered', async () => {
-    write({ Dockerfile: 'FROM scratch\nCOPY dist/a /\n', 'dist/a': '', '.dockerignore': 'dist\n' });
-    const terminal = createTerminalHost({ cwd: root, env: {}, write: () => {} });
-    const kindOf: typeof terminal.files.kindOf = (at) => {
-      if (at.endsWith('dist/a')) throw Object.assign(new Error('denied'), { code: 'EACCES' });
-      return terminal.files.kindOf(at);
-    };
-    const host = { ...terminal, files: { ...terminal.files, kindOf } };
-    const { report } = await runCommand('hash', { platforms: TWO_PLATFORMS }, host);
-    expect(report.failure).toMatchObject({ code: 'BAD_INPUT', message: expect.stringContaining('hides it: "dist"') });
-  });
-
-  it('of a named context, by its own ignore file', async () => {
-    const { report } = await hash({
-      dockerfile: 'FROM scratch\nCOPY --from=lib dist /\n',
-      files: { 'lib/dist/a': '', 'lib/.dockerignore': 'dist\n', '.dockerignore': '' },
-      flags: { 'build-contexts': 'lib=lib' },
-    });
-    expect(report.failure?.message).toContain(`; ${hidden('lib/.dockerignore', 1, 'dist')}`);
   });
 });
 

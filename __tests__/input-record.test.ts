@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../src/core/digest.ts';
-import { canonicalJson } from '../src/core/input-manifest.ts';
-import { MAX_INPUTS_BYTES } from '../src/core/parse-inputs.ts';
+import { canonicalJson, MAX_INPUTS_BYTES } from '../src/core/input-manifest.ts';
 import { RegistryError } from '../src/errors.ts';
-import { attachInputs, copyInputs, INPUTS_MEDIA_TYPE, readBuildSeconds, readInputs } from '../src/input-record.ts';
+import { attachInputs, copyInputs, INPUTS_MEDIA_TYPE, readBuildSeconds } from '../src/input-record.ts';
 import { formatDescriptor } from '../src/oci/format.ts';
 import { type Descriptor, MEDIA_TYPES } from '../src/oci/types.ts';
+import { readRecordedInputs } from '../src/recorded-inputs.ts';
 import type { FoundImage } from '../src/registry/image.ts';
 import { MemoryRepository } from './registry/memory-repository.ts';
 import { all, type Piece, pieceOf } from './registry/sample-image.ts';
@@ -15,8 +15,7 @@ const CREATED = new Date('2026-01-02T03:04:05Z');
 const SECONDS = 'dev.build-once.build-seconds';
 const EMPTY = pieceOf('{}', MEDIA_TYPES.ociEmpty);
 const inputs = sampleInputs();
-const record = { manifest: inputs.manifest, buildSeconds: 12.3 };
-const read = { ok: true, value: record };
+const read = { ok: true, value: inputs.manifest };
 
 let repository: MemoryRepository;
 let image: FoundImage;
@@ -65,7 +64,7 @@ async function plant({
 describe('the record of what an image was built from', () => {
   it('is read as it was attached', async () => {
     await attach();
-    expect(await readInputs(repository, image)).toEqual(read);
+    expect(await readRecordedInputs(repository, image)).toEqual(read);
     expect(await readBuildSeconds(repository, image.descriptor)).toBe(12.3);
   });
 
@@ -93,18 +92,19 @@ describe('the record of what an image was built from', () => {
 
   it('is the same one for every reader when there are several', async () => {
     for (const seconds of [1, 2, 3, 4]) await attach(seconds);
-    const first = await readInputs(repository, image);
+    const first = await copyInputs(repository, new MemoryRepository('other/app'), image);
     const artifacts = await all(repository.referrers(image.descriptor));
     repository.referrers = async function* () {
       yield* artifacts.toReversed();
     };
-    expect(await readInputs(repository, image)).toEqual(first);
+    expect(first.ok).toBe(true);
+    expect(await copyInputs(repository, new MemoryRepository('another/app'), image)).toEqual(first);
     expect(artifacts).toHaveLength(4);
   });
 
   it('may lack how long the build took', async () => {
     await attachInputs(repository, image.descriptor, { inputs, buildSeconds: undefined, created: CREATED });
-    expect(await readInputs(repository, image)).toEqual({ ok: true, value: { ...record, buildSeconds: undefined } });
+    expect(await readRecordedInputs(repository, image)).toEqual(read);
     expect(await readBuildSeconds(repository, image.descriptor)).toBeUndefined();
   });
 
@@ -117,13 +117,13 @@ describe('the record of what an image was built from', () => {
 
   it('says why, when there is none', async () => {
     const where = `acme/app.memory/acme/app@${image.descriptor.digest}`;
-    expect(await readInputs(repository, image)).toEqual({
+    expect(await readRecordedInputs(repository, image)).toEqual({
       ok: false,
       problem: `${where}: no input manifest is attached to it`,
     });
     for (const hash of ['', 'x', `${inputs.hash}0`]) {
       const stranger = await pushHashed(repository, { hash });
-      expect(await readInputs(repository, stranger)).toMatchObject({
+      expect(await readRecordedInputs(repository, stranger)).toMatchObject({
         ok: false,
         problem: expect.stringMatching(/no content hash$/),
       });
@@ -134,7 +134,7 @@ describe('the record of what an image was built from', () => {
     const text = canonicalJson({ ...inputs.manifest, scheme: 2 });
     image = await pushHashed(repository, { hash: digestOf(text).slice('sha256:'.length) });
     await plant({ layers: [pieceOf(text, INPUTS_MEDIA_TYPE)] });
-    expect(await readInputs(repository, image)).toMatchObject({
+    expect(await readRecordedInputs(repository, image)).toMatchObject({
       ok: false,
       problem: expect.stringMatching(/its scheme is 2; this release/),
     });
@@ -144,7 +144,7 @@ describe('the record of what an image was built from', () => {
     await attach();
     const denied = new RegistryError('DENIED', 'no');
     repository.fetch = () => Promise.reject(denied);
-    await expect(readInputs(repository, image)).rejects.toBe(denied);
+    await expect(readRecordedInputs(repository, image)).rejects.toBe(denied);
   });
 });
 
@@ -183,14 +183,14 @@ describe('garbage that is attached beside the record', () => {
 
   it.each(cases)('%s is not read', async (_, planted, problem) => {
     await plant(planted());
-    const found = await readInputs(repository, image);
+    const found = await readRecordedInputs(repository, image);
     expect(found).toEqual({ ok: false, problem: expect.stringMatching(problem) });
   });
 
   it.each(cases.slice(0, -3))('%s does not hide the record', async (_, planted) => {
     await plant(planted());
     await attach();
-    expect(await readInputs(repository, image)).toEqual(read);
+    expect(await readRecordedInputs(repository, image)).toEqual(read);
   });
 
   it('by a list that points elsewhere is not read', async () => {
@@ -199,7 +199,7 @@ describe('garbage that is attached beside the record', () => {
     repository.referrers = async function* () {
       yield artifact;
     };
-    expect(await readInputs(repository, image)).toMatchObject({
+    expect(await readRecordedInputs(repository, image)).toMatchObject({
       ok: false,
       problem: expect.stringMatching(/it belongs elsewhere$/),
     });
@@ -212,7 +212,7 @@ describe('garbage that is attached beside the record', () => {
       fetched += 1;
       return MemoryRepository.prototype.fetch.call(repository, target);
     };
-    expect(await readInputs(repository, image)).toMatchObject({ ok: false });
+    expect(await readRecordedInputs(repository, image)).toMatchObject({ ok: false });
     expect(fetched).toBe(20);
   });
 
@@ -220,7 +220,7 @@ describe('garbage that is attached beside the record', () => {
     'says nothing about the time when it says %j',
     async (text) => {
       await plant({ annotations: { [SECONDS]: text } });
-      expect(await readInputs(repository, image)).toEqual({ ok: true, value: { ...record, buildSeconds: undefined } });
+      expect(await readRecordedInputs(repository, image)).toEqual(read);
       expect(await readBuildSeconds(repository, image.descriptor)).toBeUndefined();
       await attach();
       expect(await readBuildSeconds(repository, image.descriptor)).toBe(12.3);
@@ -235,7 +235,7 @@ describe('a record that goes with an image to another repository', () => {
     await plant({ layers: [], annotations: { [SECONDS]: '1' } });
     const artifact = await attach();
     expect(await copyInputs(repository, to, image)).toEqual({ ok: true, value: artifact });
-    expect(await readInputs(to, image)).toEqual(read);
+    expect(await readRecordedInputs(to, image)).toEqual(read);
     expect(await all(to.referrers(image.descriptor))).toHaveLength(1);
   });
 

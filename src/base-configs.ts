@@ -4,6 +4,7 @@ import { canonicalJson } from './core/input-manifest.ts';
 import { formatPlatform } from './core/platform.ts';
 import { toLine } from './core/printable.ts';
 import { parseReference } from './core/reference.ts';
+import { splitOnce } from './core/split-once.ts';
 import { BuildOnceError, isRegistryError } from './errors.ts';
 import { type HashedImage, imageNotFound, placed } from './hashed-images.ts';
 import { parseImageConfig } from './oci/parse.ts';
@@ -38,9 +39,9 @@ export interface WantedBase {
 }
 
 /**
- * How a base image begins on each platform, by {@link baseKey}; `undefined` where that cannot be read or is not the same in
- * all that the builder may take. One request for an index, two for each of its platforms. Errors of the registry, naming the
- * place; BuildOnceError `BASE_NOT_FOUND`, and `BASE_UNSUPPORTED` for what is for other systems only.
+ * How a base image begins on each platform, by {@link baseKey}; `undefined` where that cannot be read or is not the same
+ * in all that the builder may take. One request for an index, two for each of its platforms. Errors of the registry, naming
+ * the place; BuildOnceError `BASE_NOT_FOUND`, and `BASE_UNSUPPORTED` for what is for other systems only.
  */
 export async function readBaseConfigs(
   registries: Registries,
@@ -106,8 +107,8 @@ function agreed(configs: readonly (ImageConfig | undefined)[]): BaseConfig | und
   const [config] = configs;
   if (config === undefined || texts.size > 1) return undefined;
   const pairs = config.env.map((text): [string, string] => {
-    const at = text.indexOf('=');
-    return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+    const [name = '', value = ''] = splitOnce(text, '=');
+    return [name, value];
   });
   const directory = cleanPath(`/${config.workingDirectory}`);
   return { environment: new Map(pairs), directory, triggers: config.onBuild };

@@ -7,18 +7,18 @@ import { contextImages, type HashedImage, placeOf, resolveImages } from './hashe
 import type { Run } from './stage.ts';
 
 /** What the Dockerfile reads, and what is known of the images that it names. */
-export interface Inputs extends KnownBases {
+export interface ResolvedInputs extends KnownBases {
   readonly read: DockerfileInputs;
   /** It is known how every base image begins. */
   readonly isFinal: boolean;
 }
 
 /**
- * Reads the Dockerfile, and asks what stands behind the images that the target reaches; how base images begin only where the
- * Dockerfile alone does not say what is read. With `base: tag` nobody is asked. Errors as of `readDockerfile` and
- * `resolveImages`.
+ * Reads the Dockerfile, and asks what stands behind the images that the target reaches; how base images begin only where
+ * the Dockerfile alone does not say what is read. With `base: tag` nobody is asked. Errors as of `readDockerfile`,
+ * `resolveImages` and `readBaseConfigs`.
  */
-export async function readInputs(run: Run, dockerfile: string): Promise<Inputs> {
+export async function resolveInputs(run: Run, dockerfile: string): Promise<ResolvedInputs> {
   if (run.bases !== undefined) return learnBases(run, dockerfile, run.bases);
   const read = readDockerfile(dockerfile, run);
   const registries = run.options.base === 'tag' ? undefined : run.registries;
@@ -29,10 +29,10 @@ export async function readInputs(run: Run, dockerfile: string): Promise<Inputs> 
 }
 
 /**
- * Reads the Dockerfile with all that base images bring in; theirs may reach further stages, with bases of their own. What is
- * known already is not asked for again. Errors as of `readInputs` and `readBaseConfigs`.
+ * Reads the Dockerfile with all that base images bring in; theirs may reach further stages, with bases of their own. What
+ * is known already is not asked for again. Errors as of `resolveInputs` and `readBaseConfigs`.
  */
-export async function learnBases(run: Run, dockerfile: string, known: KnownBases): Promise<Inputs> {
+export async function learnBases(run: Run, dockerfile: string, known: KnownBases): Promise<ResolvedInputs> {
   const read = readDockerfile(dockerfile, { ...run, bases: known });
   const pins = await resolveImages({ registries: run.registries, dockerfile, known: known.pins }, usesOf(read));
   const unknown = read.bases.filter(({ reference, platform }) => !known.configs.has(baseKey(reference, platform)));

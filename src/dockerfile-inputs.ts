@@ -1,16 +1,25 @@
 import { baseKey, type KnownBases } from './base-configs.ts';
-import { frontendOf, type ImageUse, imagesOf, remoteAdds, runsPrograms } from './core/build-inputs.ts';
+import {
+  distinctAdds,
+  frontendOf,
+  type ImageUse,
+  imagesOf,
+  type RemoteAdd,
+  remoteAdds,
+  runsPrograms,
+} from './core/build-inputs.ts';
 import type { NamedContext } from './core/build-options.ts';
 import type { BuildScope } from './core/build-scope.ts';
 import { textOfBytes } from './core/byte-text.ts';
 import { digestOf } from './core/digest.ts';
 import { canonicalInstructions, type Dockerfile, detectSyntax, pairsOf, parseDockerfile } from './core/dockerfile.ts';
-import type { InputManifest } from './core/input-manifest.ts';
+import { type InputManifest, isBuilderArg } from './core/input-manifest.ts';
+import type { Located } from './core/located.ts';
 import { quote } from './core/printable.ts';
 import { readStageGraph } from './core/stage-graph.ts';
 import { type ReachedImage, readTarget, type TargetReads } from './core/target-reads.ts';
 import { UsageError } from './errors.ts';
-import { forwardedArgs, isProxyArg } from './forwarded-args.ts';
+import { effectiveArgs, isProxyArg } from './forwarded-args.ts';
 import type { Files, Host } from './host.ts';
 import type { Platform } from './oci/types.ts';
 import type { Options } from './options.ts';
@@ -61,8 +70,6 @@ interface Setting {
 
 const PIN_ADD = 'add --checksum=sha256:…, or name a commit of the git repository';
 
-/** Args that the builder itself takes. */
-const BUILDER_ARG = /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/;
 /** Frontends whose language is the one that we read. */
 const DOCKERS_FRONTEND = /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@]|$)/;
 
@@ -75,88 +82,119 @@ export function readCanonical(files: Files, file: string): InputManifest['docker
 
 /** Reads what the Dockerfile names; one that we cannot read says so. UsageError with the line for a name that is none. */
 export function readDockerfile(file: string, setting: Setting): DockerfileInputs {
-  const { host, options, platforms, bases: known } = setting;
-  const text = textOfBytes(host.files.read(file) ?? new Uint8Array());
-  const buildArgs = effectiveArgs(options.buildArgs, host);
-  const refuse = (found: { readonly problem: string; readonly line: number }): never => {
-    const message = `${quote(file)} line ${found.line}: ${found.problem}`;
-    throw new UsageError([{ input: 'file', message }], { at: { file, line: found.line } });
-  };
+  const text = textOfBytes(setting.host.files.read(file) ?? new Uint8Array());
+  const buildArgs = effectiveArgs(setting.options.buildArgs, setting.host);
   const read = parseDockerfile(text);
-  const frontend = frontendOf(detectSyntax(text), buildArgs);
-  if (!frontend.ok) return refuse(frontend);
-  const isForeign = frontend.value !== undefined && !DOCKERS_FRONTEND.test(frontend.value.reference);
+  const frontend = orRefuse(file, frontendOf(detectSyntax(text), buildArgs));
+  const isForeign = frontend !== undefined && !DOCKERS_FRONTEND.test(frontend.reference);
+  if (!read.ok && !isForeign && !('isUnknown' in read)) orRefuse(file, read);
+  const opened = { file, buildArgs, frontends: frontend === undefined ? [] : [frontend], isForeign };
+  const inputs = read.ok ? inputsOf(read.value, opened, setting) : inputsOfUnread(read, opened, setting);
+  if (!isForeign) return inputs;
   const seen =
     'the whole context and this file count; what else it reads, base images too, cannot be seen (max-age helps)';
-  const warnings = isForeign ? [`the frontend ${quote(frontend.value?.reference ?? '')} is not Docker's: ${seen}`] : [];
-  if (!read.ok) {
-    if (!isForeign && !('isUnknown' in read)) return refuse(read);
-    const unpinned = isForeign ? [] : [{ message: `not understood: ${read.problem}`, line: read.line }];
-    const images = frontend.value === undefined ? [] : [frontend.value];
-    return {
-      images,
-      bases: [],
-      ...reachedContexts(options, undefined),
-      buildArgs: countedArgs(buildArgs),
-      runsPrograms: true,
-      unpinned,
-      targets: undefined,
-      reached: [],
-      asksBases: false,
-      notes: [],
-      warnings,
-    };
-  }
-  const dockerfile = read.value;
-  const scope: BuildScope = {
+  const warning = `the frontend ${quote(frontend.reference)} is not Docker's: ${seen}`;
+  return { ...inputs, warnings: [warning, ...inputs.warnings] };
+}
+
+/** A Dockerfile of which nothing but the frontend was looked at. */
+interface OpenedDockerfile {
+  readonly file: string;
+  readonly buildArgs: ReadonlyMap<string, string>;
+  /** One, or none for BuildKit's own. */
+  readonly frontends: readonly ImageUse[];
+  /** Its language may be another one. */
+  readonly isForeign: boolean;
+}
+
+function orRefuse<T>(file: string, found: Located<T>): T {
+  if (found.ok) return found.value;
+  const message = `${quote(file)} line ${found.line}: ${found.problem}`;
+  throw new UsageError([{ input: 'file', message }], { at: { file, line: found.line } });
+}
+
+function inputsOfUnread(
+  { problem, line }: Pick<Unpinned, 'line'> & { readonly problem: string },
+  { buildArgs, frontends, isForeign }: OpenedDockerfile,
+  { options }: Setting,
+): DockerfileInputs {
+  return {
+    images: frontends,
+    bases: [],
+    ...reachedContexts(options, undefined),
+    buildArgs: countedArgs(buildArgs),
+    runsPrograms: true,
+    unpinned: isForeign ? [] : [{ message: `not understood: ${problem}`, line }],
+    targets: undefined,
+    reached: [],
+    asksBases: false,
+    notes: [],
+    warnings: [],
+  };
+}
+
+function inputsOf(
+  dockerfile: Dockerfile,
+  { file, buildArgs, frontends, isForeign }: OpenedDockerfile,
+  setting: Setting,
+): DockerfileInputs {
+  const { options, platforms, bases: known } = setting;
+  const scope = scopeOf(setting, buildArgs);
+  const targets = platforms.map((platform): PlatformReads => {
+    return { ...orRefuse(file, readTarget(dockerfile, scope, platform)), platform };
+  });
+  const reached = [...frontends, ...targets.flatMap(({ images }) => images)];
+  const uncertain = targets.flatMap((target) => target.uncertain)[0];
+  const isUnderstood = !isForeign && uncertain === undefined;
+  // Who asks looks for triggers before a build, and hashes again with them.
+  const isBlind = mayBeTriggered(targets, scope) && (options.base === 'tag' || known !== undefined);
+  const isExact = isUnderstood && !isBlind && known?.whole !== true;
+  const bases = basesOf(targets);
+  const counted = countedArgs(buildArgs, declaredArgs(dockerfile, scope));
+  const adds = isExact ? unpinnedAdds(targets) : remoteAdds(dockerfile, scope);
+  return {
+    images: isForeign ? orRefuse(file, imagesOf(dockerfile, scope)) : reached,
+    bases,
+    ...reachedContexts(options, isUnderstood ? targets : undefined),
+    buildArgs: isExact ? builderArgs(counted) : counted,
+    runsPrograms: runsPrograms(dockerfile) || bases.some((base) => runsInTriggers(scope, base)),
+    unpinned: adds.map(({ source, line }) => {
+      return { message: `ADD ${quote(source)} has no checksum`, line, hint: PIN_ADD };
+    }),
+    targets: isExact ? targets : undefined,
+    reached: isForeign ? [] : targets,
+    asksBases: !isForeign && uncertain !== undefined && bases.length > 0,
+    notes:
+      isUnderstood && isBlind
+        ? ['the Dockerfile reads no file itself, but what it is based on may: the whole context counts']
+        : [],
+    warnings:
+      uncertain === undefined
+        ? []
+        : [`${uncertain} depends on what the base image sets: the whole context and this file count`],
+  };
+}
+
+function scopeOf({ host, options, platforms, bases }: Setting, buildArgs: ReadonlyMap<string, string>): BuildScope {
+  return {
     buildArgs,
     platforms,
     buildPlatform: { os: 'linux', architecture: host.architecture },
     namedContexts: options.buildContexts.map(({ name }) => name),
     target: options.target,
-    ...(known && { baseOf: (reference, platform) => known.configs.get(baseKey(reference, platform)) }),
+    ...(bases && { baseOf: (reference, platform) => bases.configs.get(baseKey(reference, platform)) }),
   };
-  const declared = declaredArgs(dockerfile, scope);
-  const named = imagesOf(dockerfile, scope);
-  if (!named.ok) return refuse(named);
-  const targets: PlatformReads[] = [];
-  for (const platform of platforms) {
-    const reads = readTarget(dockerfile, scope, platform);
-    if (!reads.ok) return refuse(reads);
-    targets.push({ ...reads.value, platform });
-  }
-  const uncertain = targets.flatMap((target) => target.uncertain)[0];
+}
+
+/** A target that reads no file itself is based on an image whose triggers are not known. */
+function mayBeTriggered(targets: readonly TargetReads[], { baseOf }: BuildScope): boolean {
   const isUnknown = ({ role, reference, platform }: ReachedImage): boolean =>
-    role !== 'content' && scope.baseOf?.(reference, platform) === undefined;
-  const mayBeTriggered = targets.some(({ uses, images }) => uses.length === 0 && images.some(isUnknown));
-  // Who asks looks for triggers before a build, and hashes again with them.
-  const isBlind = mayBeTriggered && (options.base === 'tag' || known !== undefined);
-  const isExact = !isForeign && uncertain === undefined && !isBlind && known?.whole !== true;
-  const bases = basesOf(targets);
-  const reachedImages = [...(frontend.value ? [frontend.value] : []), ...targets.flatMap(({ images }) => images)];
-  const counted = countedArgs(buildArgs, declared);
-  const reached = new Set(targets.flatMap(({ remotes }) => remotes.map(({ line }) => line)));
-  return {
-    images: isForeign ? named.value : reachedImages,
-    bases,
-    ...reachedContexts(options, isForeign || uncertain !== undefined ? undefined : targets),
-    buildArgs: isExact ? builderArgs(counted) : counted,
-    runsPrograms: runsPrograms(dockerfile) || bases.some((base) => runsInTriggers(scope, base)),
-    unpinned: remoteAdds(dockerfile, scope)
-      .filter(({ line }) => !isExact || reached.has(line))
-      .map(({ source, line }) => ({ message: `ADD ${quote(source)} has no checksum`, line, hint: PIN_ADD })),
-    targets: isExact ? targets : undefined,
-    reached: isForeign ? [] : targets,
-    asksBases: !isForeign && uncertain !== undefined && bases.length > 0,
-    notes:
-      isForeign || uncertain !== undefined || !isBlind
-        ? []
-        : ['the Dockerfile reads no file itself, but what it is based on may: the whole context counts'],
-    warnings:
-      uncertain === undefined
-        ? warnings
-        : [...warnings, `${uncertain} depends on what the base image sets: the whole context and this file count`],
-  };
+    role !== 'content' && baseOf?.(reference, platform) === undefined;
+  return targets.some(({ uses, images }) => uses.length === 0 && images.some(isUnknown));
+}
+
+function unpinnedAdds(targets: readonly TargetReads[]): readonly RemoteAdd[] {
+  return distinctAdds(targets.flatMap(({ remotes }) => remotes.filter(({ isPinned }) => !isPinned)));
 }
 
 /** Once for each platform; the one that the target is built on stays. */
@@ -186,32 +224,17 @@ function runsInTriggers({ baseOf }: BuildScope, { reference, platform }: Reached
 }
 
 /**
- * By name, the last one given wins; under them what buildx adds by itself. `KEY` alone takes its value from the environment,
- * and means nothing without one there.
- */
-function effectiveArgs(given: readonly string[], host: Host): ReadonlyMap<string, string> {
-  const args = new Map(forwardedArgs(host));
-  for (const arg of given) {
-    const at = arg.indexOf('=');
-    const name = at < 0 ? arg : arg.slice(0, at);
-    const value = at < 0 ? host.env[arg] : arg.slice(at + 1);
-    if (value !== undefined) args.set(name, value);
-  }
-  return args;
-}
-
-/**
  * Proxies and the build's clock say nothing about the content, unless the Dockerfile asks for them by ARG. Any arg but those
  * of the builder itself may be a secret, and the manifest is published: of them, the digest counts.
  */
 function countedArgs(args: ReadonlyMap<string, string>, declared?: ReadonlySet<string>): InputManifest['buildArgs'] {
   const counted = [...args].filter(([name]) => !isOptionalArg(name) || declared === undefined || declared.has(name));
-  return Object.fromEntries(counted.map(([name, value]) => [name, BUILDER_ARG.test(name) ? value : digestOf(value)]));
+  return Object.fromEntries(counted.map(([name, value]) => [name, isBuilderArg(name) ? value : digestOf(value)]));
 }
 
 /** Others count by the value that the Dockerfile's ARGs have. */
 function builderArgs(args: InputManifest['buildArgs']): InputManifest['buildArgs'] {
-  return Object.fromEntries(Object.entries(args).filter(([name]) => BUILDER_ARG.test(name)));
+  return Object.fromEntries(Object.entries(args).filter(([name]) => isBuilderArg(name)));
 }
 
 function isOptionalArg(name: string): boolean {

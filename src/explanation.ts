@@ -11,13 +11,13 @@ import type { Parsed } from './core/parsed.ts';
 import { formatPlatform } from './core/platform.ts';
 import { toLine } from './core/printable.ts';
 import { familiarName, formatReference } from './core/reference.ts';
-import { findUnfit, type Wanted } from './core/reuse.ts';
+import { findUnfit } from './core/reuse.ts';
 import { formatDuration, parseTimestamp } from './core/timestamp.ts';
 import { BuildOnceError } from './errors.ts';
-import { readInputs } from './input-record.ts';
+import { readRecordedInputs } from './recorded-inputs.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
-import { openImage, type Run, resultOf } from './stage.ts';
+import { openImage, type Run, resultOf, wantedOf } from './stage.ts';
 
 /** In what a run differs from an image that is there. */
 export interface Explanation {
@@ -105,9 +105,9 @@ async function compare({ reference, image, repository }: Compared, run: Run): Pr
   const theirs = image.manifest.annotations[INPUTS_ANNOTATION];
   const found = { reference, digest, differences: [], unknown: undefined, checked: [] };
   if (theirs === hash) return { ...found, isSame: true, summary: `nothing has changed since ${reference}` };
-  const record = await readInputs(repository, image);
+  const record = await readRecordedInputs(repository, image);
   if (record.ok) {
-    const differences = compareManifests(record.value.manifest, manifest);
+    const differences = compareManifests(record.value, manifest);
     const summary = `${counted(differences.length, 'difference')} from ${reference}`;
     return { ...found, isSame: false, differences, summary };
   }
@@ -157,11 +157,6 @@ async function wouldBuild(run: Run): Promise<readonly string[]> {
   ];
 }
 
-function wantedOf(run: Run): Wanted {
-  const { hash } = resultOf(run, 'hash');
-  return { hash, platforms: run.platforms, maxAgeMs: run.options.maxAge, nowMs: run.startedAt.getTime() };
-}
-
 function nameOf({ name }: Repository, target: ImageChoice['target']): string {
   const { tag, digest } = { tag: undefined, digest: undefined, ...target };
   return familiarName(formatReference({ repository: name, tag, digest }));
@@ -180,9 +175,9 @@ export async function compareRelease(
   image: FoundImage,
   manifest: InputManifest,
 ): Promise<Parsed<ReleaseComparison>> {
-  const record = await readInputs(repository, image);
+  const record = await readRecordedInputs(repository, image);
   if (!record.ok) return record;
-  const differences = compareManifests(record.value.manifest, manifest);
+  const differences = compareManifests(record.value, manifest);
   const isMove = ({ subject, before = '', after = '' }: Difference): boolean =>
     subject === 'image' && parseDigest(before) !== undefined && parseDigest(after) !== undefined;
   const movedBases = differences.every(isMove) ? differences.map((one) => describeDifference(one).slice(2)) : [];

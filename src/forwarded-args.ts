@@ -1,4 +1,5 @@
 import { parseJson, textAt, valueAt } from './core/json.ts';
+import { splitOnce } from './core/split-once.ts';
 import type { Files, Host } from './host.ts';
 import { hasWindowsRules } from './recorded-bits.ts';
 import { dockerConfigFolder } from './registry/docker-config-file.ts';
@@ -39,6 +40,22 @@ export function forwardedArgs({ env, cwd, files }: Pick<Host, 'env' | 'cwd' | 'f
     if (value === undefined) continue;
     args.set(name, value);
     args.set(name.toLowerCase(), value);
+  }
+  return args;
+}
+
+/**
+ * The build args that a build has, by name: those that are given, of which the last one wins, over those that buildx passes by
+ * itself. `KEY` alone takes its value from the environment, and means nothing without one there.
+ */
+export function effectiveArgs(
+  given: readonly string[],
+  host: Pick<Host, 'env' | 'cwd' | 'files'>,
+): ReadonlyMap<string, string> {
+  const args = new Map(forwardedArgs(host));
+  for (const arg of given) {
+    const [name = '', value = host.env[arg]] = splitOnce(arg, '=');
+    if (value !== undefined) args.set(name, value);
   }
   return args;
 }

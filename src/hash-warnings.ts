@@ -6,12 +6,12 @@ import { counted } from './core/counted.ts';
 import { findChangingArgs, findChangingImages, findLatestImages, type NamedValue } from './core/dockerfile-warnings.ts';
 import { findUnreadLocks, type UnreadLock } from './core/lock-files.ts';
 import { quote } from './core/printable.ts';
-import { splitOnce } from './core/remote-source.ts';
+import { formatSize } from './core/size-text.ts';
 import type { Warning } from './core/warning.ts';
 import type { DockerfileInputs, Unpinned } from './dockerfile-inputs.ts';
+import { effectiveArgs } from './forwarded-args.ts';
 import { findScopeWarnings } from './hash-scope.ts';
 import { describeHiding, findHiding, type Hiding } from './hidden-path.ts';
-import { formatSize } from './report/render.ts';
 import type { Run } from './stage.ts';
 import type { ReadContext } from './use-reader.ts';
 
@@ -53,11 +53,7 @@ export function findWarnings(run: Run, evaluated: Evaluated): readonly Warning[]
 
 /** What the target declares, then what counts without. Those with values only: a default is the same in every run. */
 function givenArgs({ options, host }: Run, { reached, buildArgs }: DockerfileInputs): readonly NamedValue[] {
-  const values = new Map([['SOURCE_DATE_EPOCH', host.env['SOURCE_DATE_EPOCH']]]);
-  for (const arg of options.buildArgs) {
-    const [name = '', value = host.env[arg]] = splitOnce(arg, '=');
-    if (value !== undefined) values.set(name, value);
-  }
+  const values = effectiveArgs(options.buildArgs, host);
   const undeclared = Object.keys(buildArgs).map((name) => ({ name, line: undefined }));
   return [...reached.flatMap(({ args }) => args), ...undeclared].flatMap(({ name, line }) => {
     const value = values.get(name);

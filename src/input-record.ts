@@ -1,8 +1,7 @@
 import { compareCodePoints } from './core/code-point-order.ts';
 import { type Digest, digestOf, parseDigest } from './core/digest.ts';
-import type { InputManifest, SealedInputs } from './core/input-manifest.ts';
+import { MAX_INPUTS_BYTES, type SealedInputs } from './core/input-manifest.ts';
 import { INPUTS_ANNOTATION } from './core/labels.ts';
-import { MAX_INPUTS_BYTES, parseInputs } from './core/parse-inputs.ts';
 import { type Parsed, parsed, unparsable } from './core/parsed.ts';
 import { formatRepositoryName } from './core/reference.ts';
 import { isRegistryError, RegistryError } from './errors.ts';
@@ -22,13 +21,6 @@ const EMPTY_CONFIG = Buffer.from('{}');
 const MAX_CANDIDATES = 20;
 /** What reading a manifest or blob that cannot be used ends with. */
 const DAMAGED = new Set(['DIGEST_INVALID', 'MANIFEST_INVALID', 'SIZE_INVALID', 'TOO_LARGE', 'UNEXPECTED_ANSWER']);
-
-/** What an image was built from, as it was attached to it. */
-export interface InputRecord {
-  readonly manifest: InputManifest;
-  /** How long the build took, as whoever attached it says; `undefined` when it does not. */
-  readonly buildSeconds: number | undefined;
-}
 
 /** What is attached to an image. */
 export interface Attachment {
@@ -76,15 +68,6 @@ export async function attachInputs(
 }
 
 /**
- * What an image was built from: the first attached record whose content is what the image's annotation says, in the order of
- * their digests. A problem when there is none, with what was wrong with the last one. The errors of `Repository`, other than
- * those about content that cannot be used.
- */
-export async function readInputs(repository: Repository, image: FoundImage): Promise<Parsed<InputRecord>> {
-  return firstUsable(repository, image, (candidate) => readRecord(repository, candidate));
-}
-
-/**
  * How long the build of this image took, as the first attached record says that says it; `undefined` when none does. One
  * request, two where the first list has none; what is said is not verified. The errors of `Repository`.
  */
@@ -97,8 +80,8 @@ export async function readBuildSeconds(repository: Repository, image: Descriptor
 }
 
 /**
- * Brings the record of an image to another repository that has the image already, as it is: the first that `readInputs`
- * would look into. A problem when there is none. Errors as of `readInputs` and of `copyImage`.
+ * Brings the record of an image to another repository that has the image already, as it is: the first one that
+ * {@link firstUsable} takes for it. A problem when there is none. Errors as of `firstUsable` and of `copyImage`.
  */
 export async function copyInputs(from: Repository, to: Repository, image: FoundImage): Promise<Parsed<Descriptor>> {
   return firstUsable(from, image, async ({ artifact }) => {
@@ -108,16 +91,20 @@ export async function copyInputs(from: Repository, to: Repository, image: FoundI
 }
 
 /** An artifact whose manifest says that it is the record. */
-interface Candidate {
+export interface RecordCandidate {
   readonly artifact: Descriptor;
+  /** Of this digest, the content is what the image's annotation says. */
   readonly layer: Descriptor;
-  readonly annotations: Readonly<Record<string, string>>;
 }
 
-async function firstUsable<T>(
+/**
+ * What `use` makes of the first of an image's records that it can use, in the order of their digests. A problem when there is
+ * none, with what was wrong with the last one. The errors of `Repository`, other than those about content that cannot be used.
+ */
+export async function firstUsable<T>(
   repository: Repository,
   image: FoundImage,
-  use: (candidate: Candidate) => Promise<Parsed<T>>,
+  use: (candidate: RecordCandidate) => Promise<Parsed<T>>,
 ): Promise<Parsed<T>> {
   const where = `${formatRepositoryName(repository.name)}@${image.descriptor.digest}`;
   const content = parseDigest(`sha256:${image.manifest.annotations[INPUTS_ANNOTATION] ?? ''}`);
@@ -158,7 +145,7 @@ async function orProblem<T>(read: () => Promise<Parsed<T>>): Promise<Parsed<T>> 
 async function readCandidate(
   repository: Repository,
   { artifact, subject, content }: { readonly artifact: Descriptor; readonly subject: Digest; readonly content: Digest },
-): Promise<Parsed<Candidate>> {
+): Promise<Parsed<RecordCandidate>> {
   const found = await fetchImage(repository, { digest: artifact.digest });
   if (found === undefined) return unparsable('it is not there');
   const { manifest, descriptor } = found;
@@ -168,15 +155,7 @@ async function readCandidate(
   if (layer === undefined || more.length > 0) return unparsable(`it has ${manifest.layers.length} layers, not one`);
   if (layer.digest !== content) return unparsable(`it has the content ${layer.digest}, the image ${content}`);
   if (layer.sizeBytes > MAX_INPUTS_BYTES) return unparsable(`larger than ${MAX_INPUTS_BYTES} bytes`);
-  return parsed({ artifact: descriptor, layer, annotations: manifest.annotations });
-}
-
-async function readRecord(repository: Repository, { layer, annotations }: Candidate): Promise<Parsed<InputRecord>> {
-  // As a blob, whatever its type says: a manifest would be another kind of content.
-  const content = await repository.fetch({ ...layer, mediaType: INPUTS_MEDIA_TYPE });
-  if (content === undefined) return unparsable('its layer is not there');
-  const manifest = parseInputs(await content.bytes(MAX_INPUTS_BYTES));
-  return manifest.ok ? parsed({ manifest: manifest.value, buildSeconds: secondsIn(annotations) }) : manifest;
+  return parsed({ artifact: descriptor, layer });
 }
 
 /** At most 115 days: nobody's build, but no figure that breaks a page. */

@@ -35,7 +35,7 @@ export interface Standing {
  * An immutable tag that exists stands when it is this release already: from the same content, from the same commit in a run
  * before, or from what differs in nothing but base images. Otherwise nothing may replace it: PolicyError IMMUTABLE_TAG_EXISTS,
  * naming what both are and in what they differ. Only where neither content nor commit are the same, its input manifest is
- * asked for, with the errors of `readInputs`.
+ * asked for, with the errors of `readRecordedInputs`.
  */
 export async function judgeRelease(released: Released, { wanted, manifest, revision }: Release): Promise<Standing> {
   const { annotations } = released.image.manifest;

@@ -1,6 +1,7 @@
 import type { KnownBases } from './base-configs.ts';
 import type { ImageChoice } from './core/image-choice.ts';
 import { isLocalName, type RepositoryName, sameRepository } from './core/reference.ts';
+import type { Wanted } from './core/reuse.ts';
 import type { TagCandidate, TagPlan } from './core/tag-candidates.ts';
 import type { Host } from './host.ts';
 import type { Platform } from './oci/types.ts';
@@ -60,7 +61,7 @@ export interface Run {
   readonly startedAt: Date;
   /** Set before the hash, where a context is a git repository. */
   readonly git?: GitContexts;
-  /** Set on a miss, where base images have triggers that the hash is to cover. */
+  /** Set where base images have triggers that the hash, made again, is to cover. */
   readonly bases?: KnownBases;
   readonly results: Partial<Results>;
   /** How long the build took of the image that was reused, where that is known: at the end. */
@@ -91,6 +92,12 @@ export function resultOf<Name extends StageName>(run: Run, name: Name): Results[
 /** The image that the run has ended with so far: what the tags are on, else what was built or found. */
 export function imageOf({ results: { tag, build, lookup } }: Run): FoundImage | undefined {
   return tag?.image ?? build?.image ?? lookup?.image;
+}
+
+/** What an image must be to be reused by this run. */
+export function wantedOf(run: Run): Wanted {
+  const { hash } = resultOf(run, 'hash');
+  return { hash, platforms: run.platforms, maxAgeMs: run.options.maxAge, nowMs: run.startedAt.getTime() };
 }
 
 /** One of the run's images, with the right to push where the run pushes. */

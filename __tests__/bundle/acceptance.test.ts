@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
 import { hashOf } from '../support/content-hash.ts';
 import { plantImage } from '../support/planted-image.ts';
 import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
+import { writeTree } from '../support/write-tree.ts';
 
 // The cases of the content hash that need more than files: git, registries, other machines. By the numbers that
 // `__tests__/stages/hash.test.ts` has for the others.
@@ -24,10 +25,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 function write(files: Readonly<Record<string, string>>, directory = context): void {
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(directory, name)), { recursive: true });
-    writeFileSync(join(directory, name), content);
-  }
+  writeTree(directory, files);
 }
 
 function git(directory: string, ...args: readonly string[]): string {

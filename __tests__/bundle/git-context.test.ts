@@ -1,9 +1,10 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type GitRepository, type GitServer, startGitServer } from '../support/git-server.ts';
 import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
+import { writeTree } from '../support/write-tree.ts';
 
 const CLI = [join(NODE_DIRECTORY, 'node'), join(CHECKOUT, 'dist/cli.js'), 'hash', '--platforms=linux/amd64'] as const;
 const FILES = {
@@ -59,10 +60,7 @@ describe('the hash of a git repository', () => {
   });
 
   it('is that of a directory with the same files and no ignore file', async () => {
-    for (const [name, content] of Object.entries(FILES)) {
-      mkdirSync(dirname(join(directory, name)), { recursive: true });
-      writeFileSync(join(directory, name), content);
-    }
+    writeTree(directory, FILES);
     writeFileSync(join(directory, 'app/Dockerfile.dockerignore'), 'Dockerfile.dockerignore\n');
     const { tag } = await hash('app');
     expect(tag).toBe(await tagOf('#:app'));

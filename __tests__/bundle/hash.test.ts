@@ -1,10 +1,11 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
 import { plantImage } from '../support/planted-image.ts';
 import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
+import { writeTree } from '../support/write-tree.ts';
 
 const CLI = [join(NODE_DIRECTORY, 'node'), join(CHECKOUT, 'dist/cli.js')] as const;
 
@@ -30,10 +31,7 @@ beforeEach(async () => {
 afterEach(() => rmSync(context, { recursive: true }));
 
 function write(files: Readonly<Record<string, string>>): void {
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(context, name)), { recursive: true });
-    writeFileSync(join(context, name), content);
-  }
+  writeTree(context, files);
 }
 
 async function hash(flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {

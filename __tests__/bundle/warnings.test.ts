@@ -1,12 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
 import { hashOf } from '../support/content-hash.ts';
 import { plantImage } from '../support/planted-image.ts';
 import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
 import { type ActionResult, type ActionRun, runAction } from '../support/runner.ts';
+import { writeTree } from '../support/write-tree.ts';
 
 const SHA = '0123456789abcdef0123456789abcdef01234567';
 const PLATFORMS = 'linux/amd64,linux/arm64';
@@ -25,10 +26,7 @@ afterAll(async () => {
 beforeEach(() => rmSync(workspace, { recursive: true }));
 
 function write(files: Readonly<Record<string, string>>): void {
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(workspace, name)), { recursive: true });
-    writeFileSync(join(workspace, name), content);
-  }
+  writeTree(workspace, files);
 }
 
 const step = (inputs: Readonly<Record<string, string>>, event: ActionRun['event'] = {}): Promise<ActionResult> =>

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type BuildScope, frontendOf, imagesOf, remoteAdds, runsPrograms } from '../../src/core/build-inputs.ts';
+import { frontendOf, imagesOf, remoteAdds, runsPrograms } from '../../src/core/build-inputs.ts';
+import type { BuildScope } from '../../src/core/build-scope.ts';
 import { type Dockerfile, detectSyntax, parseDockerfile } from '../../src/core/dockerfile.ts';
+import { readTarget } from '../../src/core/target-reads.ts';
 import type { Platform } from '../../src/oci/types.ts';
 import { buildScope, knownBases } from '../support/build-scope.ts';
 import vectors from '../vectors/context-files.json' with { type: 'json' };
@@ -32,6 +34,13 @@ function images(text: string, changes: Partial<BuildScope> = {}): readonly strin
 
 function adds(text: string, changes: Partial<BuildScope> = {}): readonly string[] {
   return remoteAdds(read(text), buildScope(changes)).map(({ source, line }) => `${source} ${line}`);
+}
+
+/** The same of what the target needs; none of what is refused. */
+function reachedAdds(text: string): readonly string[] {
+  const reads = readTarget(read(text), buildScope(), AMD64);
+  const remotes = reads.ok ? reads.value.remotes : [];
+  return remotes.flatMap(({ source, line, isPinned }) => (isPinned ? [] : `${source} ${line}`));
 }
 
 describe('imagesOf', () => {
@@ -198,8 +207,9 @@ describe('remoteAdds', () => {
     ['an empty checksum', 'ADD --checksum= https://a/b /', ['https://a/b 2']],
     ['a checksum that expands to nothing', 'ARG C\nADD --checksum=$C https://a/b /', ['https://a/b 3']],
     ['a commit of what is no repository', `ADD https://a/b#${commit} /`, [`https://a/b#${commit} 2`]],
-  ])('finds %s', (_, text, expected) => {
+  ])('finds %s, in all stages and in those that the target needs', (_, text, expected) => {
     expect(adds(`FROM scratch\n${text}`)).toEqual(expected);
+    expect(reachedAdds(`FROM scratch\n${text}`)).toEqual(expected);
   });
 
   it.each([
@@ -215,6 +225,11 @@ describe('remoteAdds', () => {
     ['triggers for other builds', 'ONBUILD ADD https://a/b /'],
   ])('leaves out %s', (_, text) => {
     expect(adds(`FROM scratch\n${text}`)).toEqual([]);
+    expect(reachedAdds(`FROM scratch\n${text}`)).toEqual([]);
+  });
+
+  it('counts what cannot be expanded', () => {
+    expect(adds('FROM scratch\nADD ${U:?unset} /')).toEqual(['${U:?unset} 2']);
   });
 
   it('counts triggers that run in this build', () => {

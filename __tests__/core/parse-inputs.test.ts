@@ -1,16 +1,22 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { canonicalJson, type InputManifest, type SealedInputs } from '../../src/core/input-manifest.ts';
-import { MAX_INPUTS_BYTES, parseInputs } from '../../src/core/parse-inputs.ts';
+import {
+  canonicalJson,
+  type InputManifest,
+  MAX_INPUTS_BYTES,
+  type SealedInputs,
+} from '../../src/core/input-manifest.ts';
+import { parseInputs } from '../../src/core/parse-inputs.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { parseOptions } from '../../src/options.ts';
 import type { Run } from '../../src/stage.ts';
 import { hashStage } from '../../src/stages/hash.ts';
 import { type Schema, valuesOf, violations } from '../support/json-schema.ts';
 import { sampleRun } from '../support/sample-run.ts';
+import { writeTree } from '../support/write-tree.ts';
 
 const SCHEMA: Schema = JSON.parse(
   readFileSync(join(import.meta.dirname, '../../schema/inputs.v1.schema.json'), 'utf8'),
@@ -166,10 +172,7 @@ describe('the input manifest of a run', () => {
       'foreign/Dockerfile': `# syntax=foreign/frontend@${DIGEST}\nANYTHING\n`,
       'assets/logo': '1',
     };
-    for (const [name, content] of Object.entries(files)) {
-      mkdirSync(dirname(join(context, name)), { recursive: true });
-      writeFileSync(join(context, name), content);
-    }
+    writeTree(context, files);
     symlinkSync('a', join(context, 'plain/src/link'));
   });
   afterAll(() => rmSync(context, { recursive: true }));

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isRegistryError } from '../../src/errors.ts';
-import { attachInputs, readBuildSeconds, readInputs } from '../../src/input-record.ts';
+import { attachInputs, readBuildSeconds } from '../../src/input-record.ts';
+import { readRecordedInputs } from '../../src/recorded-inputs.ts';
 import type { Repository } from '../../src/registry/repository.ts';
 import { pushHashed, sampleInputs } from '../support/hashed-image.ts';
 import { all, inPieces, pushImage, randomLayer, sampleImage, sampleIndex } from './sample-image.ts';
@@ -202,13 +203,12 @@ function describeReferrers(repository: Subject): void {
   it('keeps what an image was built from, once, and how long that took', async () => {
     const inputs = sampleInputs();
     const image = await pushHashed(repository(), inputs);
-    expect(await readInputs(repository(), image)).toMatchObject({ ok: false });
+    expect(await readRecordedInputs(repository(), image)).toMatchObject({ ok: false });
     expect(await readBuildSeconds(repository(), image.descriptor)).toBeUndefined();
     const attachment = { inputs, buildSeconds: 252.04, created: new Date(0) };
     await attachInputs(repository(), image.descriptor, attachment);
     await attachInputs(repository(), image.descriptor, attachment);
-    const record = { manifest: inputs.manifest, buildSeconds: 252 };
-    expect(await readInputs(repository(), image)).toEqual({ ok: true, value: record });
+    expect(await readRecordedInputs(repository(), image)).toEqual({ ok: true, value: inputs.manifest });
     expect(await readBuildSeconds(repository(), image.descriptor)).toBe(252);
     expect(await all(repository().referrers(image.descriptor))).toHaveLength(1);
   });

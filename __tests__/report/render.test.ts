@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
-import { formatSize, renderMarkdown, renderText } from '../../src/report/render.ts';
+import { renderMarkdown, renderText } from '../../src/report/render.ts';
 import type { Report } from '../../src/report/report.ts';
 
 const DIGEST = digestOf('image');
@@ -255,18 +255,4 @@ describe('the text for a terminal', () => {
       expect(lines.join('').length).toBeLessThan(10_000);
     }
   });
-});
-
-it.each([
-  [undefined, '–'],
-  [0, '0 B'],
-  [999, '999 B'],
-  [1000, '1.0 kB'],
-  [999_949, '999.9 kB'],
-  [999_950, '1.0 MB'],
-  [12_345_678, '12.3 MB'],
-  [999_999_999, '1.0 GB'],
-  [5_000_000_000_000_000, '5000.0 TB'],
-])('%j bytes are shown as %s', (sizeBytes, text) => {
-  expect(formatSize(sizeBytes)).toBe(text);
 });

@@ -10,6 +10,7 @@ import type { FoundImage } from '../../src/registry/image.ts';
 import { OUTPUT_TABLE, outputsOf, platformDigests } from '../../src/report/outputs.ts';
 import { failureOf, redacted, reportOf } from '../../src/report/report.ts';
 import type { JournalEntry, Results, Run } from '../../src/stage.ts';
+import { sampleHash } from '../support/sample-hash.ts';
 import { sampleRun } from '../support/sample-run.ts';
 
 const HASH = 'ab'.repeat(32);
@@ -45,56 +46,13 @@ function imageWith(annotations: Readonly<Record<string, string>>): FoundImage {
 
 const image = imageWith({});
 const otherImage: FoundImage = { ...image, descriptor: { ...image.descriptor, digest: OTHER } };
-const hash: Results['hash'] = {
-  hash: HASH,
-  text: '',
-  tag: `hash-${HASH.slice(0, 32)}`,
-  manifest: {
-    scheme: 3,
-    form: 'inputs',
-    scope: 'inputs',
-    uses: [],
-    targets: [],
-    dockerfile: [],
-    context: [],
-    namedContexts: {},
-    images: {},
-    buildArgs: {},
-    options: {},
-    files: [],
-    salt: '',
-    unique: '',
-  },
-  dockerfile: 'Dockerfile',
-  order: { dockerfile: 'Dockerfile', targets: undefined },
-  reading: {
-    inputs: {
-      form: 'inputs',
-      scope: 'inputs',
-      uses: [],
-      targets: [],
-      dockerfile: [],
-      context: [],
-      namedContexts: {},
-      files: [],
-    },
-    dockerfile: [],
-    paths: [],
-    leaves: () => new Map(),
-    problems: [],
-    contexts: [],
-  },
-  pins: [],
-  configs: new Map(),
-  isFinal: true,
-  runsPrograms: false,
-  dependencyManifests: [],
+const hash = sampleHash(HASH, {
   inputs: ['3 files'],
   warnings: [
     { message: 'look here', line: 3 },
     { message: 'look', line: undefined },
   ],
-};
+});
 const nothing = { existing: new Map(), hashTags: new Map() };
 const hit: Results['lookup'] = { reason: 'hit', detail: 'it is there', image, ...nothing };
 const miss: Results['lookup'] = { reason: 'not-found', detail: 'it is not there', image: undefined, ...nothing };

@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hashTag } from '../../src/core/input-manifest.ts';
 import { INPUTS_ANNOTATION } from '../../src/core/labels.ts';
@@ -8,6 +8,7 @@ import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { type CommandName, runCommand } from '../../src/pipeline.ts';
 import { type FaultRule, type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
 import { type PlantedImage, plantImage } from '../support/planted-image.ts';
+import { writeTree } from '../support/write-tree.ts';
 
 type Flags = Readonly<Record<string, string>>;
 
@@ -32,10 +33,7 @@ afterEach(() => {
 });
 
 function write(files: Flags): void {
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true });
-    writeFileSync(join(root, name), content);
-  }
+  writeTree(root, files);
 }
 
 const dockerfile = (text: string) => write({ 'context/Dockerfile': text });

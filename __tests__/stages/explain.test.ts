@@ -1,6 +1,6 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
 import type { InputManifest } from '../../src/core/input-manifest.ts';
@@ -10,6 +10,7 @@ import { type RunningRegistry, startRegistry } from '../../src/registry/server.t
 import { renderMarkdown, renderText } from '../../src/report/render.ts';
 import { plantBuild, readManifest } from '../support/planted-build.ts';
 import { plantImage } from '../support/planted-image.ts';
+import { writeTree } from '../support/write-tree.ts';
 
 const CREATED = 'org.opencontainers.image.created';
 
@@ -43,10 +44,7 @@ function checkout(event: Readonly<Record<string, string>> = {}): Checkout {
   const host = createTerminalHost({ cwd: workspace, env, write: (line) => void log.push(line) });
   const own = { platforms: 'linux/amd64', images: image, tags: 'dev' };
   const write: Checkout['write'] = (files) => {
-    for (const [name, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(workspace, name)), { recursive: true });
-      writeFileSync(join(workspace, name), text);
-    }
+    writeTree(workspace, files);
   };
   write({
     Dockerfile: `FROM ${base}:1\nARG MODE=slow\nCOPY src /app\nCOPY package.json /app/\n`,

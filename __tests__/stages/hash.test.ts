@@ -8,10 +8,9 @@ import {
   symlinkSync,
   unlinkSync,
   utimesSync,
-  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { parseOptions } from '../../src/options.ts';
@@ -19,6 +18,7 @@ import { runCommand } from '../../src/pipeline.ts';
 import { runnable } from '../../src/stage.ts';
 import { hashStage } from '../../src/stages/hash.ts';
 import { sampleRun } from '../support/sample-run.ts';
+import { writeTree } from '../support/write-tree.ts';
 
 let root: string;
 let context: string;
@@ -33,10 +33,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 type Flags = Readonly<Record<string, string>>;
 
 function write(files: Readonly<Record<string, string>>): void {
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(context, name)), { recursive: true });
-    writeFileSync(join(context, name), content);
-  }
+  writeTree(context, files);
 }
 
 const link = (target: string, name: string) => symlinkSync(target, join(context, name));
@@ -311,6 +308,14 @@ describe('the manifest, which is published, never holds', () => {
     const text = /ARG V=(sha256:[0-9a-f]{64})/.exec(given)?.[1] ?? 'none';
     expect(await published({}, `FROM scratch\nARG V=${text}\n`)).not.toContain(`ARG V=${text}"`);
   });
+});
+
+it('an ADD that nothing pins is seen whatever an unused stage makes of its variables', async () => {
+  const unused = `FROM scratch AS unused\nENV A=${'x'.repeat(1000)}\nENV B=${'$A'.repeat(900)}\n${'ENV C=$B\n'.repeat(40)}`;
+  write({ Dockerfile: `${unused}FROM scratch\nARG URL=https://a.example/b\nADD $URL /b\n` });
+  const before = await hashOf();
+  expect(before).toMatch(/^[0-9a-f]{64}$/);
+  expect(await hashOf()).not.toBe(before);
 });
 
 describe('what is not fully understood counts as a whole', () => {

@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Files } from '../../src/host.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { runCommand } from '../../src/pipeline.ts';
+import { writeTree } from '../support/write-tree.ts';
 
 const HASH = /^[0-9a-f]{64}$/;
 const ALL = 'FROM scratch\nCOPY . /\n';
@@ -21,10 +22,7 @@ beforeEach(() => {
 afterEach(() => fs.rmSync(root, { recursive: true }));
 
 function write(files: Readonly<Record<string, string>>, directory = context): void {
-  for (const [name, content] of Object.entries(files)) {
-    fs.mkdirSync(dirname(join(directory, name)), { recursive: true });
-    fs.writeFileSync(join(directory, name), content);
-  }
+  writeTree(directory, files);
 }
 
 /** The hash, or what is wrong. `change`: how the file system behaves otherwise. */

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
-import type { InputManifest } from '../../src/core/input-manifest.ts';
 import { MEDIA_TYPES } from '../../src/oci/types.ts';
 import { parseOptions } from '../../src/options.ts';
 import type { Results } from '../../src/stage.ts';
 import { loadStage } from '../../src/stages/load.ts';
+import { sampleHash } from '../support/sample-hash.ts';
 import { sampleRun } from '../support/sample-run.ts';
 
 const OURS = digestOf('ours');
@@ -15,23 +15,6 @@ const image: Results['tag']['image'] = {
   manifest: { kind: 'index', mediaType: MEDIA_TYPES.ociIndex, manifests: [], annotations: {} },
 };
 const platform = { os: 'linux', architecture: 'amd64' };
-
-const MANIFEST: InputManifest = {
-  scheme: 3,
-  form: 'context',
-  scope: 'inputs',
-  uses: [],
-  targets: [],
-  dockerfile: [],
-  context: [],
-  namedContexts: {},
-  images: {},
-  buildArgs: {},
-  options: {},
-  files: [],
-  salt: '',
-  unique: '',
-};
 
 /** The names that the engine gets after the tags ended on these images. */
 function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly string[] {
@@ -50,22 +33,7 @@ function namesAfter(digests: Readonly<Record<string, typeof OURS>>): readonly st
       notices: [],
     },
     results: {
-      hash: {
-        hash: 'ab',
-        text: '',
-        tag: 'hash-ab',
-        manifest: MANIFEST,
-        dockerfile: 'Dockerfile',
-        order: { dockerfile: 'Dockerfile', targets: undefined },
-        reading: { inputs: MANIFEST, dockerfile: [], paths: [], leaves: () => new Map(), problems: [], contexts: [] },
-        pins: [],
-        configs: new Map(),
-        isFinal: true,
-        runsPrograms: false,
-        dependencyManifests: [],
-        inputs: [],
-        warnings: [],
-      },
+      hash: sampleHash('ab'),
       engine: { platform, isOwn: true, image: undefined, unfit: undefined, detail: '' },
       tag: { image, tags },
     },

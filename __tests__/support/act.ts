@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { mustRun, NODE_DIRECTORY, run } from './programs.ts';
+import { writeTree } from './write-tree.ts';
 
 /** A workflow run by act (github.com/nektos/act v0.2.89) on this machine, without containers and without a network. */
 export interface WorkflowRun {
@@ -103,10 +104,7 @@ function actArguments(
 }
 
 async function makeRepository(folder: string, files: Readonly<Record<string, string>>, ref?: string): Promise<void> {
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), content);
-  }
+  writeTree(folder, files);
   const person = { GIT_AUTHOR_NAME: 'Test', GIT_AUTHOR_EMAIL: 'test@example.com' };
   const env = {
     PATH: process.env['PATH'],

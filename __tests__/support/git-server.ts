@@ -2,7 +2,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { writeTree } from './write-tree.ts';
 
 /** A repository with a work tree to commit in, served by its name. */
 export interface GitRepository {
@@ -77,10 +78,7 @@ export async function startGitServer({ plain = false } = {}): Promise<GitServer>
         directory: tree,
         git: (...args) => at(tree, args),
         write(files) {
-          for (const [file, text] of Object.entries(files)) {
-            mkdirSync(dirname(join(tree, file)), { recursive: true });
-            writeFileSync(join(tree, file), text);
-          }
+          writeTree(tree, files);
         },
         // Not `git submodule add`: it would ask this server, which waits for it.
         addSubmodule(path, url, commit) {

@@ -3,25 +3,17 @@ import { INPUTS_ANNOTATION } from '../../src/core/labels.ts';
 import { type FoundImage, fetchImage } from '../../src/registry/image.ts';
 import type { Repository } from '../../src/registry/repository.ts';
 import { pushImage, sampleImage, sampleIndex } from '../registry/sample-image.ts';
+import { emptyManifest } from './sample-manifest.ts';
 
 /** The inputs of an image with one build arg. */
 export function sampleInputs(arg = '1'): SealedInputs {
-  return sealInputs({
-    scheme: 3,
-    form: 'inputs',
-    scope: 'inputs',
+  const manifest = emptyManifest({
     uses: [{ op: 'copy', source: '/', entries: [['ä', `${'0'.repeat(64)}-`]] }],
     targets: [{ platform: 'linux/amd64', instructions: ['FROM scratch', 'COPY / /'], uses: [0] }],
-    dockerfile: [],
-    context: [],
-    namedContexts: {},
-    images: {},
     buildArgs: { ARG: arg },
     options: { platforms: ['linux/amd64'] },
-    files: [],
-    salt: '',
-    unique: '',
   });
+  return sealInputs(manifest);
 }
 
 /** Pushes a fresh image that says that it is of these inputs. */

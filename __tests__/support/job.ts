@@ -1,9 +1,10 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { CHECKOUT, mustRun } from './programs.ts';
 import { type ActionResult, type ActionRun, runAction } from './runner.ts';
 import { type AuthRegistry, makeDockerConfig, type Toolchain } from './toolchain.ts';
+import { writeTree } from './write-tree.ts';
 
 /** A small two-platform application whose Dockerfile starts from the toolchain's base image. */
 export const SAMPLE: Readonly<Record<string, string>> = {
@@ -43,12 +44,7 @@ export function openJob(toolchain: Toolchain, files = SAMPLE, logins: readonly A
   const directory = mkdtempSync(join(tmpdir(), 'build-once-job-'));
   const workspace = join(directory, 'workspace');
   const env = { ...toolchain.env, HOME: directory, DOCKER_CONFIG: makeDockerConfig(toolchain, directory, logins) };
-  const write: Job['write'] = (changes) => {
-    for (const [name, content] of Object.entries(changes)) {
-      mkdirSync(dirname(join(workspace, name)), { recursive: true });
-      writeFileSync(join(workspace, name), content);
-    }
-  };
+  const write: Job['write'] = (changes) => writeTree(workspace, changes);
   write(files);
   return {
     workspace,

@@ -6,6 +6,27 @@ export function leaf(text: string, bit: 'x' | '-' = '-'): string {
   return `${digestOf(text).slice('sha256:'.length)}${bit}`;
 }
 
+/** What a build reads that reads nothing; `parts` stand in for its own. */
+export function emptyManifest(parts: Partial<InputManifest> = {}): InputManifest {
+  return {
+    scheme: 3,
+    form: 'inputs',
+    scope: 'inputs',
+    uses: [],
+    targets: [],
+    dockerfile: [],
+    context: [],
+    namedContexts: {},
+    images: {},
+    buildArgs: {},
+    options: {},
+    files: [],
+    salt: '',
+    unique: '',
+    ...parts,
+  };
+}
+
 /** What an ordinary build for two platforms reads; `parts` stand in for its own. */
 export function sampleManifest(parts: Partial<InputManifest> = {}): InputManifest {
   const instructions = (platform: string) => [
@@ -22,10 +43,7 @@ export function sampleManifest(parts: Partial<InputManifest> = {}): InputManifes
     ['link', '@a.ts'],
     ['run.sh', leaf('run', 'x')],
   ];
-  return {
-    scheme: 3,
-    form: 'inputs',
-    scope: 'inputs',
+  return emptyManifest({
     uses: [
       { op: 'copy', source: '/package-lock.json', entries: [['package-lock.json', leaf('lock')]] },
       { op: 'copy', source: '/src', entries },
@@ -44,8 +62,6 @@ export function sampleManifest(parts: Partial<InputManifest> = {}): InputManifes
       instructions: instructions(platform),
       uses: [0, 1, 2, 3],
     })),
-    dockerfile: [],
-    context: [],
     namedContexts: { tools: { source: 'docker-image://alpine:3' } },
     images: { 'alpine:3': digestOf('alpine'), 'node:22': digestOf('node') },
     buildArgs: { BUILDKIT_SYNTAX: 'docker/dockerfile:1' },
@@ -57,10 +73,8 @@ export function sampleManifest(parts: Partial<InputManifest> = {}): InputManifes
       labels: ['team=web', 'tier=1'],
     },
     files: [['ci/version.txt', leaf('1')]],
-    salt: '',
-    unique: '',
     ...parts,
-  };
+  });
 }
 
 /** The same build where the whole context counts. */

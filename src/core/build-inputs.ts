@@ -1,12 +1,9 @@
 import type { Platform } from '../oci/types.ts';
 import type { BuildScope } from './build-scope.ts';
-import { type Dockerfile, flagOf, flagsOf, type Instruction, type SyntaxDirective, sourcesOf } from './dockerfile.ts';
+import { type Dockerfile, flagOf, type Instruction, type SyntaxDirective, sourcesOf } from './dockerfile.ts';
 import { type Located, located, misplaced } from './located.ts';
-import { quote } from './printable.ts';
 import { parseReference } from './reference.ts';
 import { isRemoteSource, namesCommit } from './remote-source.ts';
-import { mountSource, parseMount } from './run-mount.ts';
-import { expandWord } from './shell-words.ts';
 import {
   type Environment,
   type Evaluation,
@@ -15,9 +12,8 @@ import {
   expandIn,
   initialEnvironment,
 } from './stage-environment.ts';
-import { namedContextFinder, readStageGraph, sourceOfName } from './stage-graph.ts';
-
-export type { BuildScope } from './build-scope.ts';
+import { readStageGraph } from './stage-graph.ts';
+import { linkStages } from './stage-links.ts';
 
 /** An image that a build reads. */
 export interface ImageUse {
@@ -70,11 +66,15 @@ export function frontendOf(
 }
 
 /**
- * The ADDs of http(s) and git sources that neither `--checksum` nor a commit pins. Over-inclusive: a source that begins
- * with a variable of the base image counts. What {@link imagesOf} refuses has none.
+ * The ADDs of http(s) and git sources that neither `--checksum` nor a commit pins, in all stages. Over-inclusive: a source
+ * that begins with a variable of the base image, or that cannot be expanded, counts. What {@link imagesOf} refuses has none.
  */
 export function remoteAdds(dockerfile: Dockerfile, scope: BuildScope): readonly RemoteAdd[] {
-  const adds = scope.platforms.flatMap((platform) => remoteAddsFor(dockerfile, scope, platform));
+  return distinctAdds(scope.platforms.flatMap((platform) => remoteAddsFor(dockerfile, scope, platform)));
+}
+
+/** Each once, whatever the platforms. */
+export function distinctAdds(adds: readonly RemoteAdd[]): readonly RemoteAdd[] {
   return [...new Map(adds.map((add) => [`${add.line} ${add.source}`, add])).values()];
 }
 
@@ -93,47 +93,15 @@ export function runsPrograms({ stages }: Dockerfile): boolean {
 function imagesFor(dockerfile: Dockerfile, scope: BuildScope, platform: Platform): Located<readonly ImageUse[]> {
   const graph = readStageGraph(dockerfile, scope, platform);
   if (!graph.ok) return graph;
-  const findContext = namedContextFinder(scope.namedContexts);
-  const names = new Set(dockerfile.stages.map(({ name }) => name).filter((name) => name !== ''));
-  const uses: ImageUse[] = [];
-  for (const { stage, base, instructions } of graph.value.stages) {
-    if (base.kind === 'image') uses.push({ reference: base.reference, line: stage.line });
-    for (const instruction of instructions) {
-      const { line } = instruction;
-      for (const name of sourceNames(instruction)) {
-        const problem = instruction.name === 'COPY' ? findCopyProblem(name, dockerfile) : undefined;
-        if (problem !== undefined) return misplaced(problem, line);
-        // Any stage may be named, also a later one; numbers name stages in COPY only.
-        if (names.has(name.toLowerCase()) || (instruction.name === 'COPY' && STAGE_NUMBER.test(name))) continue;
-        const source = sourceOfName(name, line, findContext);
-        if (!source.ok) return source;
-        if (source.value.kind === 'image') uses.push({ reference: source.value.reference, line });
-      }
-    }
-  }
-  return located(uses);
-}
-
-/** The names that `--from` of a copy and `from=` of mounts give. */
-function sourceNames(instruction: Instruction): readonly string[] {
-  if (instruction.name === 'COPY') return flagsOf(instruction, 'from').filter((name) => name !== '');
-  if (instruction.name !== 'RUN') return [];
-  return flagsOf(instruction, 'mount').flatMap((flag) => {
-    const mount = parseMount(flag);
-    return (mount.ok ? mountSource(mount.value) : undefined) ?? [];
-  });
-}
-
-/** What is larger than any number of Go is a name. */
-const STAGE_NUMBER = /^[+-]?[0-9]{1,18}$/;
-
-function findCopyProblem(name: string, { stages, escape }: Dockerfile): string | undefined {
-  const expanded = expandWord(name, () => undefined, escape);
-  if (!expanded.ok || expanded.value !== name) {
-    return `COPY --from=${quote(name)}: it takes no variables and quotes; name a stage by FROM instead`;
-  }
-  const isMissing = STAGE_NUMBER.test(name) && !(Number(name) >= 0 && Number(name) < stages.length);
-  return isMissing ? `COPY --from=${quote(name)}: there is no such stage` : undefined;
+  const stages = linkStages(dockerfile, graph.value, scope.namedContexts);
+  if (!stages.ok) return stages;
+  const uses = stages.value.flatMap(({ line, base, steps }) => [
+    { source: base, line },
+    ...steps.flatMap(({ instruction, sources }) => sources.map((source) => ({ source, line: instruction.line }))),
+  ]);
+  return located(
+    uses.flatMap(({ source, line }) => (source?.kind === 'image' ? { reference: source.reference, line } : [])),
+  );
 }
 
 function remoteAddsFor(dockerfile: Dockerfile, scope: BuildScope, platform: Platform): readonly RemoteAdd[] {
@@ -164,8 +132,8 @@ function remoteSourcesOf(
   const { line } = instruction;
   const unpinned = sourcesOf(instruction).paths.filter((source) => {
     const { text, certain } = expandIn(environment, source, escape);
-    if (certain) return text !== undefined && isRemoteSource(text) && !namesCommit(text);
-    return (text !== undefined && isRemoteSource(text)) || mayBecomeRemote(source);
+    if (text === undefined) return mayBecomeRemote(source);
+    return certain ? isRemoteSource(text) && !namesCommit(text) : isRemoteSource(text) || mayBecomeRemote(source);
   });
   return unpinned.map((source) => ({ source, line }));
 }

@@ -25,8 +25,8 @@ const LONGEST_JOB_MS = 6 * 3_600_000;
 const MAX_LENGTH = 1000;
 
 /**
- * Whether this value holds the run's commit, the commit's time, the run's id, its number or its time, so that the next run has another one. A date
- * without a time is no such value: it may be there to build once a day.
+ * Whether this value holds the run's commit, the commit's time, the run's id, its number or its time, so that the next run
+ * has another one. A date without a time is no such value: it may be there to build once a day.
  */
 export function changeOf(name: string, value: string, facts: RunFacts): Change | undefined {
   const text = value.slice(0, MAX_LENGTH);

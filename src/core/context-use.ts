@@ -3,7 +3,7 @@ import { flagOf, flagsOf, type Instruction, sourcesOf } from './dockerfile.ts';
 import { findGitAddProblem } from './git-source.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
-import { remoteKind } from './remote-source.ts';
+import { namesCommit, remoteKind } from './remote-source.ts';
 import { type BoundMount, bindMount } from './run-mount.ts';
 import type { EscapeCharacter } from './shell-words.ts';
 import { type Environment, expandIn } from './stage-environment.ts';
@@ -26,11 +26,19 @@ export interface ContextUse {
   readonly line: number;
 }
 
+/** What ADD fetches. */
+export interface RemoteSource {
+  /** As written. */
+  readonly source: string;
+  /** A checksum or a commit says what it brings. */
+  readonly isPinned: boolean;
+}
+
 /** What an instruction reads of contexts and of the network. */
 export interface InstructionReads {
   readonly uses: readonly ContextUse[];
-  /** URLs and git repositories of ADD, expanded. */
-  readonly remotes: readonly string[];
+  /** URLs and git repositories of ADD. */
+  readonly remotes: readonly RemoteSource[];
   /** The stages and images whose content it takes. */
   readonly from: readonly Source[];
   /** What depends on variables that nobody told us. */
@@ -60,7 +68,8 @@ export function copyReads(instruction: Instruction, from: Source | undefined, pl
     (checksum?.certain === true ? findChecksumProblem(checksum.text ?? '', sources) : undefined);
   if (problem !== undefined) return unparsable(`${name}: ${problem}`);
   const uses: ContextUse[] = [];
-  const remotes: string[] = [];
+  const remotes: RemoteSource[] = [];
+  const isChecked = checksum?.certain === true && (checksum.text ?? '') !== '';
   const uncertain: string[] = [];
   for (const { written, text, certain } of sources) {
     if (!certain || text === undefined) {
@@ -74,7 +83,7 @@ export function copyReads(instruction: Instruction, from: Source | undefined, pl
       const flags = { keepGitDirectory: flagOf(instruction, 'keep-git-dir'), checksum: checksum?.text ?? '' };
       const found = remoteKind(text) === 'git' ? findGitAddProblem(text, flags) : undefined;
       if (found !== undefined) return unparsable(`ADD ${quote(written)}: ${found}`);
-      remotes.push(text);
+      remotes.push({ source: written, isPinned: isChecked || namesCommit(text) });
     }
   }
   const isElsewhere = from !== undefined && from.kind !== 'context';

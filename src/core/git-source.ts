@@ -1,7 +1,8 @@
 import { cleanPath } from './clean-path.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
-import { isCommit, isRemoteSource, splitOnce } from './remote-source.ts';
+import { isCommit, isRemoteSource } from './remote-source.ts';
+import { splitOnce } from './split-once.ts';
 
 /** A git repository as a build context, in the words of BuildKit. */
 export interface GitSource {

@@ -49,6 +49,7 @@ export interface InputManifest {
   readonly namedContexts: Readonly<Record<string, NamedInput>>;
   /** Index digest of every image that the target reaches, by the name it uses; `tag` where the name alone counts. */
   readonly images: Readonly<Record<string, Digest | 'tag'>>;
+  /** See {@link isBuilderArg}. */
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string | readonly string[]>>;
   /** `hash-files`. */
@@ -57,6 +58,9 @@ export interface InputManifest {
   /** A random text when the build reads what cannot be pinned: such a manifest equals no other. */
   readonly unique: string;
 }
+
+/** The largest manifest, as text, that is attached or read: some 500,000 files. */
+export const MAX_INPUTS_BYTES = 64 * 1024 * 1024;
 
 const HASH_TAG_DIGITS = 32;
 
@@ -69,6 +73,11 @@ export interface SealedInputs {
   readonly hash: string;
   /** The tag that stands for the hash. */
   readonly tag: string;
+}
+
+/** True for the args that the builder itself takes. They are in `buildArgs` in both forms, others in the form `context` only. */
+export function isBuilderArg(name: string): boolean {
+  return /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/.test(name);
 }
 
 /** Writes a manifest and hashes what was written, once. */

@@ -1,10 +1,8 @@
 import { compareText, compareTexts, type Difference } from './difference.ts';
 import { compareEntries, compareFiles } from './file-differences.ts';
-import { canonicalJson, type InputManifest } from './input-manifest.ts';
+import { canonicalJson, type InputManifest, isBuilderArg } from './input-manifest.ts';
 import { compareInstructions } from './instruction-differences.ts';
 
-/** Args that the builder itself takes: in both forms, and only these in the form `inputs`. */
-const BUILDER_ARGS = /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/;
 /** What is compared by name; anything else that a manifest has is compared as a whole. */
 const COMPARED = new Set(
   'scheme form scope uses targets dockerfile context namedContexts images buildArgs options files salt unique'.split(
@@ -46,7 +44,7 @@ function compareForms(before: InputManifest, after: InputManifest, uncompared: n
 /** In the form `inputs`, other args are in the instructions. */
 function argsOf(manifest: InputManifest, other: InputManifest): ReadonlyMap<string, string> {
   const args = Object.entries(manifest.buildArgs);
-  const isComparable = (name: string): boolean => manifest.form === other.form || BUILDER_ARGS.test(name);
+  const isComparable = (name: string): boolean => manifest.form === other.form || isBuilderArg(name);
   return new Map(args.filter(([name]) => isComparable(name)));
 }
 

@@ -1,11 +1,15 @@
 import { type Digest, parseDigest } from './digest.ts';
-import type { Entry, InputManifest, NamedInput, TargetInput, UseInput } from './input-manifest.ts';
+import {
+  type Entry,
+  type InputManifest,
+  MAX_INPUTS_BYTES,
+  type NamedInput,
+  type TargetInput,
+  type UseInput,
+} from './input-manifest.ts';
 import { valueAt } from './json.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
-
-/** The largest input manifest that is attached or read: some 500,000 files. */
-export const MAX_INPUTS_BYTES = 64 * 1024 * 1024;
 
 /** A digest and the exec bit of a file, the target of a link, an empty directory, what is none of them, a commit. */
 const LEAF = /^(?:[0-9a-f]{64}[x-]|@[\s\S]*|\/|\?|#[0-9a-f]{40,64})$/;

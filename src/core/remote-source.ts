@@ -1,3 +1,5 @@
+import { splitOnce } from './split-once.ts';
+
 /** A commit id of git, as BuildKit tells it from a branch. */
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 const SCP_STYLE = /^[a-zA-Z0-9-_]+@[a-zA-Z0-9-.]+:/;
@@ -40,10 +42,4 @@ export function namesCommit(source: string): boolean {
   const parameters = new URLSearchParams(query);
   const pins = ['checksum', 'commit', 'ref'].map((name) => parameters.get(name) ?? '');
   return [ref, ...pins].some((pin) => COMMIT.test(pin));
-}
-
-/** What stands before the first separator and, where there is one, what follows it. */
-export function splitOnce(text: string, separator: string): readonly string[] {
-  const index = text.indexOf(separator);
-  return index < 0 ? [text] : [text.slice(0, index), text.slice(index + 1)];
 }

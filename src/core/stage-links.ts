@@ -1,6 +1,9 @@
 import type { BaseConfig } from './build-scope.ts';
-import { type Dockerfile, flagOf, flagsOf, type Instruction } from './dockerfile.ts';
+import { type Dockerfile, flagsOf, type Instruction } from './dockerfile.ts';
+import { type Located, located, misplaced } from './located.ts';
+import { quote } from './printable.ts';
 import { mountSource, parseMount } from './run-mount.ts';
+import { expandWord } from './shell-words.ts';
 import { namedContextFinder, type Source, type StageGraph, sourceOfName } from './stage-graph.ts';
 
 /** An instruction, and what it names. */
@@ -25,44 +28,75 @@ export interface LinkedStage {
   readonly problem: string | undefined;
 }
 
-/** Finds what each `--from` and `from=` names: any stage, also a later one; else a named context, `scratch` or an image. */
+/** What is larger than any number of Go is a name. */
+const STAGE_NUMBER = /^[+-]?[0-9]{1,18}$/;
+
+/**
+ * Finds what each `--from` and `from=` names: any stage, also a later one; else a named context, `scratch` or an image;
+ * numbers name stages in COPY only. A problem with its line where BuildKit v0.29 would refuse the name (dockerfile2llb).
+ */
 export function linkStages(
   dockerfile: Dockerfile,
   graph: StageGraph,
   namedContexts: readonly string[],
-): readonly LinkedStage[] {
+): Located<readonly LinkedStage[]> {
+  const findSource = sourceFinder(dockerfile, graph, namedContexts);
+  const linked: LinkedStage[] = [];
+  for (const { stage, base, platform, config, instructions, problem } of graph.stages) {
+    const own = new Set(stage.instructions);
+    const steps: LinkedStep[] = [];
+    for (const instruction of instructions) {
+      const sources: (Source | undefined)[] = [];
+      for (const name of sourceNames(instruction)) {
+        const source = name === undefined ? located(undefined) : findSource(name, instruction);
+        if (!source.ok) return source;
+        sources.push(source.value);
+      }
+      steps.push({ instruction, sources, triggered: !own.has(instruction) });
+    }
+    linked.push({ line: stage.line, base, platform, config, steps, problem });
+  }
+  return located(linked);
+}
+
+/** What `--from` of COPY and each mount of RUN names; `undefined` for a mount without a name. */
+function sourceNames(instruction: Instruction): readonly (string | undefined)[] {
+  if (instruction.name === 'COPY') return flagsOf(instruction, 'from').filter((name) => name !== '');
+  if (instruction.name !== 'RUN') return [];
+  return flagsOf(instruction, 'mount').map((flag) => {
+    const mount = parseMount(flag);
+    return mount.ok ? mountSource(mount.value) : undefined;
+  });
+}
+
+function sourceFinder(
+  dockerfile: Dockerfile,
+  { stages }: StageGraph,
+  namedContexts: readonly string[],
+): (name: string, instruction: Instruction) => Located<Source> {
   const findContext = namedContextFinder(namedContexts);
   const indices = new Map(dockerfile.stages.map(({ name }, index) => [name, index]));
-  const atIndex = (index: number): Source => {
-    const name = findContext(graph.stages[index]?.stage.name ?? '');
-    return name === undefined ? { kind: 'stage', index } : { kind: 'context', name };
+  indices.delete('');
+  const atIndex = (index: number): Located<Source> => {
+    const context = findContext(stages[index]?.stage.name ?? '');
+    return located(context === undefined ? { kind: 'stage', index } : { kind: 'context', name: context });
   };
-  const find = (name: string, line: number): Source | undefined => {
-    const index = name === '' ? undefined : indices.get(name.toLowerCase());
-    if (index !== undefined) return atIndex(index);
-    const source = sourceOfName(name, line, findContext);
-    return source.ok ? source.value : undefined;
+  return (name, instruction) => {
+    const problem = instruction.name === 'COPY' ? findCopyProblem(name, dockerfile) : undefined;
+    if (problem !== undefined) return misplaced(problem, instruction.line);
+    if (instruction.name === 'COPY' && STAGE_NUMBER.test(name)) return atIndex(Number(name));
+    const index = indices.get(name.toLowerCase());
+    return index === undefined ? sourceOfName(name, instruction.line, findContext) : atIndex(index);
   };
-  return graph.stages.map(({ stage, base, platform, config, instructions, problem }) => {
-    const own = new Set(stage.instructions);
-    const steps = instructions.map((instruction): LinkedStep => {
-      const { line } = instruction;
-      const triggered = !own.has(instruction);
-      if (instruction.name === 'COPY') {
-        const from = flagOf(instruction, 'from') ?? '';
-        const source = /^[+-]?[0-9]{1,18}$/.test(from) ? atIndex(Number(from)) : find(from, line);
-        return { instruction, sources: from === '' ? [] : [source], triggered };
-      }
-      const mounts = instruction.name === 'RUN' ? flagsOf(instruction, 'mount') : [];
-      const sources = mounts.map((flag) => {
-        const mount = parseMount(flag);
-        const from = mount.ok ? mountSource(mount.value) : undefined;
-        return from === undefined ? undefined : find(from, line);
-      });
-      return { instruction, sources, triggered };
-    });
-    return { line: stage.line, base, platform, config, steps, problem };
-  });
+}
+
+function findCopyProblem(name: string, { stages, escape }: Dockerfile): string | undefined {
+  const expanded = expandWord(name, () => undefined, escape);
+  if (!expanded.ok || expanded.value !== name) {
+    return `COPY --from=${quote(name)}: it takes no variables and quotes; name a stage by FROM instead`;
+  }
+  const isMissing = STAGE_NUMBER.test(name) && !(Number(name) >= 0 && Number(name) < stages.length);
+  return isMissing ? `COPY --from=${quote(name)}: there is no such stage` : undefined;
 }
 
 /** The line of an instruction with which a stage reads, by way of others or not, from itself; triggers are not looked at. */

@@ -1,5 +1,4 @@
 import type { Platform } from '../oci/types.ts';
-import { imagesOf } from './build-inputs.ts';
 import { type BuildScope, literalText } from './build-scope.ts';
 import { cleanPath } from './clean-path.ts';
 import { copyReads, type InstructionReads, mountReads, type Place, wholeContext } from './context-use.ts';
@@ -30,9 +29,9 @@ export type { ReachedImage, TargetReads } from './target-text.ts';
 export function readTarget(dockerfile: Dockerfile, scope: BuildScope, platform: Platform): Located<TargetReads> {
   const graph = readStageGraph(dockerfile, scope, platform);
   if (!graph.ok) return graph;
-  const named = imagesOf(dockerfile, { ...scope, platforms: [platform] });
-  if (!named.ok) return named;
-  const stages = linkStages(dockerfile, graph.value, scope.namedContexts);
+  const linked = linkStages(dockerfile, graph.value, scope.namedContexts);
+  if (!linked.ok) return linked;
+  const stages = linked.value;
   const cycle = findCycle(stages);
   if (cycle !== undefined) return misplaced('a stage cannot copy from itself, nor from one that needs it', cycle);
   const target = targetIndex(dockerfile, scope.target);

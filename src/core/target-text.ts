@@ -1,6 +1,6 @@
 import type { Platform } from '../oci/types.ts';
 import type { ImageUse } from './build-inputs.ts';
-import type { ContextUse, InstructionReads } from './context-use.ts';
+import type { ContextUse, InstructionReads, RemoteSource } from './context-use.ts';
 import { csvRecord } from './csv.ts';
 import { canonicalFrom, canonicalInstruction, type Dockerfile, type Instruction, pairsOf } from './dockerfile.ts';
 import { parseMount } from './run-mount.ts';
@@ -26,7 +26,7 @@ export interface TargetReads {
   readonly uses: readonly ContextUse[];
   readonly images: readonly ReachedImage[];
   /** What ADD fetches, and the line. */
-  readonly remotes: readonly { readonly source: string; readonly line: number }[];
+  readonly remotes: readonly (RemoteSource & { readonly line: number })[];
   /** Its ARGs. */
   readonly args: readonly { readonly name: string; readonly line: number }[];
   /** Instructions that read what depends on variables nobody told us; then `uses` is not complete. */
@@ -82,7 +82,7 @@ export function writeTarget(
     uses,
     images: reached.flatMap((index) => imagesOfStage(stages.get(index), platform, index === root)),
     remotes: steps.flatMap(({ reads, instruction }) =>
-      reads.remotes.map((source) => ({ source, line: instruction.line })),
+      reads.remotes.map((remote) => ({ ...remote, line: instruction.line })),
     ),
     args: steps.flatMap(({ instruction }) =>
       instruction.name === 'ARG' ? pairsOf(instruction).map(({ name }) => ({ name, line: instruction.line })) : [],

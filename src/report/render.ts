@@ -1,5 +1,6 @@
 import { toLine, toPrintable } from '../core/printable.ts';
 import { familiarName } from '../core/reference.ts';
+import { formatSize } from '../core/size-text.ts';
 import { formatDuration } from '../core/timestamp.ts';
 import { explanationLines } from './explanation.ts';
 import type { Report } from './report.ts';
@@ -65,17 +66,6 @@ export function renderText(report: Report, all = false): string {
   add('took', timeLine(report));
   if (report.savedSeconds !== undefined) add('saved', savedLine(report.savedSeconds));
   return lines.join('\n');
-}
-
-/** `1.2 MB`; a dash where the size is not known. Decimal units, as registries' pages show them. */
-export function formatSize(sizeBytes: number | undefined): string {
-  if (sizeBytes === undefined) return '–';
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let size = sizeBytes;
-  let unit = 0;
-  // 999,950 bytes are 1.0 MB, not 1000.0 kB.
-  for (; size >= (unit === 0 ? 1000 : 999.95) && unit < units.length - 1; unit++) size /= 1000;
-  return `${unit === 0 ? size : size.toFixed(1)} ${units[unit] ?? ''}`;
 }
 
 function timeLine({ durationMs, steps }: Report): string {

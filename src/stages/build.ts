@@ -10,7 +10,7 @@ import { BuildOnceError } from '../errors.ts';
 import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
-import { openImage, type Run, resultOf, type Stage } from '../stage.ts';
+import { openImage, type Run, resultOf, type Stage, wantedOf } from '../stage.ts';
 import type { BuilderNeeds, RegistryAccess } from '../tools/builder.ts';
 import { openDocker, type RegistryLogin } from '../tools/docker-config.ts';
 import { loadBuildx } from '../tools/load.ts';
@@ -103,9 +103,7 @@ function refuseChangedContext(run: Run): void {
 /** What was built must be what the next run will look for; a builder that drops annotations would build forever. */
 async function readBack(repository: Repository, digest: Digest, run: Run): Promise<FoundImage> {
   const image = await fetchImage(repository, { digest });
-  const { hash } = resultOf(run, 'hash');
-  const wanted = { hash, platforms: run.platforms, maxAgeMs: undefined, nowMs: run.startedAt.getTime() };
-  const unfit = image === undefined ? undefined : findUnfit(image.manifest, wanted);
+  const unfit = image === undefined ? undefined : findUnfit(image.manifest, { ...wantedOf(run), maxAgeMs: undefined });
   if (image !== undefined && unfit === undefined) return image;
   const why = unfit?.detail ?? 'it is not there';
   throw new BuildOnceError(

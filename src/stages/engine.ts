@@ -3,7 +3,7 @@ import { familiarName, formatReference, type RepositoryName } from '../core/refe
 import { findUnfit, type Unfit, type Wanted } from '../core/reuse.ts';
 import { type Index, MEDIA_TYPES, type Platform } from '../oci/types.ts';
 import type { FoundImage } from '../registry/image.ts';
-import { isLoaded, type Run, resultOf, type Stage } from '../stage.ts';
+import { isLoaded, type Run, resultOf, type Stage, wantedOf } from '../stage.ts';
 import { openDocker } from '../tools/docker-config.ts';
 import type { EngineImage } from '../tools/engine.ts';
 import { loadEngine } from '../tools/load.ts';
@@ -37,15 +37,15 @@ export const engineStage: Stage<'engine', EnginePlan> = {
   title: 'Look at the local engine',
   plan(run) {
     if (!isLoaded(run)) return { skip: 'load is off' };
-    const { hash, tag } = resultOf(run, 'hash');
-    const { images, maxAge: maxAgeMs, force } = run.options;
+    const { tag } = resultOf(run, 'hash');
+    const { images, force } = run.options;
     const names = images.map((repository) => ({
       repository,
       reference: formatReference({ repository, tag, digest: undefined }),
     }));
     return {
       names: run.event.push || force ? [] : names,
-      wanted: { hash, platforms: run.platforms, maxAgeMs, nowMs: run.startedAt.getTime() },
+      wanted: wantedOf(run),
     };
   },
   async apply({ names, wanted }, run) {

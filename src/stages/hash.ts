@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { KnownBases } from '../base-configs.ts';
-import { readInputs } from '../base-inputs.ts';
+import { resolveInputs } from '../base-inputs.ts';
 import { findDockerfile } from '../context.ts';
 import {
   type ContextReading,
@@ -66,7 +66,7 @@ export const hashStage: Stage<'hash', HashPlan> = {
   async apply({ dockerfile }, run) {
     const { host, options } = run;
     refuseVersions(run, dockerfile);
-    const { read, pins, configs, isFinal } = await readInputs(run, dockerfile);
+    const { read, pins, configs, isFinal } = await resolveInputs(run, dockerfile);
     const images = countedImages([...read.images, ...contextImages(read.contexts)], pins, options.base);
     for (const note of read.notes) host.log.info(note);
     const order: ReadingOrder = { dockerfile, targets: read.targets };

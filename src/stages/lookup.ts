@@ -6,7 +6,7 @@ import { isRegistryError } from '../errors.ts';
 import { readBuildSeconds } from '../input-record.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import { judgeRelease, type Release, type Standing } from '../release.ts';
-import { candidatesFor, openImage, type Results, type Run, resultOf, type Stage } from '../stage.ts';
+import { candidatesFor, openImage, type Results, type Run, resultOf, type Stage, wantedOf } from '../stage.ts';
 
 /** Whether the registry has an image to reuse, and if not, why. */
 export interface LookupResult {
@@ -51,12 +51,7 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
   plan(run) {
     const { git, push } = run.event;
     const hash = resultOf(run, 'hash');
-    const wanted: Wanted = {
-      hash: hash.hash,
-      platforms: run.platforms,
-      maxAgeMs: run.options.maxAge,
-      nowMs: run.startedAt.getTime(),
-    };
+    const wanted = wantedOf(run);
     return {
       hashTag: hash.tag,
       images: run.options.images

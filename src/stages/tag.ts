@@ -1,7 +1,7 @@
 import type { Digest } from '../core/digest.ts';
 import { INPUTS_ANNOTATION } from '../core/labels.ts';
 import { formatReference, formatRepositoryName, sameRepository } from '../core/reference.ts';
-import { findUnfit, type Wanted } from '../core/reuse.ts';
+import { findUnfit } from '../core/reuse.ts';
 import { decideMoves, type Move } from '../core/semver-tags.ts';
 import type { TagCandidate } from '../core/tag-candidates.ts';
 import { isBuildOnceError, RegistryError } from '../errors.ts';
@@ -11,7 +11,7 @@ import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
 import { judgeRelease, type Release } from '../release.ts';
-import { candidatesFor, openImage, type Run, resultOf, type Stage } from '../stage.ts';
+import { candidatesFor, openImage, type Run, resultOf, type Stage, wantedOf } from '../stage.ts';
 import { loadGitHub } from '../tools/load.ts';
 import { orWithoutRecord } from '../without-record.ts';
 
@@ -57,13 +57,13 @@ export const tagStage: Stage<'tag', TagTask> = {
   name: 'tag',
   title: 'Set the tags',
   plan(run) {
-    const { hash, tag: hashTag, manifest } = resultOf(run, 'hash');
+    const { tag: hashTag, manifest } = resultOf(run, 'hash');
     const lookup = resultOf(run, 'lookup');
     const { build } = run.results;
     const image = build?.image ?? lookup.image;
     if (!run.event.push) return { skip: run.event.untrusted ?? 'push is off' };
     if (image === undefined) return { skip: 'there is no image' };
-    const wanted: Wanted = { hash, platforms: run.platforms, maxAgeMs: undefined, nowMs: run.startedAt.getTime() };
+    const wanted = { ...wantedOf(run), maxAgeMs: undefined };
     return {
       image,
       built: build !== undefined,

@@ -1,5 +1,5 @@
 import { baseKey, readBaseConfigs } from '../base-configs.ts';
-import { type Inputs, learnBases } from '../base-inputs.ts';
+import { learnBases, type ResolvedInputs } from '../base-inputs.ts';
 import { sealInputs } from '../core/input-manifest.ts';
 import { quote } from '../core/printable.ts';
 import { readTriggers } from '../core/stage-graph.ts';
@@ -69,7 +69,7 @@ function unique(hash: Results['hash'], id: string): Results['hash'] {
   return { ...hash, ...sealInputs({ ...hash.manifest, unique: id }) };
 }
 
-function hasTriggers({ configs }: Inputs): boolean {
+function hasTriggers({ configs }: ResolvedInputs): boolean {
   return [...configs.values()].some((config) => config !== undefined && config.triggers.length > 0);
 }
 
@@ -80,7 +80,7 @@ function findLostBits({ host }: Run): readonly Unpinned[] {
 }
 
 /** Bases of which a trigger cannot be read. */
-function findUnread({ read, configs }: Inputs): readonly Unpinned[] {
+function findUnread({ read, configs }: ResolvedInputs): readonly Unpinned[] {
   const unread = read.bases.filter(({ reference, platform, line = 0 }) => {
     const triggers = configs.get(baseKey(reference, platform))?.triggers;
     return triggers === undefined || readTriggers(triggers, line).length < triggers.length;
@@ -89,7 +89,7 @@ function findUnread({ read, configs }: Inputs): readonly Unpinned[] {
 }
 
 /** Images that stand in for bases as named contexts: with triggers, they are not looked through. */
-async function findReplaced(run: Run, { read, pins }: Inputs): Promise<readonly Unpinned[]> {
+async function findReplaced(run: Run, { read, pins }: ResolvedInputs): Promise<readonly Unpinned[]> {
   const platforms = [...run.platforms, { os: 'linux', architecture: run.host.architecture }];
   const found = contextImages(read.baseContexts).map(async (use) => {
     const image = pins.find(({ reference }) => reference === use.reference);
