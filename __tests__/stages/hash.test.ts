@@ -167,6 +167,25 @@ describe('must change', () => {
     when('38 platforms', COPY_SRC, () => {}, { later: { platforms: 'linux/amd64,linux/arm64' } }),
     when('39 empty file added', COPY_SRC, () => write({ 'src/empty': '' })),
     when('40 CRLF in a copied script', COPY_SRC, () => write({ 'src/a': 'a\r\n' }), { files: { 'src/a': 'a\n' } }),
+    ...(
+      [
+        ['copied', 'FROM scratch\nCOPY a /x\n'],
+        ['a glob takes', 'FROM scratch\nCOPY a* /x\n'],
+        ['mounted', 'FROM scratch\nRUN --mount=source=a,target=/a cp -r /a /x\n'],
+        ['behind a link', 'FROM scratch\nCOPY l /x\n'],
+      ] as const
+    ).map(([how, text]) =>
+      when(
+        `file that is ${how} becomes a directory that holds it`,
+        text,
+        () => {
+          rename('a', 'b');
+          write({ 'a/a': '1' });
+          if (how === 'behind a link') rename('a/a', 'a/l');
+        },
+        { files: { a: '1' }, before: () => link('a', 'l') },
+      ),
+    ),
     when('66 file of a named context', 'FROM scratch\nCOPY --from=more a /\n', edit('other/a'), {
       files: { '.dockerignore': '*' },
       flags: { 'build-contexts': 'more=other' },
@@ -227,6 +246,10 @@ describe('must not change', () => {
       },
       { before: () => link('src', 'l') },
     ),
+    when('order of the platforms', COPY_SRC, () => {}, {
+      flags: { platforms: 'linux/amd64,linux/arm64' },
+      later: { platforms: 'linux/arm64,linux/amd64' },
+    }),
     when('hash-ignore', COPY_SRC, edit('src/lib/b'), { flags: { 'hash-ignore': 'src/lib' } }),
   ];
   it.each(cases)('$title', async (one) => {

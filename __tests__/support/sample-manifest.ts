@@ -27,7 +27,7 @@ export function sampleManifest(parts: Partial<InputManifest> = {}): InputManifes
     form: 'inputs',
     scope: 'inputs',
     uses: [
-      { op: 'copy', source: '/package-lock.json', entries: [['package-lock.json', leaf('lock')]] },
+      { op: 'copy', source: '/package-lock.json', entries: [['/package-lock.json', leaf('lock')]] },
       { op: 'copy', source: '/src', entries },
       {
         op: 'bind',
