@@ -3,9 +3,11 @@ import { frontendOf, type ImageUse, imagesOf, remoteAdds, runsPrograms } from '.
 import type { NamedContext } from './core/build-options.ts';
 import type { BuildScope } from './core/build-scope.ts';
 import { textOfBytes } from './core/byte-text.ts';
+import { compareCodePoints } from './core/code-point-order.ts';
 import { digestOf } from './core/digest.ts';
 import { canonicalInstructions, type Dockerfile, detectSyntax, pairsOf, parseDockerfile } from './core/dockerfile.ts';
 import type { InputManifest } from './core/input-manifest.ts';
+import { formatPlatform } from './core/platform.ts';
 import { quote } from './core/printable.ts';
 import { readStageGraph } from './core/stage-graph.ts';
 import { type ReachedImage, readTarget, type TargetReads } from './core/target-reads.ts';
@@ -119,7 +121,7 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
   const named = imagesOf(dockerfile, scope);
   if (!named.ok) return refuse(named);
   const targets: PlatformReads[] = [];
-  for (const platform of platforms) {
+  for (const platform of inOrder(platforms)) {
     const reads = readTarget(dockerfile, scope, platform);
     if (!reads.ok) return refuse(reads);
     targets.push({ ...reads.value, platform });
@@ -156,6 +158,11 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
         ? warnings
         : [...warnings, `${uncertain} depends on what the base image sets: the whole context and this file count`],
   };
+}
+
+/** However they are given, it is one image. */
+function inOrder(platforms: readonly Platform[]): readonly Platform[] {
+  return [...platforms].sort((a, b) => compareCodePoints(formatPlatform(a), formatPlatform(b)));
 }
 
 /** Once for each platform; the one that the target is built on stays. */
