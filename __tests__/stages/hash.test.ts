@@ -316,6 +316,16 @@ describe('the manifest, which is published, never holds', () => {
     expect(await published(flags, text)).not.toContain(SECRET);
   });
 
+  it.each([
+    ['exactly what is read', '', false],
+    ['everything', `# syntax=x.example/y@sha256:${'a'.repeat(64)}\n`, true],
+  ])('the query of a URL, which may be signed, where %s counts', async (_, syntax, unknown) => {
+    const flags = { 'build-contexts': `more=https://files.example/a.tar?signature=${SECRET}` };
+    const manifest = await published(flags, `${syntax}FROM scratch\nCOPY --from=more / /\n`, unknown);
+    expect(manifest).toContain('https://files.example/a.tar?…');
+    expect(manifest).not.toContain(SECRET);
+  });
+
   it('a build arg where everything counts', async () => {
     const text = `# syntax=x.example/y@sha256:${'a'.repeat(64)}\n${build}`;
     expect(await published({ 'build-args': `KEY=${SECRET}` }, text, true)).not.toContain(SECRET);
