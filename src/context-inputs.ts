@@ -21,7 +21,7 @@ import {
 import type { Parsed } from './core/parsed.ts';
 import { formatPlatform } from './core/platform.ts';
 import { quote } from './core/printable.ts';
-import { namesCommit } from './core/remote-source.ts';
+import { isGitSource, namesCommit } from './core/remote-source.ts';
 import { type PlatformReads, readCanonical, type Unpinned } from './dockerfile-inputs.ts';
 import type { Host } from './host.ts';
 import type { Options } from './options.ts';
@@ -118,7 +118,7 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
       targets: written,
       dockerfile: [],
       context: [],
-      namedContexts: Object.fromEntries(named.map(({ name, value }) => [name, { source: value }])),
+      namedContexts: Object.fromEntries(named.map(({ name, value }) => [name, namedInput(value, undefined)])),
       files: extra,
     },
     dockerfile: readCanonical(files, dockerfile),
@@ -183,8 +183,11 @@ function openAll(setting: Setting, dockerfile: string): readonly [ReadContext, .
   ];
 }
 
+/** The query of a URL may be a signature, and the manifest is published; what is fetched from a URL makes a hash unique anyway. */
 function namedInput(value: string, open: OpenContext | undefined): NamedInput {
-  return open === undefined ? { source: value } : { entries: entriesOf(open) };
+  if (open !== undefined) return { entries: entriesOf(open) };
+  const isFetched = /^https?:/i.test(value) && !isGitSource(value);
+  return { source: isFetched ? value.replace(/\?.*$/s, '?…') : value };
 }
 
 /** `extra`: files that count anyway. */

@@ -11,10 +11,12 @@ import {
 import type { NamedContext } from './core/build-options.ts';
 import type { BuildScope } from './core/build-scope.ts';
 import { textOfBytes } from './core/byte-text.ts';
+import { compareCodePoints } from './core/code-point-order.ts';
 import { digestOf } from './core/digest.ts';
 import { canonicalInstructions, type Dockerfile, detectSyntax, pairsOf, parseDockerfile } from './core/dockerfile.ts';
 import { type InputManifest, isBuilderArg } from './core/input-manifest.ts';
 import type { Located } from './core/located.ts';
+import { formatPlatform } from './core/platform.ts';
 import { quote } from './core/printable.ts';
 import { readStageGraph } from './core/stage-graph.ts';
 import { type ReachedImage, readTarget, type TargetReads } from './core/target-reads.ts';
@@ -140,7 +142,7 @@ function inputsOf(
 ): DockerfileInputs {
   const { options, platforms, bases: known } = setting;
   const scope = scopeOf(setting, buildArgs);
-  const targets = platforms.map((platform): PlatformReads => {
+  const targets = inOrder(platforms).map((platform): PlatformReads => {
     return { ...orRefuse(file, readTarget(dockerfile, scope, platform)), platform };
   });
   const reached = [...frontends, ...targets.flatMap(({ images }) => images)];
@@ -195,6 +197,11 @@ function mayBeTriggered(targets: readonly TargetReads[], { baseOf }: BuildScope)
 
 function unpinnedAdds(targets: readonly TargetReads[]): readonly RemoteAdd[] {
   return distinctAdds(targets.flatMap(({ remotes }) => remotes.filter(({ isPinned }) => !isPinned)));
+}
+
+/** However they are given, it is one image. */
+function inOrder(platforms: readonly Platform[]): readonly Platform[] {
+  return [...platforms].sort((a, b) => compareCodePoints(formatPlatform(a), formatPlatform(b)));
 }
 
 /** Once for each platform; the one that the target is built on stays. */

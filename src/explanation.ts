@@ -17,7 +17,7 @@ import { BuildOnceError } from './errors.ts';
 import { readRecordedInputs } from './recorded-inputs.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
-import { openImage, type Run, resultOf, wantedOf } from './stage.ts';
+import { type Run, resultOf, wantedOf } from './stage.ts';
 
 /** In what a run differs from an image that is there. */
 export interface Explanation {
@@ -44,12 +44,15 @@ interface Compared {
 
 const NOTHING = { reference: undefined, digest: undefined, isSame: undefined, differences: [], checked: [] } as const;
 
-/** Why a build runs: in what it differs from the baseline. Never an error: what hinders is the reason that nothing is known. */
+/**
+ * Why a build runs: in what it differs from the baseline. Never an error: what hinders is the reason that nothing is known.
+ * Nothing is asked for twice: the build waits for it.
+ */
 export async function explainMiss(run: Run): Promise<Explanation> {
   const [name] = run.options.images;
   if (name === undefined) return notKnown('there is no image to compare with');
   try {
-    const repository = openImage(run, name);
+    const repository = run.registries.open(name, run.event.push ? 'push' : 'pull', 'once');
     const baseline = await findBaseline(repository, run);
     if (baseline === undefined)
       return notKnown('there is no image yet: neither latest, nor a version, nor the default branch');

@@ -116,7 +116,7 @@ export class UseReader {
         const leaf = open.leaf(entry);
         if (entry.path !== '' && !lines.has(entry.path)) lines.set(entry.path, use.line);
         this.#leaves.push({ directory: open.directory, path: entry.path, leaf });
-        return [entry.name, leaf];
+        return [entry.isNamed ? `/${entry.name}` : entry.name, leaf];
       });
     const { op, source } = use;
     this.#uses.push({ op, ...(use.context === undefined ? {} : { context: use.context }), source, entries });

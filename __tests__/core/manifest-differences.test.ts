@@ -15,8 +15,7 @@ const editing =
     uses: uses.map(({ entries, ...use }) => ({
       ...use,
       entries: entries.flatMap(([name, content]) => {
-        const isFile = use.source.endsWith(`/${name}`);
-        const path = isFile ? name : `${use.source}/${name}`.replace(/^\/+/, '');
+        const path = (name.startsWith('/') ? name : `${use.source}/${name}`).replace(/^\/+/, '');
         const edited = use.context === undefined ? edit(path, content) : content;
         return edited === undefined ? [] : [[name, edited] as const];
       }),
@@ -254,8 +253,8 @@ describe('a path is told from a source and the names below it', () => {
   it.each<[string, InputManifest, InputManifest, string[]]>([
     [
       'a glob of files',
-      globbing('/package*.json', ['package.json', leaf('1')]),
-      globbing('/package*.json', ['package.json', leaf('2')]),
+      globbing('/package*.json', ['/package.json', leaf('1')]),
+      globbing('/package*.json', ['/package.json', leaf('2')]),
       ['~ package.json'],
     ],
     [
@@ -266,14 +265,14 @@ describe('a path is told from a source and the names below it', () => {
     ],
     [
       'files of one name in many directories',
-      globbing('/packages/*/package.json', ['package.json', leaf('1')], ['package.json', leaf('2')]),
-      globbing('/packages/*/package.json', ['package.json', leaf('1')], ['package.json', leaf('3')]),
+      globbing('/packages/*/package.json', ['/package.json', leaf('1')], ['/package.json', leaf('2')]),
+      globbing('/packages/*/package.json', ['/package.json', leaf('1')], ['/package.json', leaf('3')]),
       ['~ packages/*/package.json: 2 files then, 2 now'],
     ],
     [
       'a glob that matches more',
-      globbing('/*/p', ['p', leaf('1')]),
-      globbing('/*/p', ['p', leaf('1')], ['p', leaf('1')]),
+      globbing('/*/p', ['/p', leaf('1')]),
+      globbing('/*/p', ['/p', leaf('1')], ['/p', leaf('1')]),
       ['~ */p: 1 file then, 2 now'],
     ],
     [
@@ -281,6 +280,18 @@ describe('a path is told from a source and the names below it', () => {
       globbing('/app', ['app', leaf('1')], ['x', leaf('x')]),
       globbing('/app', ['app', leaf('1')]),
       ['- app/x'],
+    ],
+    [
+      'a file that becomes a directory with a file of its name',
+      globbing('/app', ['/app', leaf('1')]),
+      globbing('/app', ['app', leaf('1')]),
+      ['- app', '+ app/app'],
+    ],
+    [
+      'a file that becomes such a directory, and a glob takes both',
+      globbing('/a*', ['/app', leaf('1')]),
+      globbing('/a*', ['app', leaf('1')]),
+      ['+ a*: app', '- app'],
     ],
     [
       'a bind mount with a star in its name',

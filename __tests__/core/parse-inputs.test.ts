@@ -75,6 +75,18 @@ describe('an input manifest', () => {
     ['with a field that is not known', { ...FULL, evil: 1 }, 'it has "evil", which is not known'],
     ['that is a list', [], 'its scheme is none; this release of build-once knows scheme 3'],
     ['that is no JSON', '{', 'it is not JSON'],
+    ['that nests deep', '['.repeat(9), 'it nests too deep, or holds too many lists and objects'],
+    [
+      'that nests deep behind quotes in a text',
+      `{"a\\"":${'['.repeat(8)}`,
+      'it nests too deep, or holds too many lists and objects',
+    ],
+    ['with brackets in a text only', `"${'['.repeat(9)}\\"${'{'.repeat(9)}`, 'it is not JSON'],
+    [
+      'with more objects than fit into memory',
+      `[${'{},'.repeat(2_000_000)}{}]`,
+      'it nests too deep, or holds too many lists and objects',
+    ],
     ['that begins with a byte order mark', `\ufeff${JSON.stringify(FULL)}`, 'it is not JSON'],
     ['of a form that is not known', { ...FULL, form: 'x' }, 'form is none of inputs, context'],
     ['whose uses are no list', { ...FULL, uses: {} }, 'uses is no list'],

@@ -306,6 +306,18 @@ describe('a miss of build', () => {
     expect(decoded(renderMarkdown(finished.report))).toMatch(/what has changed is not known<br>.*403/);
   });
 
+  it('asks a registry that fails for a moment once, and builds', async () => {
+    const place = checkout();
+    await place.publish(['latest']);
+    place.write({ 'src/a.ts': 'A' });
+    registry.forgetRequests();
+    registry.fail({ action: { kind: 'status', status: 503 }, kind: 'referrers' });
+    const finished = await place.build().finally(() => registry.repair());
+    expect(finished).toMatchObject(failed);
+    expect(registry.requests.filter(({ kind }) => kind === 'referrers')).toHaveLength(1);
+    expect(place.log).toContainEqual(expect.stringMatching(/^what has changed is not known: .*503/));
+  });
+
   it('asks nothing more where the reason is known', async () => {
     const { publish, build } = checkout();
     await publish(['latest']);

@@ -164,6 +164,25 @@ describe('must change', () => {
     when('38 platforms', COPY_SRC, () => {}, { later: { platforms: 'linux/amd64,linux/arm64' } }),
     when('39 empty file added', COPY_SRC, () => write({ 'src/empty': '' })),
     when('40 CRLF in a copied script', COPY_SRC, () => write({ 'src/a': 'a\r\n' }), { files: { 'src/a': 'a\n' } }),
+    ...(
+      [
+        ['copied', 'FROM scratch\nCOPY a /x\n'],
+        ['a glob takes', 'FROM scratch\nCOPY a* /x\n'],
+        ['mounted', 'FROM scratch\nRUN --mount=source=a,target=/a cp -r /a /x\n'],
+        ['behind a link', 'FROM scratch\nCOPY l /x\n'],
+      ] as const
+    ).map(([how, text]) =>
+      when(
+        `file that is ${how} becomes a directory that holds it`,
+        text,
+        () => {
+          rename('a', 'b');
+          write({ 'a/a': '1' });
+          if (how === 'behind a link') rename('a/a', 'a/l');
+        },
+        { files: { a: '1' }, before: () => link('a', 'l') },
+      ),
+    ),
     when('66 file of a named context', 'FROM scratch\nCOPY --from=more a /\n', edit('other/a'), {
       files: { '.dockerignore': '*' },
       flags: { 'build-contexts': 'more=other' },
@@ -224,6 +243,10 @@ describe('must not change', () => {
       },
       { before: () => link('src', 'l') },
     ),
+    when('order of the platforms', COPY_SRC, () => {}, {
+      flags: { platforms: 'linux/amd64,linux/arm64' },
+      later: { platforms: 'linux/arm64,linux/amd64' },
+    }),
     when('hash-ignore', COPY_SRC, edit('src/lib/b'), { flags: { 'hash-ignore': 'src/lib' } }),
   ];
   it.each(cases)('$title', async (one) => {
@@ -291,6 +314,16 @@ describe('the manifest, which is published, never holds', () => {
     ['the password of a proxy', { 'build-args': `HTTP_PROXY=http://me:${SECRET}@x` }, `${build}ARG HTTP_PROXY\n`],
   ])('%s', async (_, flags, text) => {
     expect(await published(flags, text)).not.toContain(SECRET);
+  });
+
+  it.each([
+    ['exactly what is read', '', false],
+    ['everything', `# syntax=x.example/y@sha256:${'a'.repeat(64)}\n`, true],
+  ])('the query of a URL, which may be signed, where %s counts', async (_, syntax, unknown) => {
+    const flags = { 'build-contexts': `more=https://files.example/a.tar?signature=${SECRET}` };
+    const manifest = await published(flags, `${syntax}FROM scratch\nCOPY --from=more / /\n`, unknown);
+    expect(manifest).toContain('https://files.example/a.tar?…');
+    expect(manifest).not.toContain(SECRET);
   });
 
   it('a build arg where everything counts', async () => {

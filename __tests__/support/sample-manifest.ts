@@ -45,7 +45,7 @@ export function sampleManifest(parts: Partial<InputManifest> = {}): InputManifes
   ];
   return emptyManifest({
     uses: [
-      { op: 'copy', source: '/package-lock.json', entries: [['package-lock.json', leaf('lock')]] },
+      { op: 'copy', source: '/package-lock.json', entries: [['/package-lock.json', leaf('lock')]] },
       { op: 'copy', source: '/src', entries },
       {
         op: 'bind',

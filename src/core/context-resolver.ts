@@ -14,6 +14,8 @@ export interface UsedEntry {
    * that holds nothing else. Two entries may have one name: the later one replaces the earlier.
    */
   readonly name: string;
+  /** The use names it itself, and it is no directory: where it goes may be a file then. Else it is in what the use names. */
+  readonly isNamed: boolean;
   /** Where it is, relative to the context. */
   readonly path: string;
   readonly kind: ContextEntry['kind'];
@@ -45,7 +47,7 @@ function resolve(tree: ContextTree, use: ContextUse): Located<readonly UsedEntry
     const kind = tree.kindOf(at);
     if (kind === undefined) return missing(use);
     if (kind !== 'directory') {
-      taken.push({ name: source.slice(source.lastIndexOf('/') + 1), path: at, kind });
+      taken.push({ name: source.slice(source.lastIndexOf('/') + 1), isNamed: true, path: at, kind });
       continue;
     }
     const inside = takeDirectory(tree, at, filter.value);
@@ -118,9 +120,9 @@ function takeDirectory(tree: ContextTree, directory: string, filter: Filter): Pa
     const isTaken = passes(filter, name);
     if (!isTaken.ok) return isTaken;
     if (full.has(name) || isTaken.value) full.add(name.slice(0, Math.max(0, name.lastIndexOf('/'))));
-    if (isTaken.value && !full.has(name)) taken.push({ name, path: entry.path, kind: entry.kind });
+    if (isTaken.value && !full.has(name)) taken.push({ name, isNamed: false, path: entry.path, kind: entry.kind });
   }
-  if (taken.length === 0) taken.push({ name: '.', path: directory, kind: 'directory' });
+  if (taken.length === 0) taken.push({ name: '.', isNamed: false, path: directory, kind: 'directory' });
   return { ok: true, value: taken.reverse() };
 }
 

@@ -2,7 +2,6 @@ import { compareCodePoints } from './code-point-order.ts';
 import { hasWildcards } from './context-use.ts';
 import { counted } from './counted.ts';
 import type { Difference } from './difference.ts';
-import { compileGlob } from './go-match.ts';
 import type { Entry, InputManifest, UseInput } from './input-manifest.ts';
 import { quote } from './printable.ts';
 
@@ -29,8 +28,7 @@ export interface FileDifferences {
  * context and the other what is read of it, only what is read can be compared.
  */
 export function compareFiles(before: InputManifest, after: InputManifest): FileDifferences {
-  const directories = new Set([...directorySources(before), ...directorySources(after)]);
-  const [old, next] = [before, after].map((manifest) => pathsOf(manifest, directories));
+  const [old, next] = [before, after].map(pathsOf);
   if (old === undefined || next === undefined) return { differences: [], uncompared: 0 };
   if (before.form === after.form) return { differences: compare(old, next), uncompared: 0 };
   const [exact, whole] = before.form === 'inputs' ? [old, next] : [next, old];
@@ -112,8 +110,8 @@ interface ReadPath extends Pick<CountedPath, 'path' | 'context' | 'isPattern'> {
   readonly leaf: string;
 }
 
-function pathsOf(manifest: InputManifest, directories: ReadonlySet<string>): CountedPaths {
-  if (manifest.form === 'inputs') return collect(manifest.uses.map((use) => readPaths(use, directories)));
+function pathsOf(manifest: InputManifest): CountedPaths {
+  if (manifest.form === 'inputs') return collect(manifest.uses.map(readPaths));
   const plain = (entries: readonly Entry[], context: string | undefined): readonly ReadPath[] =>
     entries.map(([path, leaf]) => ({ path, context, isPattern: false, leaf }));
   const named = Object.entries(manifest.namedContexts).map(([name, input]) =>
@@ -152,45 +150,23 @@ function collect(readings: readonly (readonly ReadPath[])[]): CountedPaths {
   return all;
 }
 
-function readPaths(use: UseInput, directories: ReadonlySet<string>): readonly ReadPath[] {
-  const isOne = looksLikeFile(use) && !directories.has(keyOf(use));
+function readPaths(use: UseInput): readonly ReadPath[] {
   const isGlob = (use.op === 'copy' || use.op === 'add') && hasWildcards(use.source);
   const source = use.source.replace(/^\//, '');
-  const matched = isGlob ? compilePaths(source) : undefined;
   return use.entries.map(([name, leaf]) => {
     const place = { context: use.context, leaf };
-    if (matched !== undefined) return { ...place, ...matched(name) };
-    const path = isOne || name === '.' ? source : source === '' ? name : `${source}/${name}`;
+    if (isGlob) return { ...place, ...matchedPath(source, name) };
+    const isSource = name.startsWith('/') || name === '.';
+    const path = isSource ? source : source === '' ? name : `${source}/${name}`;
     return { ...place, path, isPattern: false };
   });
 }
 
-/** What an entry of this glob says of its path: all, where the last name of the pattern stands for a file's. */
-function compilePaths(source: string): (name: string) => Pick<CountedPath, 'path' | 'isPattern'> {
+/** What an entry of a glob says of its path: all, where only the last name of the pattern has wildcards, and a file matched. */
+function matchedPath(source: string, name: string): Pick<CountedPath, 'path' | 'isPattern'> {
+  if (!name.startsWith('/')) return { path: `${source}: ${name}`, isPattern: true };
   const start = source.lastIndexOf('/') + 1;
-  const [directory, pattern] = [source.slice(0, start), source.slice(start)];
-  const matches = compileGlob(pattern);
-  const isFiles = !hasWildcards(directory) && /[^*?]/.test(pattern);
-  return (name) => {
-    if (name === pattern) return { path: source, isPattern: true };
-    const isNamed = isFiles && !name.includes('/') && matches(name);
-    return isNamed
-      ? { path: `${directory}${name}`, isPattern: false }
-      : { path: `${source}: ${name}`, isPattern: true };
-  };
-}
-
-/** A manifest does not say whether `/a` with the entry `a` is the file `a` or the directory `a` with a file `a`. */
-function looksLikeFile({ source, entries }: UseInput): boolean {
-  const [first, second] = entries;
-  return second === undefined && first?.[1] !== '/' && first?.[0] === source.slice(source.lastIndexOf('/') + 1);
-}
-
-/** The sources that are surely no files. */
-function directorySources({ uses }: InputManifest): readonly string[] {
-  return uses.filter((use) => !looksLikeFile(use)).map(keyOf);
-}
-
-function keyOf({ context, source }: UseInput): string {
-  return JSON.stringify([context, source]);
+  const [directory, pattern, last] = [source.slice(0, start), source.slice(start), name.slice(1)];
+  if (!hasWildcards(directory)) return { path: `${directory}${last}`, isPattern: false };
+  return { path: last === pattern ? source : `${source}: ${last}`, isPattern: true };
 }

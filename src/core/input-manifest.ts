@@ -14,7 +14,10 @@ export interface UseInput {
   /** Which named context; left out for the build's own. */
   readonly context?: string;
   readonly source: string;
-  /** In the order in which they are copied; the paths are relative to the source. */
+  /**
+   * In the order in which they are copied; the paths are relative to the source. `/` and a name is no directory, but what the
+   * source itself names: `COPY a /x` makes a file of it, and a directory of a directory that holds a file `a`.
+   */
   readonly entries: readonly Entry[];
 }
 

@@ -11,6 +11,11 @@ import { valueAt } from './json.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 
+/** Four times what the largest one has. Text of that size that holds more, or nests deeper, would fill the memory. */
+const MAX_CONTAINERS = 2_000_000;
+/** Five are the most of the schema: an entry, in a list, of a use, in a list, of the manifest. */
+const MAX_DEPTH = 8;
+
 /** A digest and the exec bit of a file, the target of a link, an empty directory, what is none of them, a commit. */
 const LEAF = /^(?:[0-9a-f]{64}[x-]|@[\s\S]*|\/|\?|#[0-9a-f]{40,64})$/;
 const OPS = ['copy', 'add', 'bind', 'from'] as const;
@@ -23,6 +28,7 @@ const SCOPES = ['inputs', 'manifests'] as const;
  */
 export function parseInputs(content: Uint8Array): Parsed<InputManifest> {
   if (content.length > MAX_INPUTS_BYTES) return unparsable(`larger than ${MAX_INPUTS_BYTES} bytes`);
+  if (!isFlat(content)) return unparsable('it nests too deep, or holds too many lists and objects');
   try {
     return parsed(readManifest(jsonOf(content)));
   } catch (error) {
@@ -36,6 +42,26 @@ class Malformed extends Error {}
 
 function malformed(problem: string): never {
   throw new Malformed(problem);
+}
+
+/** What is no JSON may pass. */
+function isFlat(content: Uint8Array): boolean {
+  const [mark, backslash, list, object, listEnd, objectEnd] = Buffer.from('"\\[{]}');
+  let containers = 0;
+  let depth = 0;
+  let isText = false;
+  for (let at = 0; at < content.length; at += 1) {
+    const byte = content[at];
+    if (byte === mark) isText = !isText;
+    else if (isText) at += byte === backslash ? 1 : 0;
+    else if (byte === listEnd || byte === objectEnd) depth -= 1;
+    else if (byte === list || byte === object) {
+      containers += 1;
+      depth += 1;
+      if (depth > MAX_DEPTH || containers > MAX_CONTAINERS) return false;
+    }
+  }
+  return true;
 }
 
 function jsonOf(content: Uint8Array): unknown {
