@@ -117,9 +117,36 @@ describe('explain', () => {
     ]);
     const asked = registry.requests.filter(({ path }) => path.startsWith('/v2/t/'));
     expect(asked.map(({ method, path }) => `${method} ${path.split('/').at(-1)}`)).toEqual([
+      `HEAD ${hashTag}`,
       'GET latest',
       `GET ${hashTag}`,
     ]);
+  });
+
+  it.each<[string, Readonly<Record<string, string>>]>([
+    ['', {}],
+    [', with base: tag', { base: 'tag' }],
+  ])('tells the hash that a build tells where a base has ONBUILD%s', async (_, inputs) => {
+    const { image, write, build, explain } = checkout();
+    await plantImage({ image: `${base}/onbuild`, tags: ['1'], onBuild: ['COPY package.json /app/'] });
+    write({ Dockerfile: `FROM ${base}/onbuild:1\nCOPY src /app\n` });
+    const { manifest, report } = await build(inputs);
+    const tags = ['latest', `hash-${report.hash?.slice(0, 32)}`];
+    await plantBuild(readManifest(manifest), { image, tags });
+    expect(shown(await explain({}, inputs))).toMatch(/nothing has changed since[\s\S]*a build would reuse/);
+    write({ 'package.json': '{ "name": "app" }' });
+    expect(shown(await explain({}, inputs))).toMatch(/^1 difference from[\s\S]*~ package\.json/);
+  });
+
+  it('asks for no base where an image is there, with base: tag', async () => {
+    const { image, write, build, explain } = checkout();
+    write({ Dockerfile: `FROM ${base}:1\nCOPY src /app\n` });
+    const inputs = { base: 'tag' };
+    const { manifest, report } = await build(inputs);
+    await plantBuild(readManifest(manifest), { image, tags: ['latest', `hash-${report.hash?.slice(0, 32)}`] });
+    registry.forgetRequests();
+    expect(shown(await explain({}, inputs))).toContain('nothing has changed since');
+    expect(registry.requests.filter(({ path }) => path.startsWith('/v2/base'))).toEqual([]);
   });
 
   it('says that a build would run for an image that is too old, and where it is forced', async () => {
