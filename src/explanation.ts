@@ -52,7 +52,9 @@ export async function explainMiss(run: Run): Promise<Explanation> {
     const repository = openImage(run, name);
     const baseline = await findBaseline(repository, run);
     if (baseline === undefined)
-      return notKnown('there is no image yet: neither latest, nor a version, nor the default branch');
+      return notKnown(
+        'there is nothing to compare with: neither latest, nor a version, nor a tag of the default branch',
+      );
     const reference = nameOf(repository, { tag: baseline.tag });
     return await compare({ reference, image: baseline.image, repository }, run);
   } catch (error) {

@@ -188,7 +188,7 @@ describe('explain', () => {
 
   it.each([
     ['', 'REF: "" is not a repository name'],
-    ['acme/app', 'REF: "acme/app" names no image'],
+    ['acme/app', 'REF: "acme/app" names no image: a tag, REPOSITORY:TAG or REPOSITORY@sha256:… is allowed; --context'],
     ['myapp:1', 'REF: "myapp:1" names no registry'],
     ['a\u001b[31m b', 'REF: "a b" is not a repository name'],
   ])('refuses the name %j before any request', async (compareWith, problem) => {
@@ -303,7 +303,7 @@ describe('a miss of build', () => {
   });
 
   it.each<[string, (place: Checkout) => Promise<unknown>, string]>([
-    ['there is no image yet', async () => {}, 'there is no image yet'],
+    ['there is nothing to compare with', async () => {}, 'nothing to compare with'],
     [
       'the image has no content hash',
       ({ image }) => plantImage({ image, tags: ['latest'] }),
