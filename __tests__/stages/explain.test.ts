@@ -298,7 +298,7 @@ describe('a miss of build', () => {
       `1 difference from ${image}:latest<br>1 file<br>~ src/a.ts |`,
     );
     expect(renderText(finished.report)).toContain(
-      `changed   1 difference from ${image}:latest\n  1 file\n    ~ src/a.ts`,
+      `changed   1 difference from ${image}:latest\n            1 file\n              ~ src/a.ts\n  content`,
     );
   });
 
