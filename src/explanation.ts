@@ -10,7 +10,7 @@ import { compareManifests } from './core/manifest-differences.ts';
 import type { Parsed } from './core/parsed.ts';
 import { formatPlatform } from './core/platform.ts';
 import { toLine } from './core/printable.ts';
-import { familiarName, formatReference } from './core/reference.ts';
+import { familiarName, formatReference, isLocalName } from './core/reference.ts';
 import { findUnfit, type Wanted } from './core/reuse.ts';
 import { formatDuration, parseTimestamp } from './core/timestamp.ts';
 import { BuildOnceError } from './errors.ts';
@@ -143,7 +143,7 @@ function checkedOf(image: FoundImage, run: Run): readonly string[] {
 /** What a build would find behind the hash tag of the first image. */
 async function wouldBuild(run: Run): Promise<readonly string[]> {
   const [name] = run.options.images;
-  if (name === undefined) return [];
+  if (name === undefined || isLocalName(name)) return [];
   if (run.options.force) return ['a build would run: force asks for it'];
   const { tag } = resultOf(run, 'hash');
   const repository = run.registries.open(name);

@@ -203,6 +203,14 @@ describe('explain', () => {
     await expect(explain({}, { images: 'myapp', push: 'false' })).rejects.toThrow('images: "myapp" names no registry');
   });
 
+  it('asks no registry for what only the local engine has, when the image to compare with is elsewhere', async () => {
+    const { publish, explain, image } = checkout();
+    await publish(['old']);
+    const { error, report } = await explain({ compareWith: `${image}:old` }, { images: 'myapp', push: 'false' });
+    expect(error).toBeUndefined();
+    expect(report.explanation).toMatchObject({ isSame: true });
+  });
+
   it('fails with a code of its own where there is nothing to compare with', async () => {
     const { error } = await checkout().explain();
     expect(error).toMatchObject({

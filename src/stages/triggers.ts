@@ -2,6 +2,7 @@ import { baseKey, readBaseConfigs } from '../base-configs.ts';
 import { type Inputs, learnBases } from '../base-inputs.ts';
 import { sealInputs } from '../core/input-manifest.ts';
 import { quote } from '../core/printable.ts';
+import { isLocalName } from '../core/reference.ts';
 import { readTriggers } from '../core/stage-graph.ts';
 import type { Unpinned } from '../dockerfile-inputs.ts';
 import { contextImages, placeOf } from '../hashed-images.ts';
@@ -58,7 +59,7 @@ export function foreseeTriggers(hash: RunnableStage, { asBuild = false } = {}): 
 
 async function isPublished(run: Run): Promise<boolean> {
   const [name] = run.options.images;
-  if (name === undefined) return false;
+  if (name === undefined || isLocalName(name)) return false;
   return (await run.registries.open(name).resolve({ tag: resultOf(run, 'hash').tag })) !== undefined;
 }
 
