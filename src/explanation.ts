@@ -53,7 +53,8 @@ export async function explainMiss(run: Run): Promise<Explanation> {
     const baseline = await findBaseline(repository, run);
     if (baseline === undefined)
       return notKnown(
-        'there is nothing to compare with: neither latest, nor a version, nor a tag of the default branch',
+        'neither latest, nor a version, nor a tag of the default branch is there',
+        'there is nothing to compare with',
       );
     const reference = nameOf(repository, { tag: baseline.tag });
     return await compare({ reference, image: baseline.image, repository }, run);
@@ -62,8 +63,8 @@ export async function explainMiss(run: Run): Promise<Explanation> {
   }
 }
 
-function notKnown(unknown: string): Explanation {
-  return { ...NOTHING, summary: 'what has changed is not known', unknown };
+function notKnown(unknown: string, summary = 'what has changed is not known'): Explanation {
+  return { ...NOTHING, summary, unknown };
 }
 
 /**
