@@ -364,3 +364,24 @@ function eventFile(event: object): string {
   writeFileSync(join(directory, 'event.json'), JSON.stringify(event));
   return join(directory, 'event.json');
 }
+
+describe('a release whose base has moved, when an image of the new content is there too', () => {
+  it('is the result, and is called a release', async () => {
+    const { publish, explain, build, image, write, log } = checkout();
+    const moving = { image: `${base}/moving`, tags: ['1'] };
+    await plantImage({ ...moving, annotations: { note: 'first' } });
+    write({ Dockerfile: `FROM ${base}/moving:1\nCOPY src /app\n` });
+    const released = await publish(['1.2.3']);
+    await plantImage({ ...moving, annotations: { note: 'second' } });
+    const { report } = await explain();
+    await publish([`hash-${report.hash?.slice(0, 32)}`]);
+    log.length = 0;
+    const finished = await build({ tags: '', version: '1.2.3' });
+    expect(finished.error).toBeUndefined();
+    expect(finished.report).toMatchObject({
+      headline: 'Reused: nothing has changed since this version but base images',
+      image: `${image}@${released}`,
+    });
+    expect(log.join('\n')).not.toContain('another run');
+  });
+});
