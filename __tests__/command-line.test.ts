@@ -60,7 +60,7 @@ describe('a command line', () => {
     [['hash', '--manifest', '--json'], '--manifest: is JSON by itself; it does not go with --json'],
     [['hash', '--all'], '--all: goes with explain'],
     [['explain', '--al'], '"--al": is not a known flag; did you mean --all?'],
-    [['explain', 'a', 'b'], 'arguments: "b": one image is allowed'],
+    [['explain', 'a', 'b'], 'arguments: "b": one image is allowed; --context names a directory'],
     [['build', '-'], '"-": is not a known flag'],
     [['build', '--'], '"--": is not a known flag'],
     [['build', '--__proto__=x'], '"--__proto__": is not a known flag'],

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type ContextReading, readContextInputs } from '../src/context-inputs.ts';
 import { canonicalJson } from '../src/core/input-manifest.ts';
 import { readDockerfile } from '../src/dockerfile-inputs.ts';
+import { whatCounts } from '../src/hash-scope.ts';
 import type { Host } from '../src/host.ts';
 import { createTerminalHost } from '../src/hosts/terminal.ts';
 import { parseOptions, type RawOptions } from '../src/options.ts';
@@ -135,9 +136,7 @@ describe('hash-scope: manifests', () => {
 
   it('is part of what is hashed, so that no image of one scope is one of the other', () => {
     write({ Dockerfile: 'FROM scratch\nCOPY package.json /\n', 'package.json': '{}' });
-    const { scope, ...rest } = read(MANIFESTS).inputs;
-    expect(scope).toBe('manifests');
-    expect({ ...rest, scope: 'inputs' }).toEqual(read().inputs);
+    expect(read(MANIFESTS).inputs).toEqual({ ...read().inputs, scope: 'manifests' });
     expect(hashed(MANIFESTS)).not.toBe(hashed());
     expect(hashed({ 'hash-scope': 'inputs' })).toBe(hashed());
   });
@@ -253,6 +252,22 @@ describe('hash-scope: manifests', () => {
     expect(hashed(flags)).toBe(before);
     write({ Dockerfile: `${dockerfile}LABEL a=b\n` });
     expect(hashed(flags)).not.toBe(before);
+  });
+});
+
+describe('what counts, in words', () => {
+  const named = { 'build-contexts': 'more=more' };
+  beforeEach(() => write({ a: '', 'more/x': '', 'more/y': '', Dockerfile: 'FROM scratch\nCOPY --from=more . /\n' }));
+
+  it('tells the files of named contexts from those of the context', () => {
+    expect(whatCounts(read(named))).toBe('no context entry, 2 of named contexts');
+    write({ Dockerfile: 'FROM scratch\nCOPY a /\n' });
+    expect(whatCounts(read(named))).toBe('1 context entry');
+  });
+
+  it('tells them where the whole context counts', () => {
+    write({ Dockerfile: `# syntax=x.example/y@sha256:${'a'.repeat(64)}\nFROM scratch\n` });
+    expect(whatCounts(read(named))).toBe('4 context entries, 2 of named contexts');
   });
 });
 

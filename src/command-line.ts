@@ -73,7 +73,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   if (more.length > 0)
     problems.push({
       input: 'arguments',
-      message: `${more.map(quote).join(' ')}: one ${isCompared ? 'image' : 'context'} is allowed`,
+      message: `${more.map(quote).join(' ')}: one ${isCompared ? 'image is allowed; --context names a directory' : 'context is allowed'}`,
     });
   problems.push(...findStrayMarks(marks, command));
   return {

@@ -4,6 +4,7 @@ import { type ContextTree, contextTree } from './core/context-tree.ts';
 import {
   type ContextEntry,
   compileIgnorePatterns,
+  findBadLine,
   type IgnoreMatcher,
   type ListedEntry,
   NOTHING_IGNORED,
@@ -12,6 +13,7 @@ import {
 } from './core/dockerignore.ts';
 import type { Entry } from './core/input-manifest.ts';
 import { keepManifests } from './core/manifest-scope.ts';
+import { unparsable } from './core/parsed.ts';
 import { quote } from './core/printable.ts';
 import { BuildOnceError, UsageError } from './errors.ts';
 import type { Files } from './host.ts';
@@ -47,17 +49,27 @@ export function findIgnoreFile(files: Files, context: string, dockerfile?: strin
 /** Reads and compiles an ignore file; without one nothing is ignored. UsageError naming the file for a bad pattern. */
 export function readIgnoreFile(files: Files, file: string | undefined): IgnoreMatcher {
   if (file === undefined) return NOTHING_IGNORED;
-  const patterns = parseIgnoreFile(
-    guard(
-      () => textOfBytes(files.read(file) ?? new Uint8Array()),
-      () => file,
-    ),
+  const text = guard(
+    () => textOfBytes(files.read(file) ?? new Uint8Array()),
+    () => file,
   );
+  const patterns = parseIgnoreFile(text);
   const matcher = patterns.ok ? compileIgnorePatterns(patterns.value) : patterns;
-  if (matcher.ok) return matcher.value;
-  throw new UsageError([
-    { input: IGNORE_FILE, message: `${quote(file)}: ${matcher.problem}; the build would fail on it` },
-  ]);
+  if (matcher.ok) return namingFile(matcher.value, file);
+  const line = patterns.ok ? findBadLine(text) : undefined;
+  const place = line === undefined ? quote(file) : `${quote(file)} line ${line}`;
+  throw new UsageError(
+    [{ input: IGNORE_FILE, message: `${place}: ${matcher.problem}; the build would fail on it` }],
+    line === undefined ? {} : { at: { file, line } },
+  );
+}
+
+/** What fails on a path only says later where it stands. */
+function namingFile({ patterns }: IgnoreMatcher, file: string): IgnoreMatcher {
+  const named = patterns.map((pattern) =>
+    pattern.test.ok ? pattern : { ...pattern, test: unparsable(`${quote(file)}: ${pattern.test.problem}`) },
+  );
+  return { patterns: named };
 }
 
 export interface ContextRead {

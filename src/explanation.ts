@@ -10,7 +10,7 @@ import { compareManifests } from './core/manifest-differences.ts';
 import type { Parsed } from './core/parsed.ts';
 import { formatPlatform } from './core/platform.ts';
 import { toLine } from './core/printable.ts';
-import { familiarName, formatReference } from './core/reference.ts';
+import { familiarName, formatReference, isLocalName } from './core/reference.ts';
 import { findUnfit } from './core/reuse.ts';
 import { formatDuration, parseTimestamp } from './core/timestamp.ts';
 import { BuildOnceError } from './errors.ts';
@@ -55,7 +55,10 @@ export async function explainMiss(run: Run): Promise<Explanation> {
     const repository = run.registries.open(name, run.event.push ? 'push' : 'pull', 'once');
     const baseline = await findBaseline(repository, run);
     if (baseline === undefined)
-      return notKnown('there is no image yet: neither latest, nor a version, nor the default branch');
+      return notKnown(
+        'neither latest, nor a version, nor a tag of the default branch is there',
+        'there is nothing to compare with',
+      );
     const reference = nameOf(repository, { tag: baseline.tag });
     return await compare({ reference, image: baseline.image, repository }, run);
   } catch (error) {
@@ -63,8 +66,8 @@ export async function explainMiss(run: Run): Promise<Explanation> {
   }
 }
 
-function notKnown(unknown: string): Explanation {
-  return { ...NOTHING, summary: 'what has changed is not known', unknown };
+function notKnown(unknown: string, summary = 'what has changed is not known'): Explanation {
+  return { ...NOTHING, summary, unknown };
 }
 
 /**
@@ -144,7 +147,7 @@ function checkedOf(image: FoundImage, run: Run): readonly string[] {
 /** What a build would find behind the hash tag of the first image. */
 async function wouldBuild(run: Run): Promise<readonly string[]> {
   const [name] = run.options.images;
-  if (name === undefined) return [];
+  if (name === undefined || isLocalName(name)) return [];
   if (run.options.force) return ['a build would run: force asks for it'];
   const { tag } = resultOf(run, 'hash');
   const repository = run.registries.open(name);

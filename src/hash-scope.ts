@@ -10,8 +10,14 @@ import type { Run } from './stage.ts';
 const MAX_NAMED = 5;
 
 /** What counts, in words: `7 context entries`, or `2 of 7 files that the build reads (hash-scope: manifests)`. */
-export function whatCounts({ paths, scoped }: ContextReading): string {
-  if (scoped === undefined) return counted(paths.length, 'context entry', 'context entries');
+export function whatCounts({ paths, scoped, inputs, contexts }: ContextReading): string {
+  if (scoped === undefined) {
+    const own = counted(paths.length, 'context entry', 'context entries');
+    const read = contexts.filter(({ name }) => name !== undefined).map(({ lines }) => lines.size);
+    const whole = Object.values(inputs.namedContexts).map((one) => ('entries' in one ? one.entries.length : 0));
+    const named = [...read, ...whole].reduce((sum, count) => sum + count, 0);
+    return named === 0 ? own : `${own}, ${named} of named contexts`;
+  }
   const all = scoped.counted + scoped.others.length;
   return `${scoped.counted} of ${counted(all, 'file')} that the build reads (hash-scope: manifests)`;
 }

@@ -3,7 +3,7 @@ import type { NamedContext } from './core/build-options.ts';
 import { compareCodePoints } from './core/code-point-order.ts';
 import type { Digest } from './core/digest.ts';
 import type { InputManifest } from './core/input-manifest.ts';
-import { toLine } from './core/printable.ts';
+import { quote, toLine } from './core/printable.ts';
 import { formatReference, parseReference } from './core/reference.ts';
 import { BuildOnceError, isRegistryError, RegistryError, UsageError } from './errors.ts';
 import type { Options } from './options.ts';
@@ -25,9 +25,11 @@ export function contextImages(contexts: readonly NamedContext[]): readonly Image
   );
 }
 
+const NO_LINE = 'build-contexts';
+
 /** Where an image is named, for messages. */
 export function placeOf(dockerfile: string, { line }: ImageUse): string {
-  return line === undefined ? 'build-contexts' : `${dockerfile}:${line}`;
+  return line === undefined ? NO_LINE : `${dockerfile}:${line}`;
 }
 
 /**
@@ -92,7 +94,13 @@ async function resolveImage(
 export function imageNotFound(place: string, reference: string): BuildOnceError {
   const message = `${place} names ${fullName(reference)}, and its registry has no such image`;
   const hint = 'Check the name and the tag, and that this run may read that repository.';
-  return new BuildOnceError('BASE_NOT_FOUND', message, 1, { hint });
+  return new BuildOnceError('BASE_NOT_FOUND', message, 1, { hint: `${hint}${notOurs(place, reference)}` });
+}
+
+/** One word may be meant for a stage or a context of that name, and is the name of an image where there is none. */
+function notOurs(place: string, reference: string): string {
+  const isWord = place !== NO_LINE && !/[/:@]/.test(reference);
+  return isWord ? ` No stage above and no named context is called ${quote(reference)}.` : '';
 }
 
 /** Errors of the registry say which image was asked for, and where it is named. */
@@ -103,7 +111,8 @@ export async function placed<T>(place: string, reference: string, ask: () => Pro
     if (!isRegistryError(cause)) throw cause;
     const { code, message, hint = 'Make sure that this run can read that image, or name another one.' } = cause;
     const { method, url, status, entries } = cause;
-    const details = { hint, cause, entries, ...(method && { method }), ...(url && { url }), ...(status && { status }) };
+    const more = { hint: `${hint}${notOurs(place, reference)}`, cause };
+    const details = { ...more, entries, ...(method && { method }), ...(url && { url }), ...(status && { status }) };
     throw new RegistryError(code, `${place} names ${fullName(reference)}, which cannot be read: ${message}`, details);
   }
 }

@@ -69,7 +69,12 @@ const COMMANDS = {
     required: ['images'],
     builds: false,
     compares: true,
-    stages: [pinGitContexts, runnable(hashStage), foreseeTriggers(runnable(hashStage)), runnable(explainStage)],
+    stages: [
+      pinGitContexts,
+      runnable(hashStage),
+      foreseeTriggers(runnable(hashStage), { asBuild: true }),
+      runnable(explainStage),
+    ],
   },
 } as const satisfies Record<string, Command>;
 

@@ -32,6 +32,12 @@ describe('differences', () => {
     expect(listDifferences([])).toEqual([]);
   });
 
+  it('say that an image counts by its tag on one side', () => {
+    const byTag = { ...image, after: 'tag' };
+    expect(describeDifference(byTag)).toMatch(/^~ node:22: sha256:[0-9a-f]{12} → its tag \(base: tag\)$/);
+    expect(describeDifference({ ...arg, before: 'tag' })).toBe('- A: tag');
+  });
+
   it('say no "1 more" where that line can be shown', () => {
     expect(listDifferences(files(17)).at(-1)).toBe('  + f16');
     expect(listDifferences(files(18)).at(-1)).toBe('  … and 2 more');

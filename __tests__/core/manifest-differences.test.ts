@@ -196,6 +196,13 @@ describe('two manifests differ in', () => {
       }),
       ['~ ci/version.txt: 1 file then, 2 now'],
     ],
+    [
+      'a directory of hash-files, which need not be empty',
+      ({ files }) => ({
+        files: [...files, ['src', '/'], ['src/a', leaf('1')]],
+      }),
+      ['+ src: directory', '+ src/a'],
+    ],
     ['the salt', () => ({ salt: 'x' }), ['+ hash-salt: x']],
     ['the scope', () => ({ scope: 'manifests' }), ['~ hash-scope: inputs → manifests']],
     [

@@ -115,9 +115,36 @@ describe('explain', () => {
     ]);
     const asked = registry.requests.filter(({ path }) => path.startsWith('/v2/t/'));
     expect(asked.map(({ method, path }) => `${method} ${path.split('/').at(-1)}`)).toEqual([
+      `HEAD ${hashTag}`,
       'GET latest',
       `GET ${hashTag}`,
     ]);
+  });
+
+  it.each<[string, Readonly<Record<string, string>>]>([
+    ['', {}],
+    [', with base: tag', { base: 'tag' }],
+  ])('tells the hash that a build tells where a base has ONBUILD%s', async (_, inputs) => {
+    const { image, write, build, explain } = checkout();
+    await plantImage({ image: `${base}/onbuild`, tags: ['1'], onBuild: ['COPY package.json /app/'] });
+    write({ Dockerfile: `FROM ${base}/onbuild:1\nCOPY src /app\n` });
+    const { manifest, report } = await build(inputs);
+    const tags = ['latest', `hash-${report.hash?.slice(0, 32)}`];
+    await plantBuild(readManifest(manifest), { image, tags });
+    expect(shown(await explain({}, inputs))).toMatch(/nothing has changed since[\s\S]*a build would reuse/);
+    write({ 'package.json': '{ "name": "app" }' });
+    expect(shown(await explain({}, inputs))).toMatch(/^1 difference from[\s\S]*~ package\.json/);
+  });
+
+  it('asks for no base where an image is there, with base: tag', async () => {
+    const { image, write, build, explain } = checkout();
+    write({ Dockerfile: `FROM ${base}:1\nCOPY src /app\n` });
+    const inputs = { base: 'tag' };
+    const { manifest, report } = await build(inputs);
+    await plantBuild(readManifest(manifest), { image, tags: ['latest', `hash-${report.hash?.slice(0, 32)}`] });
+    registry.forgetRequests();
+    expect(shown(await explain({}, inputs))).toContain('nothing has changed since');
+    expect(registry.requests.filter(({ path }) => path.startsWith('/v2/base'))).toEqual([]);
   });
 
   it('says that a build would run for an image that is too old, and where it is forced', async () => {
@@ -159,7 +186,7 @@ describe('explain', () => {
 
   it.each([
     ['', 'REF: "" is not a repository name'],
-    ['acme/app', 'REF: "acme/app" names no image'],
+    ['acme/app', 'REF: "acme/app" names no image: a tag, REPOSITORY:TAG or REPOSITORY@sha256:… is allowed; --context'],
     ['myapp:1', 'REF: "myapp:1" names no registry'],
     ['a\u001b[31m b', 'REF: "a b" is not a repository name'],
   ])('refuses the name %j before any request', async (compareWith, problem) => {
@@ -172,6 +199,14 @@ describe('explain', () => {
   it('refuses images of the local engine only', async () => {
     const { explain } = checkout();
     await expect(explain({}, { images: 'myapp', push: 'false' })).rejects.toThrow('images: "myapp" names no registry');
+  });
+
+  it('asks no registry for what only the local engine has, when the image to compare with is elsewhere', async () => {
+    const { publish, explain, image } = checkout();
+    await publish(['old']);
+    const { error, report } = await explain({ compareWith: `${image}:old` }, { images: 'myapp', push: 'false' });
+    expect(error).toBeUndefined();
+    expect(report.explanation).toMatchObject({ isSame: true });
   });
 
   it('fails with a code of its own where there is nothing to compare with', async () => {
@@ -269,12 +304,12 @@ describe('a miss of build', () => {
       `1 difference from ${image}:latest<br>1 file<br>~ src/a.ts |`,
     );
     expect(renderText(finished.report)).toContain(
-      `changed   1 difference from ${image}:latest\n  1 file\n    ~ src/a.ts`,
+      `changed   1 difference from ${image}:latest\n            1 file\n              ~ src/a.ts\n  content`,
     );
   });
 
   it.each<[string, (place: Checkout) => Promise<unknown>, string]>([
-    ['there is no image yet', async () => {}, 'there is no image yet'],
+    ['there is nothing to compare with', async () => {}, 'nothing to compare with'],
     [
       'the image has no content hash',
       ({ image }) => plantImage({ image, tags: ['latest'] }),
@@ -339,3 +374,24 @@ function eventFile(event: object): string {
   writeFileSync(join(directory, 'event.json'), JSON.stringify(event));
   return join(directory, 'event.json');
 }
+
+describe('a release whose base has moved, when an image of the new content is there too', () => {
+  it('is the result, and is called a release', async () => {
+    const { publish, explain, build, image, write, log } = checkout();
+    const moving = { image: `${base}/moving`, tags: ['1'] };
+    await plantImage({ ...moving, annotations: { note: 'first' } });
+    write({ Dockerfile: `FROM ${base}/moving:1\nCOPY src /app\n` });
+    const released = await publish(['1.2.3']);
+    await plantImage({ ...moving, annotations: { note: 'second' } });
+    const { report } = await explain();
+    await publish([`hash-${report.hash?.slice(0, 32)}`]);
+    log.length = 0;
+    const finished = await build({ tags: '', version: '1.2.3' });
+    expect(finished.error).toBeUndefined();
+    expect(finished.report).toMatchObject({
+      headline: 'Reused: nothing has changed since this version but base images',
+      image: `${image}@${released}`,
+    });
+    expect(log.join('\n')).not.toContain('another run');
+  });
+});

@@ -272,6 +272,15 @@ describe('depth', () => {
     expect(after).not.toBe(before);
   });
 
+  it.each([
+    ['syntax', '[a-', '".dockerignore" line 3: "[a-" is not a valid pattern'],
+    ['a lone !', '!', '".dockerignore" line 3: a lone "!"'],
+    ['what fails only on a path', 'd[z-a]', '".dockerignore": "d[z-a]" is not a valid pattern'],
+  ])('a bad pattern of the ignore file is refused with its place: %s', async (_, pattern, said) => {
+    write({ Dockerfile: ALL, '.dockerignore': `# a comment\n\n${pattern}\n`, 'd/f': '1' });
+    expect(await hashOf()).toContain(said);
+  });
+
   it('a line of the ignore file over 64 KiB is refused, as by a build', async () => {
     write({ Dockerfile: ALL, '.dockerignore': `a\n${'x'.repeat(70_000)}\n` });
     expect(await hashOf()).toContain('line 2 of the ignore file is longer than 65535 bytes');

@@ -55,7 +55,7 @@ export function listDifferences(differences: readonly Difference[], all = false)
 export function describeDifference({ kind, subject, name, where, before, after, note }: Difference): string {
   const place = where === undefined ? '' : ` (${subject === 'file' ? 'context ' : ''}${shown(where)})`;
   const values = subject === 'instruction' && kind !== 'changed' ? [] : [before, after];
-  const said = values.flatMap((value) => (value === undefined ? [] : [valueOf(value)])).join(' → ');
+  const said = values.flatMap((value) => (value === undefined ? [] : [valueOf(value, subject)])).join(' → ');
   const title = subject === 'instruction' && kind === 'changed' && name === after ? '' : shown(name);
   const parts = [`${title}${place}`.trim(), said, note === undefined ? '' : toLine(note, 2 * MAX_NAME_LENGTH)];
   return `${SIGNS[kind]} ${parts.filter((part) => part !== '').join(': ')}`;
@@ -79,7 +79,8 @@ function shown(text: string): string {
   return text !== '' && (line === text || text.length > line.length + MAX_NAME_LENGTH) ? line : quote(text);
 }
 
-function valueOf(text: string): string {
+function valueOf(text: string, subject: Subject): string {
+  if (subject === 'image' && text === 'tag') return 'its tag (base: tag)';
   if (parseDigest(text) !== undefined) return text.slice(0, 'sha256:'.length + SHOWN_DIGITS);
   const line = toLine(text, MAX_VALUE_LENGTH);
   return line === text && text !== '' ? text : `"${line}"`;

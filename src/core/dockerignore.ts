@@ -130,12 +130,25 @@ export function findHidingLine(
   const decision = decide(matcher.value, path);
   if (!decision.ok || !decision.value.ignored) return undefined;
   const decisive = matcher.value.patterns[decision.value.decidedBy ?? -1]?.text;
-  const lines = text.replace(/^\ufeff/, '').split('\n');
+  const lines = linesOf(text);
   const index = lines.findLastIndex((line) => {
     const [pattern] = asPatterns(line);
     return pattern !== undefined && pattern === decisive;
   });
   return index < 0 ? undefined : { line: index + 1, text: trimSpace(lines[index] ?? '') };
+}
+
+/** The first line, from 1, with a pattern on which every build fails, or one that looks at a path with it. For messages. */
+export function findBadLine(text: string): number | undefined {
+  const index = linesOf(text).findIndex((line) => {
+    const matcher = compileIgnorePatterns(asPatterns(line));
+    return !matcher.ok || matcher.value.patterns.some(({ test }) => !test.ok);
+  });
+  return index < 0 ? undefined : index + 1;
+}
+
+function linesOf(text: string): readonly string[] {
+  return text.replace(/^\ufeff/, '').split('\n');
 }
 
 function asPatterns(line: string): readonly string[] {

@@ -15,6 +15,9 @@ interface CountedPath {
   readonly leaves: readonly string[];
 }
 
+/** Stands for the leaf of a directory that may have something in it. */
+const ANY_DIRECTORY = '//';
+
 type CountedPaths = ReadonlyMap<string, CountedPath>;
 
 /** What the files differ in, and how many of the whole context have nothing to be compared with. */
@@ -48,7 +51,15 @@ export function compareEntries(
   subject: Difference['subject'],
 ): readonly Difference[] {
   const collected = (entries: readonly Entry[]): CountedPaths =>
-    collect([entries.map(([path, leaf]) => ({ path, context: undefined, isPattern: false, leaf }))]);
+    collect([
+      entries.map(([path, leaf]) => ({
+        path,
+        context: undefined,
+        isPattern: false,
+        // One that was named itself is there whatever is in it.
+        leaf: leaf === '/' ? ANY_DIRECTORY : leaf,
+      })),
+    ]);
   return compare(collected(before), collected(after)).map((difference) => ({ ...difference, subject }));
 }
 
@@ -102,6 +113,7 @@ function isFile(leaf: string): boolean {
 function kindOf(leaf: string): string {
   if (leaf.startsWith('@')) return `link to ${quote(leaf.slice(1))}`;
   if (leaf === '/') return 'empty directory';
+  if (leaf === ANY_DIRECTORY) return 'directory';
   if (leaf === '?') return 'device, pipe or socket';
   return leaf.startsWith('#') ? `commit ${quote(leaf.slice(1))}` : 'file';
 }

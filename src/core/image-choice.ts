@@ -22,5 +22,7 @@ export function parseImageChoice(text: string): Parsed<ImageChoice> {
     return unparsable(`${quote(text)} names no registry, and only a registry has what is to be compared`);
   if (reference.value.digest !== undefined) return parsed({ repository, target: { digest: reference.value.digest } });
   if (tag !== undefined) return parsed({ repository, target: { tag } });
-  return unparsable(`${quote(text)} names no image: a tag, REPOSITORY:TAG or REPOSITORY@sha256:… is allowed`);
+  return unparsable(
+    `${quote(text)} names no image: a tag, REPOSITORY:TAG or REPOSITORY@sha256:… is allowed; --context names a directory`,
+  );
 }

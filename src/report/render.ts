@@ -7,6 +7,8 @@ import type { Report } from './report.ts';
 
 const MAX_ROWS = 200;
 const MAX_LINE_LENGTH = 1000;
+/** Of the names that facts have in a terminal. */
+const NAME_WIDTH = 10;
 /** Of a failure's message, so that what follows it is never cut off. */
 const MAX_MESSAGE_LENGTH = 20_000;
 
@@ -49,15 +51,17 @@ export function renderMarkdown(report: Report): string {
 export function renderText(report: Report, all = false): string {
   const lines = [toLine(report.headline, MAX_LINE_LENGTH)];
   const add = (name: string, ...texts: readonly string[]): void => {
-    lines.push(`  ${name.padEnd(10)}${texts.map((text) => toLine(text, MAX_LINE_LENGTH)).join('  ')}`);
+    lines.push(`  ${name.padEnd(NAME_WIDTH)}${texts.map((text) => toLine(text, MAX_LINE_LENGTH)).join('  ')}`);
   };
   if (report.image !== undefined) add('image', familiarName(report.image));
   if (report.notPushed !== undefined) add('unpushed', report.notPushed);
   if (report.loaded !== undefined) add('loaded', report.loaded);
   if (report.reason !== '') add('why', report.reason);
   if (report.explanation !== undefined) {
-    if (report.status !== 'explained') add('changed', report.explanation.summary);
-    for (const line of explanationLines(report.explanation, all)) lines.push(`  ${line}`);
+    const isMain = report.status === 'explained';
+    if (!isMain) add('changed', report.explanation.summary);
+    const indent = ' '.repeat(isMain ? 2 : 2 + NAME_WIDTH);
+    for (const line of explanationLines(report.explanation, all)) lines.push(`${indent}${line}`);
   }
   if (report.hash !== undefined) add('content', report.hash);
   for (const { platform, digest, sizeBytes } of report.platforms)

@@ -76,8 +76,10 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
       Promise.all(plan.images.map(({ name }) => at(name, plan.hashTag))),
       Promise.all(plan.images.flatMap((image) => image.immutableTags.map((tag) => at(image.name, tag)))),
     ]);
-    // Of another one, the triggers of a base image may yet tell that it is this very content.
-    const settled = released.filter(({ image }) => image !== undefined && (plan.isFinal || isOwn(image, plan)));
+    // Of another one, the triggers of a base image may yet tell that it is this very content; not where nobody will ask.
+    const isHit = !plan.force && behindHash.some(({ unfit }) => unfit === undefined);
+    const isFinal = plan.isFinal || isHit;
+    const settled = released.filter(({ image }) => image !== undefined && (isFinal || isOwn(image, plan)));
     const result = decide(behindHash, await standingOf(settled, plan, run), plan);
     const said = result.image === undefined ? `miss (${result.reason}): ${result.detail}` : `hit: ${result.detail}`;
     // Somebody asked for a build or changed the content, and gets an image that was there before.

@@ -2,6 +2,7 @@ import { baseKey, readBaseConfigs } from '../base-configs.ts';
 import { learnBases, type ResolvedInputs } from '../base-inputs.ts';
 import { sealInputs } from '../core/input-manifest.ts';
 import { quote } from '../core/printable.ts';
+import { isLocalName } from '../core/reference.ts';
 import { readTriggers } from '../core/stage-graph.ts';
 import type { Unpinned } from '../dockerfile-inputs.ts';
 import { contextImages, placeOf } from '../hashed-images.ts';
@@ -41,18 +42,25 @@ export function coverTriggers(earlier: Earlier): RunnableStage {
 
 /**
  * Where no lookup follows: a Dockerfile that reads no file itself may be based on an image that does, so that the hash is
- * that of `coverTriggers`. Others are spared the requests, as is every run with `base: tag`.
+ * that of `coverTriggers`. Others are spared the requests, as is every run with `base: tag`. With `asBuild`, the one that is
+ * spared them is that whose image is there already, as in a build.
  */
-export function foreseeTriggers(hash: RunnableStage): RunnableStage {
+export function foreseeTriggers(hash: RunnableStage, { asBuild = false } = {}): RunnableStage {
   return async (run) => {
     const { pins, configs, order, dockerfile, isFinal } = resultOf(run, 'hash');
     const readsFiles = order.targets?.every(({ uses }) => uses.length > 0) !== false;
-    if (isFinal || readsFiles || run.options.base === 'tag') return run;
-    const bases = await learnBases(run, dockerfile, { pins, configs, whole: false });
+    if (isFinal || (asBuild ? await isPublished(run) : readsFiles || run.options.base === 'tag')) return run;
+    const bases = await learnBases(run, dockerfile, { pins, configs, whole: order.targets === undefined });
     const unread = findUnread(bases);
     warn(run, dockerfile, unread, '');
     return unread.length > 0 || hasTriggers(bases) ? hash({ ...run, bases }) : run;
   };
+}
+
+async function isPublished(run: Run): Promise<boolean> {
+  const [name] = run.options.images;
+  if (name === undefined || isLocalName(name)) return false;
+  return (await run.registries.open(name).resolve({ tag: resultOf(run, 'hash').tag })) !== undefined;
 }
 
 function warn({ host }: Run, file: string, found: readonly Unpinned[], why: string): void {
