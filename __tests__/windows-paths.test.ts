@@ -70,7 +70,7 @@ function inputs(files: Files, given: Spelled = {}): ContextInputs {
 describe('the same tree has the same hash', () => {
   const expected = inputs(posixFiles(TREE));
 
-  it('on Windows, with other separators, no exec bits, other order, and links with backslashes', () => {
+  it('83 on Windows, with other separators, no exec bits, other order, and links with backslashes', () => {
     expect(inputs(windowsFiles(TREE))).toEqual(expected);
     expect(canonicalJson(expected)).not.toContain('\\\\');
     expect(expected.context.map(([name]) => name)).toEqual([

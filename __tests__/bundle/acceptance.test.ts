@@ -237,6 +237,23 @@ describe('looks', () => {
     expect(text).toMatch(/miss \(mismatch\): .*it carries the content hash f{64}/);
   });
 
+  it.each([401, 403, 500])(
+    '77 a registry that answers %d is an error, after repetitions where they can help',
+    async (status) => {
+      await plant();
+      registry.fail({ kind: 'manifest', method: 'GET', action: { kind: 'status', status } });
+      try {
+        const run = await lookup();
+        expect(run.status, run.text).toBe(1);
+        expect(run.text).not.toContain('miss');
+        expect(run.text).toContain(`${status}`);
+        expect(run.text.includes('attempt 1 failed')).toBe(status === 500);
+      } finally {
+        registry.repair();
+      }
+    },
+  );
+
   it('75 older than max-age is a miss', async () => {
     await plant({ 'org.opencontainers.image.created': '2020-01-01T00:00:00Z' });
     const { status, text } = await lookup(['--max-age=30d']);

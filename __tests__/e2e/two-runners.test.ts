@@ -13,7 +13,7 @@ const ROUNDS = 20;
 const MAX_OFFSET_MS = 1000;
 const RELEASE = { name: 'push', ref: 'refs/tags/v1.2.3' };
 
-describe.skipIf(!toolchain.layers.docker)('two runners on one machine that release one version', () => {
+describe.skipIf(!toolchain.layers.docker)('78 two runners on one machine that release one version', () => {
   const random = seededRandom(SEED);
   const rounds = Array.from({ length: ROUNDS }, (_, round) => [round, Math.floor(random.fraction() * MAX_OFFSET_MS)]);
   let registry: RunningRegistry;

@@ -275,7 +275,7 @@ describe('what BuildKit would refuse is refused, with the line', () => {
 it.each([
   ['src', 'counts towards the content and cannot be read: EACCES'],
   ['other', /^[0-9a-f]{64}$/],
-])('a directory that may not be listed is an error only where it is read: %s', async (name, answer) => {
+])('87 a directory that may not be listed is an error only where it is read: %s', async (name, answer) => {
   write({ ...TREE, Dockerfile: COPY_SRC });
   const host = createTerminalHost({ cwd: context, env: {}, write: () => {} });
   const list: typeof host.files.list = (at) => {
