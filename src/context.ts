@@ -16,7 +16,7 @@ import { keepManifests } from './core/manifest-scope.ts';
 import { unparsable } from './core/parsed.ts';
 import { quote } from './core/printable.ts';
 import { BuildOnceError, UsageError } from './errors.ts';
-import type { Files } from './host.ts';
+import { FILE_CHANGED, type Files } from './host.ts';
 import type { Options } from './options.ts';
 import { hasWindowsRules, recordedBits } from './recorded-bits.ts';
 
@@ -261,6 +261,12 @@ function guard<T>(read: () => T, place: () => string): T {
 
 function unreadableFile(file: string, cause: unknown): BuildOnceError {
   const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  if (why === FILE_CHANGED) {
+    return new BuildOnceError('CONTEXT_CHANGED', `${quote(file)} changed while it was read`, 1, {
+      hint: 'Do not write into the context while it is read, or leave what is written out with .dockerignore.',
+      cause,
+    });
+  }
   return new BuildOnceError(
     'UNREADABLE_FILE',
     `${quote(file)} counts towards the content and cannot be read: ${why}`,

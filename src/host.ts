@@ -73,6 +73,9 @@ export interface FileEntry {
   readonly kind: 'file' | 'directory' | 'symlink' | 'other';
 }
 
+/** The `code` of what `Files.digest` throws for a file that changed meanwhile. */
+export const FILE_CHANGED = 'FILE_CHANGED';
+
 export interface FileDigest {
   /** In hex. */
   readonly sha256: string;
@@ -94,7 +97,7 @@ export interface Files {
   readText(path: string): string | undefined;
   /** As `readRegularFile`, with its errors; `undefined` when there is no such file. */
   readRegular(path: string, limitBytes: number): string | undefined;
-  /** sha256 in hex of a file's bytes, read in pieces, and what was seen on the way. */
+  /** sha256 in hex of a file's bytes, read in pieces, and what was seen on the way. An error with the code {@link FILE_CHANGED}. */
   digest(path: string): FileDigest;
   /**
    * The entries of a directory, unsorted; `undefined` when there is none. Bytes of a name that are no UTF-8 are halves of

@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -25,6 +26,16 @@ beforeAll(() => {
 
 afterAll(() => fs.rmSync(root, { recursive: true }));
 
+/** What it throws, if it does. */
+function attempt(act: () => unknown): unknown {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
 const files = (): ReturnType<typeof createFiles> => createFiles(root, (directory) => owned.push(directory));
 
 describe('the digest of a file', () => {
@@ -44,6 +55,19 @@ describe('the digest of a file', () => {
       sizeBytes,
       isLfsPointer: false,
     });
+  });
+
+  it('is none where the file changes meanwhile', async () => {
+    fs.writeFileSync(at('growing'), Buffer.alloc(4 * MEBIBYTE));
+    const writer = spawn('sh', ['-c', 'while echo more; do :; done >> growing'], { cwd: root });
+    try {
+      await expect
+        .poll(() => attempt(() => files().digest('growing')), { timeout: 30_000, interval: 1 })
+        .toMatchObject({ code: 'FILE_CHANGED' });
+    } finally {
+      writer.kill('SIGKILL');
+      await once(writer, 'close');
+    }
   });
 
   it('is not mixed up with the one before, when a large one is followed by a small one', () => {

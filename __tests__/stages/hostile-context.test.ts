@@ -4,7 +4,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Files } from '../../src/host.ts';
+import { FILE_CHANGED, type Files } from '../../src/host.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { runCommand } from '../../src/pipeline.ts';
 import { writeTree } from '../support/write-tree.ts';
@@ -246,6 +246,17 @@ describe('what cannot be read', () => {
         return files.digest(at);
       },
     });
+
+  it('a file that changes meanwhile', async () => {
+    write({ Dockerfile: ALL, 'src/log': '1' });
+    const said = await hashOf(context, (files) => ({
+      digest(at) {
+        if (at.endsWith('log')) throw Object.assign(new Error('changed'), { code: FILE_CHANGED });
+        return files.digest(at);
+      },
+    }));
+    expect(said).toContain('src/log" changed while it was read');
+  });
 
   it.each([
     ['counts', ALL, '', 'src/secret" counts towards the content and cannot be read: EACCES'],

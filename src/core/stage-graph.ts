@@ -135,7 +135,7 @@ function findMissingTarget({ stages }: Dockerfile, target: string | undefined): 
   if (!isMissing) return undefined;
   const names = stages.map(({ name }) => name).filter((name) => name !== '');
   const shown = names.length > MAX_NAMES_SHOWN ? [...names.slice(0, MAX_NAMES_SHOWN), '…'] : names;
-  return `the target ${quote(target)} is no stage: ${names.length === 0 ? 'none has a name' : `${shown.join(', ')} are`}`;
+  return `the target ${quote(target)} is no stage; ${names.length === 0 ? 'no stage has a name' : `stages with a name: ${shown.join(', ')}`}`;
 }
 
 function expandFrom(

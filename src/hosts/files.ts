@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { bytesOfText, holdsBytes, isDoubtful, textOfBytes } from '../core/byte-text.ts';
 import { isLfsPointer } from '../core/lfs-pointer.ts';
-import type { FileEntry, Files } from '../host.ts';
+import { FILE_CHANGED, type FileEntry, type Files } from '../host.ts';
 import { readRegularFile } from '../regular-file.ts';
 import { writing } from '../unwritable-file.ts';
 
@@ -45,6 +45,9 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
         const hash = createHash('sha256');
         for (; count > 0; count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null))
           hash.update(piece.subarray(0, count));
+        const after = fs.fstatSync(descriptor);
+        if (after.size !== size || after.mtimeMs !== stats.mtimeMs)
+          throw Object.assign(new Error('it changed while it was read'), { code: FILE_CHANGED });
         return { sha256: hash.digest('hex'), executable, sizeBytes: size, isLfsPointer: false };
       } finally {
         fs.closeSync(descriptor);
