@@ -38,7 +38,7 @@ function restateRules(text: string): readonly Rule[] {
 
 function restatePath(path: string): string {
   const rules: [RegExp, string][] = [
-    [/\/\/+/, '/'],
+    [/\/\/+/g, '/'],
     [/^\.\/(?=.)/, ''],
     [/\/\.(?=\/|$)/, ''],
     [/^\/\.\.(?=\/|$)/, ''],
