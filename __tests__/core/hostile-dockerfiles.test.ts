@@ -152,7 +152,9 @@ it('takes a value that is long and no more than that', () => {
 it('names a few stages where the target is none of many', () => {
   const parsed = parseDockerfile(many(COUNT, (n) => `FROM scratch AS s${n}`));
   const reads = parsed.ok && readTarget(parsed.value, buildScope({ target: 'other' }), AMD64);
-  expect(reads && !reads.ok && reads.problem).toMatch(/^the target "other" is no stage; stages with a name: s0, s1, .{50,150}, …$/);
+  expect(reads && !reads.ok && reads.problem).toMatch(
+    /^the target "other" is no stage; stages with a name: s0, s1, .{50,150}, …$/,
+  );
 });
 
 /** How many entries a COPY takes of these. */
