@@ -179,7 +179,7 @@ export const FACTS: readonly Fact[] = [
     name: 'requests',
     what: 'requests of a hit, one base and one tag',
     unit: 'requests',
-    target: 4,
+    target: 3,
     needs: [],
     async count(scenes) {
       const scene = await scenes.hit();
