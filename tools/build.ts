@@ -21,6 +21,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   engine: 'tools/engine.js',
   git: 'tools/git.js',
   github: 'tools/github.js',
+  trivy: 'tools/trivy.js',
   tunnel: 'registry/tunnel.js',
 };
 

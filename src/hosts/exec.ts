@@ -32,10 +32,18 @@ const MAX_TOTAL_BYTES = process.platform === 'darwin' ? 1 << 20 : 2 << 20;
  * that a signal ended has the status that a shell would give: 128 and the signal's number.
  */
 export async function execCommand(command: Command, context: ExecContext): Promise<CommandResult> {
-  const { signal } = context;
+  const bounds = boundsOf(command);
+  const signal = AbortSignal.any([context.signal, bounds.signal]);
   const [program, ...args] = command.argv;
   const env = definedOnly({ ...context.env, ...command.env });
   const [stdout, stderr] = [lineReader(command.onLine), lineReader(command.onLine)];
+  const counted =
+    (read: (data: Buffer) => void) =>
+    (data: Buffer): void => {
+      bounds.count(data.length);
+      // What comes after its end is decided is not worth the memory.
+      if (!signal.aborted) read(data);
+    };
   signal.throwIfAborted();
   checkArguments(command.argv, env);
   try {
@@ -47,7 +55,7 @@ export async function execCommand(command: Command, context: ExecContext): Promi
       ignoreReturnCode: true,
       // An empty one closes the stream: a program that reads it would wait for ever.
       input: Buffer.from(command.stdin ?? ''),
-      listeners: { stdout: stdout.read, stderr: stderr.read },
+      listeners: { stdout: counted(stdout.read), stderr: counted(stderr.read) },
     };
     const { result, child } = await followChild(signal, () => getExecOutput(tool, args, options));
     stdout.end();
@@ -61,7 +69,46 @@ export async function execCommand(command: Command, context: ExecContext): Promi
       hint: `Install ${toLine(program)}, or put it on the PATH.`,
       cause,
     });
+  } finally {
+    bounds.end();
   }
+}
+
+interface Bounds {
+  /** Aborts with the error to throw when the command went beyond what it is allowed. */
+  readonly signal: AbortSignal;
+  /** Told of what the command wrote. */
+  count(sizeBytes: number): void;
+  end(): void;
+}
+
+function boundsOf({ argv: [program], timeoutMs, maxOutputBytes = Number.POSITIVE_INFINITY }: Command): Bounds {
+  const ending = new AbortController();
+  let leftBytes = maxOutputBytes;
+  const end = (code: string, problem: string, hint: string): void => {
+    const message = `${quote(program)} was ended: ${problem}`;
+    if (!ending.signal.aborted) ending.abort(new CommandError(code, message, { command: program, hint }));
+  };
+  const onTimeout = (): void =>
+    end(
+      'COMMAND_TIMED_OUT',
+      `it took more than ${(timeoutMs ?? 0) / 1000} s`,
+      'Give it more time, where an input sets it.',
+    );
+  const timer = timeoutMs === undefined ? undefined : setTimeout(onTimeout, timeoutMs);
+  return {
+    signal: ending.signal,
+    count(sizeBytes) {
+      leftBytes -= sizeBytes;
+      if (leftBytes < 0)
+        end(
+          'COMMAND_TOO_LOUD',
+          `it wrote more than ${maxOutputBytes} bytes`,
+          'Look whether it is the program that it claims to be.',
+        );
+    },
+    end: () => clearTimeout(timer),
+  };
 }
 
 /** Runs work that starts one child, ends that child when the signal aborts, and answers both. */
