@@ -22,6 +22,8 @@ const NEW_CHILD = 'child_process';
 const CALLS = new AsyncLocalStorage<{ child?: ChildProcess }>();
 /** How long a program that was asked to end may take. */
 const GRACE_MS = 5000;
+/** How long what it wrote before it ended may be on its way. */
+const LAST_WORDS_MS = 500;
 /** Linux takes no longer text (MAX_ARG_STRLEN), and no more of them together with an ordinary stack; macOS half of that. */
 const MAX_TEXT_BYTES = 1 << 17;
 const MAX_TOTAL_BYTES = process.platform === 'darwin' ? 1 << 20 : 2 << 20;
@@ -42,7 +44,7 @@ export async function execCommand(command: Command, context: ExecContext): Promi
     (data: Buffer): void => {
       bounds.count(data.length);
       // What comes after its end is decided is not worth the memory.
-      if (!signal.aborted) read(data);
+      if (!bounds.signal.aborted) read(data);
     };
   signal.throwIfAborted();
   checkArguments(command.argv, env);
@@ -82,33 +84,33 @@ interface Bounds {
   end(): void;
 }
 
-function boundsOf({ argv: [program], timeoutMs, maxOutputBytes = Number.POSITIVE_INFINITY }: Command): Bounds {
+function boundsOf({ argv: [command], timeoutMs, maxOutputBytes = Number.POSITIVE_INFINITY }: Command): Bounds {
   const ending = new AbortController();
   let leftBytes = maxOutputBytes;
-  const end = (code: string, problem: string, hint: string): void => {
-    const message = `${quote(program)} was ended: ${problem}`;
-    if (!ending.signal.aborted) ending.abort(new CommandError(code, message, { command: program, hint }));
-  };
-  const onTimeout = (): void =>
-    end(
-      'COMMAND_TIMED_OUT',
-      `it took more than ${(timeoutMs ?? 0) / 1000} s`,
-      'Give it more time, where an input sets it.',
-    );
-  const timer = timeoutMs === undefined ? undefined : setTimeout(onTimeout, timeoutMs);
+  const timer =
+    timeoutMs === undefined ? undefined : setTimeout(() => ending.abort(timedOut(command, timeoutMs)), timeoutMs);
   return {
     signal: ending.signal,
     count(sizeBytes) {
       leftBytes -= sizeBytes;
-      if (leftBytes < 0)
-        end(
-          'COMMAND_TOO_LOUD',
-          `it wrote more than ${maxOutputBytes} bytes`,
-          'Look whether it is the program that it claims to be.',
-        );
+      if (leftBytes < 0) ending.abort(tooLoud(command, maxOutputBytes));
     },
     end: () => clearTimeout(timer),
   };
+}
+
+function timedOut(command: string, timeoutMs: number): CommandError {
+  return new CommandError('COMMAND_TIMED_OUT', `${quote(command)} was ended: it took more than ${timeoutMs / 1000} s`, {
+    command,
+    hint: 'Look what it waits for: a network that does not answer, or a machine with too much to do.',
+  });
+}
+
+function tooLoud(command: string, maxBytes: number): CommandError {
+  return new CommandError('COMMAND_TOO_LOUD', `${quote(command)} was ended: it wrote more than ${maxBytes} bytes`, {
+    command,
+    hint: 'Look whether it is the program that it claims to be.',
+  });
 }
 
 /** Runs work that starts one child, ends that child when the signal aborts, and answers both. */
@@ -120,7 +122,13 @@ async function followChild<T>(
   let lastWord: NodeJS.Timeout | undefined;
   const stop = (): void => {
     call.child?.kill('SIGTERM');
+    call.child?.once('exit', () => setTimeout(closeOutput, LAST_WORDS_MS).unref());
     lastWord ??= setTimeout(() => call.child?.kill('SIGKILL'), GRACE_MS);
+  };
+  // What it started itself may live on, keep them open and go on writing.
+  const closeOutput = (): void => {
+    call.child?.stdout?.destroy();
+    call.child?.stderr?.destroy();
   };
   const remember = (message: unknown): void => {
     const child = childOf(message);

@@ -39,6 +39,7 @@ export interface TrivyFinding {
 const GITHUB_RELEASES = 'https://github.com/aquasecurity/trivy/releases/download';
 /** The archives of 2026 have 50 MB. */
 const MAX_ARCHIVE_BYTES = 512 << 20;
+const BUILT_VERSION = '/pkg/version/app.ver=';
 const VERSION_TIMEOUT_MS = 60_000;
 const MAX_VERSION_BYTES = 1 << 20;
 /** What @actions/tool-cache calls the architectures, so that one cache serves both. */
@@ -85,6 +86,8 @@ function readSettings({ version, downloadUrl = GITHUB_RELEASES }: TrivyFinding):
 }
 
 async function findOnPath(host: Host, wanted: string | undefined): Promise<Trivy | undefined> {
+  // Asking a malicious one for its version would run it.
+  for (const file of programsOnPath(host)) refuseHijacked(builtVersion(host, file) ?? '', file);
   const version = await versionOf(host, 'trivy');
   if (version === undefined) return undefined;
   refuseHijacked(version, 'on the PATH');
@@ -92,6 +95,20 @@ async function findOnPath(host: Host, wanted: string | undefined): Promise<Trivy
   const why = wanted === undefined ? `${downloadable()} or newer is needed` : `${wanted} is asked for`;
   host.log.info(`Trivy ${toLine(version, 40)} on the PATH is not used: ${why}`);
   return undefined;
+}
+
+function programsOnPath({ env, files }: Host): readonly string[] {
+  const directories = (env['PATH'] ?? '').split(files.path.delimiter).filter((directory) => directory !== '');
+  const programs = directories.map((directory) => path.join(directory, 'trivy'));
+  return programs.filter((file) => files.kindOf(file) !== undefined && files.list(file) === undefined);
+}
+
+/** What the release's own build wrote into it: `go version -m` shows it. */
+function builtVersion({ files }: Host, file: string): string | undefined {
+  const bytes = Buffer.from(files.read(file) ?? []);
+  const at = bytes.indexOf(BUILT_VERSION);
+  const start = at + BUILT_VERSION.length;
+  return at < 0 ? undefined : /^[0-9.]+/.exec(bytes.toString('latin1', start, start + 20))?.[0];
 }
 
 function toolDirectory(host: Host, version: string): string {
@@ -171,20 +188,7 @@ async function download(host: Host, { archive, base, transport }: Installation):
     return await fetchFile(wanted, directory, { ...transport, plainRegistries });
   } catch (cause) {
     if (!isBuildOnceError(cause) || host.signal.aborted) throw cause;
-    const tampered = cause.code === 'DIGEST_INVALID';
-    throw new BuildOnceError(
-      tampered ? 'TRIVY_TAMPERED' : 'TRIVY_DOWNLOAD_FAILED',
-      tampered
-        ? `what is at ${url.href} is not Trivy ${archive.version}: its checksum is another one; nothing of it was run`
-        : `Trivy ${archive.version} could not be downloaded: ${cause.message}`,
-      1,
-      {
-        hint: tampered
-          ? 'Find out who altered it: the mirror, a proxy, or the release itself.'
-          : 'Let this machine reach that address, name a mirror in trivy-download-url, or install Trivy in an earlier step.',
-        cause,
-      },
-    );
+    throw cause.code === 'DIGEST_INVALID' ? tampered(archive, url, cause) : notDownloaded(archive, cause);
   }
 }
 
@@ -201,6 +205,21 @@ async function place(
     await host.cleanup({ kind: 'remove', path: directory })();
   host.files.write(mark, '');
   host.files.move(staging, directory);
+}
+
+function tampered({ version }: TrivyArchive, url: URL, cause: unknown): BuildOnceError {
+  const problem = `what is at ${url.href} is not Trivy ${version}: its checksum is another one; nothing of it was run`;
+  return new BuildOnceError('TRIVY_TAMPERED', problem, 1, {
+    hint: 'Find out who altered it: the mirror, a proxy, or the release itself.',
+    cause,
+  });
+}
+
+function notDownloaded({ version }: TrivyArchive, cause: Error): BuildOnceError {
+  return new BuildOnceError('TRIVY_DOWNLOAD_FAILED', `Trivy ${version} could not be downloaded: ${cause.message}`, 1, {
+    hint: 'Let this machine reach that address, name a mirror in trivy-download-url, or install Trivy in an earlier step.',
+    cause,
+  });
 }
 
 function unusable({ version, name }: TrivyArchive, found: string | undefined): BuildOnceError {
