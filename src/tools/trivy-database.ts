@@ -119,10 +119,13 @@ async function provideFrom({ host, kind, settings, store, registries }: Supply, 
   if (isNew) {
     host.log.info(`downloading the ${kind.title} from ${formatReference(mirror)}`);
     const staging = host.files.makeTemporaryDirectory('.build-once-', store);
-    await fetchArchive(host, kind, { repository, archive, directory: staging });
-    // Another job may have been faster, with the same bytes.
-    host.files.move(staging, directory);
-    await host.cleanup({ kind: 'remove', path: staging })();
+    try {
+      await fetchArchive(host, kind, { repository, archive, directory: staging });
+      // Another job may have been faster, with the same bytes.
+      host.files.move(staging, directory);
+    } finally {
+      await host.cleanup({ kind: 'remove', path: staging })();
+    }
   }
   host.files.write(path.join(directory, RECORD), JSON.stringify({ at: host.now().toISOString() }));
   await removeOld(host, store, directory);

@@ -10,7 +10,8 @@ export async function unpack(
 ): Promise<void> {
   const { status, stderr } = await host.exec({ argv: ['tar', '-xzf', archive, '-C', directory, ...members] });
   if (status === 0) return;
-  const reason = lastLine(stderr);
+  // The last one only says that there were others.
+  const reason = lastLine(stderr.split('\n')[0] ?? '');
   throw new CommandError('UNPACK_FAILED', `${members.join(' and ')} could not be unpacked: ${reason}`, {
     command: 'tar',
     status,
