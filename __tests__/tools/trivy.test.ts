@@ -6,13 +6,13 @@ import { digestOf } from '../../src/core/digest.ts';
 import { isBuildOnceError } from '../../src/errors.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import {
-  type ScanAccess,
   type ScanReport,
   type ScanRequest,
   type ScanSettings,
   scanArguments,
   scanImage,
 } from '../../src/tools/trivy.ts';
+import { NO_ACCESS } from '../../src/tools/trivy-access.ts';
 import type { TrivyDatabase } from '../../src/tools/trivy-database.ts';
 
 const DIGEST = digestOf('manifest');
@@ -26,11 +26,10 @@ const SETTINGS: ScanSettings = {
   vex: [],
   timeoutMs: 600_000,
 };
-const ACCESS: ScanAccess = { env: {}, authorities: undefined, plainRegistries: [] };
 const REQUEST: ScanRequest = {
   target: { kind: 'registry', repository: REPOSITORY, digest: DIGEST },
   settings: SETTINGS,
-  access: ACCESS,
+  access: NO_ACCESS,
 };
 const PLACE = {
   report: '/scan/report.json',
@@ -117,7 +116,7 @@ describe('the arguments of Trivy', () => {
     [['localhost:5000'], 'localhost:5000', false],
   ])('let %j be spoken to over plain http: %s, %s', (plainRegistries, registry, expected) => {
     const target = { kind: 'registry', repository: { registry, path: 'a' }, digest: DIGEST } as const;
-    const args = scanArguments({ ...REQUEST, target, access: { ...ACCESS, plainRegistries } }, PLACE);
+    const args = scanArguments({ ...REQUEST, target, access: { ...NO_ACCESS, plainRegistries } }, PLACE);
     expect(args.includes('--insecure')).toBe(expected);
   });
 
@@ -234,7 +233,7 @@ describe('a scan', () => {
   it('has the environment that it is given, and none that is for Trivy', async () => {
     open({ TRIVY_SEVERITY: 'LOW', TRIVY_TOKEN: 't' });
     const env = { DOCKER_CONFIG: '/private', HTTPS_PROXY: 'http://p:1' };
-    await scanWith(`env >${directory}/env\n${REPORT}`, { access: { ...ACCESS, env } });
+    await scanWith(`env >${directory}/env\n${REPORT}`, { access: { ...NO_ACCESS, env } });
     const seen = fs.readFileSync(path.join(directory, 'env'), 'utf8');
     expect(seen).toMatch(/^DOCKER_CONFIG=\/private$/m);
     expect(seen).toMatch(/^HTTPS_PROXY=http:\/\/p:1$/m);
@@ -263,7 +262,7 @@ describe('a scan', () => {
   });
 
   it('leaves nothing behind', async () => {
-    const report = await scanWith(REPORT, { access: { ...ACCESS, authorities: 'PEM' } });
+    const report = await scanWith(REPORT, { access: { ...NO_ACCESS, authorities: 'PEM' } });
     expect(fs.existsSync(report.file)).toBe(true);
     await host.finish();
     expect(fs.existsSync(path.dirname(report.file))).toBe(false);

@@ -105,7 +105,8 @@ function programsOnPath({ env, files }: Host): readonly string[] {
 
 /** What the release's own build wrote into it: `go version -m` shows it. */
 function builtVersion({ files }: Host, file: string): string | undefined {
-  const bytes = Buffer.from(files.read(file) ?? []);
+  const { buffer, byteOffset, byteLength } = files.read(file) ?? new Uint8Array();
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
   const at = bytes.indexOf(BUILT_VERSION);
   const start = at + BUILT_VERSION.length;
   return at < 0 ? undefined : /^[0-9.]+/.exec(bytes.toString('latin1', start, start + 20))?.[0];

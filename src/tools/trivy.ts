@@ -8,9 +8,11 @@ import type { CommandResult, Host } from '../host.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { whyUnreadable } from '../regular-file.ts';
 import { lastLine } from './docker.ts';
+import type { ScanAccess } from './trivy-access.ts';
 import type { TrivyDatabase } from './trivy-database.ts';
 import { type Trivy, withoutOwnVariables } from './trivy-install.ts';
 
+export { NO_ACCESS, openScanAccess } from './trivy-access.ts';
 export { prepareDatabase } from './trivy-database.ts';
 export { findTrivy } from './trivy-install.ts';
 
@@ -34,16 +36,6 @@ export interface ScanSettings {
   readonly timeoutMs: number;
 }
 
-/** How Trivy gets to the registry that the image is in. */
-export interface ScanAccess {
-  /** Leads to the credentials, and names proxies; see `openDocker` and `Registries.proxyVariables`. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Of the input `registry-ca`, in PEM form. */
-  readonly authorities: string | undefined;
-  /** Registries that may be spoken to over plain http. */
-  readonly plainRegistries: readonly string[];
-}
-
 export interface ScanRequest {
   readonly target: ScanTarget;
   readonly settings: ScanSettings;
@@ -59,7 +51,7 @@ export interface ScanReport {
 
 /** Before it is ended from outside, Trivy has this long to say itself that its time is over. */
 const GRACE_MS = 15_000;
-const MAX_OUTPUT_BYTES = 16 << 20;
+const MAX_OUTPUT_BYTES = 4 << 20;
 const MAX_REPORT_BYTES = 256 << 20;
 const REPORT_SCHEMA = 2;
 const NEEDS_JAVA = /Java DB/;
