@@ -10,6 +10,7 @@ import { TRIVY_RELEASES, type TrivyRelease } from './trivy-checksums.ts';
 import {
   archiveFor,
   downloadable,
+  GITHUB_RELEASES,
   isAllowed,
   parseTrivyVersion,
   refuseHijacked,
@@ -36,7 +37,6 @@ export interface TrivyFinding {
   readonly releases?: readonly TrivyRelease[];
 }
 
-const GITHUB_RELEASES = 'https://github.com/aquasecurity/trivy/releases/download';
 /** The archives of 2026 have 50 MB. */
 const MAX_ARCHIVE_BYTES = 512 << 20;
 const BUILT_VERSION = '/pkg/version/app.ver=';

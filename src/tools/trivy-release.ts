@@ -3,6 +3,9 @@ import { parseVersion } from '../core/version.ts';
 import { PolicyError, type Problem } from '../errors.ts';
 import { TRIVY_RELEASES, type TrivyRelease } from './trivy-checksums.ts';
 
+/** Where the releases are, in folders named after their tags. */
+export const GITHUB_RELEASES = 'https://github.com/aquasecurity/trivy/releases/download';
+
 /** Names in the file names of the releases, by `os/architecture`. */
 const ARCHIVE_NAMES: Readonly<Record<string, string>> = {
   'linux/amd64': 'Linux-64bit',
