@@ -44,7 +44,7 @@ export function makeDatabase(env: Readonly<Record<string, string>>, advisories: 
   );
 }
 
-export const DATABASE_LAYER = 'application/vnd.aquasec.trivy.db.layer.v1.tar+gzip';
+const DATABASE_LAYER = 'application/vnd.aquasec.trivy.db.layer.v1.tar+gzip';
 export const JAVA_DATABASE_LAYER = 'application/vnd.aquasec.trivy.javadb.layer.v1.tar+gzip';
 
 /** Pushes an archive as the artifact that Trivy's databases are; answers the descriptor of its manifest. */

@@ -43,9 +43,15 @@ export function openDocker(host: Host, logins: readonly RegistryLogin[]): Docker
 /** The variables of a program that is to know these logins only, and nothing of the user's own configuration. */
 export function openLogins(host: Host, logins: readonly RegistryLogin[]): Readonly<Record<string, string>> {
   maskEncoded(host, logins);
+  for (const { credentials } of logins) host.log.mask(secretOf(credentials).reveal());
   const directory = host.files.makeTemporaryDirectory('build-once-docker-');
   host.files.write(path.join(directory, 'config.json'), JSON.stringify(withLogins({}, logins)));
   return { DOCKER_CONFIG: directory, [AUTH_VARIABLE]: '' };
+}
+
+function secretOf(credentials: Credentials): Secret {
+  if ('password' in credentials) return credentials.password;
+  return 'identityToken' in credentials ? credentials.identityToken : credentials.registryToken;
 }
 
 function maskEncoded(host: Host, logins: readonly RegistryLogin[]): void {
