@@ -8,10 +8,10 @@ export const GITHUB_RELEASES = 'https://github.com/aquasecurity/trivy/releases/d
 
 /** Names in the file names of the releases, by `os/architecture`. */
 const ARCHIVE_NAMES: Readonly<Record<string, string>> = {
-  'linux/amd64': 'Linux-64bit',
-  'linux/arm64': 'Linux-ARM64',
   'darwin/amd64': 'macOS-64bit',
   'darwin/arm64': 'macOS-ARM64',
+  'linux/amd64': 'Linux-64bit',
+  'linux/arm64': 'Linux-ARM64',
 };
 
 /** One file to download. */
