@@ -7,7 +7,7 @@ import { parseReference, type Reference } from '../../src/core/reference.ts';
 import { isBuildOnceError } from '../../src/errors.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
-import { type DatabaseSettings, type FolderCache, prepareDatabase } from '../../src/tools/trivy-database.ts';
+import { type DatabaseSettings, type DirectoryCache, prepareDatabase } from '../../src/tools/trivy-database.ts';
 import { JAVA_DATABASE_LAYER, openByName, packArchive, pushDatabase } from '../support/trivy-database.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -235,7 +235,7 @@ describe('when no mirror answers', () => {
     nowMs += hours * HOUR_MS;
     const error = await refusal(prepareDatabase(open(), settings()));
     expect(error.code).toBe('TRIVY_DATABASE_UNAVAILABLE');
-    expect(error.message).toMatch(/older than 24 hours: .*429.*; .*429/s);
+    expect(error.message).toMatch(/none here of the last 24 hours: .*429.*; .*429/s);
   });
 
   it('and there is none, says what each of them said', async () => {
@@ -248,18 +248,24 @@ describe('when no mirror answers', () => {
 
 describe('a cache beyond this machine', () => {
   /** As GitHub's: what is under a key stays, and a prefix finds the newest. */
-  function remote(): FolderCache & { readonly keys: () => readonly string[] } {
+  function remote(): DirectoryCache & {
+    readonly keys: () => readonly string[];
+    readonly places: () => readonly string[];
+  } {
     const kept = new Map<string, string>();
+    const exchange = path.join(directory, 'exchange');
     return {
+      directory: exchange,
       keys: () => [...kept.keys()],
-      async restore(store, key, prefix) {
+      places: () => [...kept.values()],
+      async restore(key, prefix) {
         const found =
           kept.get(key) ?? [...kept].findLast(([name]) => prefix !== undefined && name.startsWith(prefix))?.[1];
-        if (found !== undefined) fs.cpSync(found, store, { recursive: true });
+        if (found !== undefined) fs.cpSync(found, exchange, { recursive: true });
       },
-      async save(store, key) {
+      async save(key) {
         const copy = fs.mkdtempSync(path.join(directory, 'remote-'));
-        fs.cpSync(store, copy, { recursive: true });
+        fs.cpSync(exchange, copy, { recursive: true });
         if (!kept.has(key)) kept.set(key, copy);
       },
     };
@@ -279,6 +285,25 @@ describe('a cache beyond this machine', () => {
     await publish(0, await database('two'));
     expect(await contentOf(prepareDatabase(fresh(), settings({ cache })))).toBe('two');
     expect(cache.keys()).toHaveLength(2);
+  });
+
+  it('is not believed when what comes back is something else', async () => {
+    const archive = await database('one');
+    await publish(0, archive);
+    const cache = remote();
+    await prepareDatabase(fresh(), settings({ cache }));
+    const [place = ''] = cache.places();
+    fs.writeFileSync(path.join(place, 'blobs', digestOf(archive).replace(':', '/')), await database('evil'));
+    expect(await contentOf(prepareDatabase(fresh(), settings({ cache })))).toBe('one');
+    refuseAll();
+    expect((await refusal(prepareDatabase(fresh(), settings({ cache })))).code).toBe('TRIVY_DATABASE_UNAVAILABLE');
+  });
+
+  it('keeps nothing on this machine that is not needed', async () => {
+    await publish(0, await database('one'));
+    const cache = remote();
+    await prepareDatabase(fresh(), settings({ cache }));
+    expect(fs.existsSync(cache.directory)).toBe(false);
   });
 
   it('helps when no mirror answers', async () => {

@@ -191,14 +191,23 @@ describe('the download', () => {
     expect(found.program).toContain(path.join(directory, 'xdg/build-once/tools/trivy/0.70.0'));
   });
 
+  it('replaces what is in the tool cache and does not work', async () => {
+    const server = await mirror();
+    const { program: file } = await findTrivy(open(), server.finding());
+    fs.writeFileSync(file, '#!/bin/sh\nexit 1\n');
+    expect((await findTrivy(open(), server.finding())).version).toBe(VERSION);
+    expect(lines.join('\n')).toMatch(/warning: ".*trivy" is not Trivy 0\.70\.0, and is replaced/);
+    expect(fs.readFileSync(file, 'utf8')).toContain('Version');
+  });
+
   it('does not take what is half in the tool cache', async () => {
     const server = await mirror();
     const { program: file } = await findTrivy(open(), server.finding());
     fs.rmSync(`${path.dirname(file)}.complete`);
-    fs.writeFileSync(file, '#!/bin/sh\nexit 1\n');
+    fs.writeFileSync(path.join(path.dirname(file), 'rest'), '');
     expect((await findTrivy(open(), server.finding())).version).toBe(VERSION);
     expect(server.seen).toHaveLength(2);
-    expect(fs.readFileSync(file, 'utf8')).toContain('Version');
+    expect(fs.readdirSync(path.dirname(file))).toEqual(['trivy']);
   });
 
   it.each([
@@ -289,7 +298,10 @@ describe('the download', () => {
   });
 
   it('goes through the proxy of the run', async () => {
-    const server = await mirror();
+    const server = await mirror((response, index) => {
+      if (index === 0) response.writeHead(302, { location: '/elsewhere' }).end();
+      else response.end(GOOD.bytes);
+    });
     const proxy = await startForwardProxy({ routes: { 'releases.test:80': server.host } });
     onTestFinished(() => proxy.close());
     const settings = finding({

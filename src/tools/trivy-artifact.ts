@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { Digest } from '../core/digest.ts';
 import { numberAt, parseJson } from '../core/json.ts';
 import { toLine } from '../core/printable.ts';
 import type { Reference } from '../core/reference.ts';
@@ -79,22 +80,30 @@ export async function findArchive(repository: Repository, kind: DatabaseKind, at
   return archive;
 }
 
-/** Downloads and unpacks an archive; its bytes are checked on their way. BuildOnceError `TRIVY_DATABASE_INVALID`. */
-export async function fetchArchive(
-  host: Host,
+/** The file of an archive in a directory of downloads, when it is there and is what its name says. */
+export function archiveIn(host: Host, directory: string, digest: Digest): string | undefined {
+  const file = fileOf(directory, digest);
+  return host.files.kindOf(file) === 'file' && digest === `sha256:${host.files.digest(file).sha256}` ? file : undefined;
+}
+
+/** Downloads an archive into such a directory, and answers its file; its bytes are checked on their way. */
+export async function downloadArchive(
   kind: DatabaseKind,
   { repository, archive, directory }: { repository: Repository; archive: Descriptor; directory: string },
-): Promise<void> {
-  const download = host.files.makeTemporaryDirectory('build-once-download-');
-  try {
-    const content = await repository.fetch(archive);
-    if (content === undefined) throw invalid(kind, 'its archive is not there');
-    await openLayout(download).push(archive, () => content.stream());
-    const file = path.join(download, 'blobs', ...archive.digest.split(':'));
-    await unpack(host, file, { directory, members: [kind.file, METADATA] });
-  } finally {
-    await host.cleanup({ kind: 'remove', path: download })();
-  }
+): Promise<string> {
+  const content = await repository.fetch(archive);
+  if (content === undefined) throw invalid(kind, 'its archive is not there');
+  await openLayout(directory).push(archive, () => content.stream());
+  return fileOf(directory, archive.digest);
+}
+
+function fileOf(directory: string, digest: Digest): string {
+  return path.join(directory, 'blobs', ...digest.split(':'));
+}
+
+/** Unpacks an archive into a directory. BuildOnceError `TRIVY_DATABASE_INVALID`, CommandError `UNPACK_FAILED`. */
+export async function unpackDatabase(host: Host, kind: DatabaseKind, file: string, directory: string): Promise<void> {
+  await unpack(host, file, { directory, members: [kind.file, METADATA] });
   if (!isComplete(host, kind, directory)) throw invalid(kind, `it holds no ${kind.file}`);
   const version = numberAt(parseJson(host.files.readText(path.join(directory, METADATA)) ?? ''), 'Version');
   if (version === kind.schema) return;
