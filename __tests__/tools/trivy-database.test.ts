@@ -202,6 +202,19 @@ describe('the vulnerability database', () => {
     expect(fs.readdirSync(path.join(directory, '.cache/build-once/trivy-db'))).toHaveLength(1);
   });
 
+  it('is for this run where nothing can be kept', async () => {
+    await publish(0, await database('one'));
+    const file = path.join(directory, 'a-file');
+    fs.writeFileSync(file, '');
+    expect(await contentOf(prepareDatabase(open({ XDG_CACHE_HOME: file }), settings()))).toBe('one');
+    expect(lines.join('\n')).toContain('nothing is kept for the next run');
+  });
+
+  it('needs no home', async () => {
+    await publish(0, await database('one'));
+    expect(await contentOf(prepareDatabase(open({ HOME: '' }), settings()))).toBe('one');
+  });
+
   it('of long ago goes when there is a new one', async () => {
     await publish(0, await database('one'));
     await prepareDatabase(open(), settings());

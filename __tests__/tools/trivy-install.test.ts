@@ -191,6 +191,28 @@ describe('the download', () => {
     expect(found.program).toContain(path.join(directory, 'xdg/build-once/tools/trivy/0.70.0'));
   });
 
+  it('is for this run where the tool cache cannot be written to', async () => {
+    const server = await mirror();
+    const file = path.join(directory, 'a-file');
+    fs.writeFileSync(file, '');
+    const host = open({ RUNNER_TOOL_CACHE: file });
+    const found = await findTrivy(host, server.finding());
+    expect(found.version).toBe(VERSION);
+    expect(lines.join('\n')).toContain('nothing is kept for the next run');
+    await host.finish();
+    expect(fs.existsSync(found.program)).toBe(false);
+  });
+
+  it('clears away what a killed run left, after a day', async () => {
+    const server = await mirror();
+    const place = path.join(directory, 'tools/trivy/0.70.0');
+    const left = (ageMs: number) => path.join(place, `.build-once-${Date.now() - ageMs}-abc`);
+    const [old, young] = [left(25 * 3_600_000), left(3_600_000)];
+    for (const name of [old, young]) fs.mkdirSync(name, { recursive: true });
+    await findTrivy(open(), server.finding());
+    expect([fs.existsSync(old), fs.existsSync(young)]).toEqual([false, true]);
+  });
+
   it('replaces what is in the tool cache and does not work', async () => {
     const server = await mirror();
     const { program: file } = await findTrivy(open(), server.finding());

@@ -85,7 +85,7 @@ async function provide(need: Need, mirrors: readonly Reference[]): Promise<strin
   const { host, kind, settings } = need;
   // One attempt: the next mirror is the next one.
   const registries = openRegistries({ ...settings.registries, attempts: 1 });
-  const supply = { ...need, registries, store: openStore(host, kind) };
+  const supply = { ...need, registries, store: await openStore(host, kind) };
   const failures: string[] = [];
   try {
     for (const mirror of mirrors) {

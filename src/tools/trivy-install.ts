@@ -5,7 +5,7 @@ import { BuildOnceError, isBuildOnceError, type Problem, UsageError } from '../e
 import type { Host } from '../host.ts';
 import { fetchFile } from '../registry/fetch-file.ts';
 import type { TransportSettings } from '../registry/transport.ts';
-import { cacheDirectory } from './cache-directory.ts';
+import { cacheDirectory, fillDirectory, writableOr } from './cache-directory.ts';
 import { TRIVY_RELEASES, type TrivyRelease } from './trivy-checksums.ts';
 import {
   archiveFor,
@@ -161,22 +161,22 @@ interface Installation {
 }
 
 async function install(host: Host, installation: Installation): Promise<Trivy> {
-  const { archive, directory } = installation;
+  const { archive } = installation;
   const file = await download(host, installation);
-  // Beside its place, so that it gets there by one renaming; whatever happens before, nothing of it is left.
-  const staging = host.files.makeTemporaryDirectory('.build-once-', path.dirname(directory));
-  const drop = (): Promise<void> => host.cleanup({ kind: 'remove', path: staging })();
-  try {
+  const directory = await usableDirectory(host, installation);
+  await fillDirectory(host, directory, async (staging) => {
     await unpack(host, file, { directory: staging, members: ['trivy'] });
-    const program = path.join(staging, 'trivy');
-    const found = await versionOf(host, program);
+    const found = await versionOf(host, path.join(staging, 'trivy'));
     if (found !== archive.version) throw unusable(archive, found);
-    await place(host, staging, { directory, version: archive.version });
-    host.log.info(`Trivy ${archive.version} is installed in ${directory}`);
-    return { host, program: path.join(directory, 'trivy'), version: archive.version };
-  } finally {
-    await drop();
-  }
+    await makePlace(host, directory, archive.version);
+  });
+  host.log.info(`Trivy ${archive.version} is installed in ${directory}`);
+  return { host, program: path.join(directory, 'trivy'), version: archive.version };
+}
+
+/** Where nothing can be written, Trivy lives as long as the run. */
+async function usableDirectory(host: Host, { directory }: Installation): Promise<string> {
+  return path.join(await writableOr(host, path.dirname(directory)), path.basename(directory));
 }
 
 async function download(host: Host, { archive, base, transport }: Installation): Promise<string> {
@@ -193,19 +193,17 @@ async function download(host: Host, { archive, base, transport }: Installation):
   }
 }
 
-/** The mark comes first, as nothing is seen before the directory is there as well: two jobs at once are no harm. */
-async function place(
-  host: Host,
-  staging: string,
-  { directory, version }: { directory: string; version: string },
-): Promise<void> {
+/**
+ * Makes way for the directory that is to be renamed to this one. The mark comes first, as nothing is seen before the directory
+ * is there as well: two jobs at once are no harm.
+ */
+async function makePlace(host: Host, directory: string, version: string): Promise<void> {
   const mark = `${directory}.complete`;
   const isMarked = host.files.kindOf(mark) === 'file';
   // What is there is half of what another program wrote, or no good; or what another job has just put there.
   if (!isMarked || (await versionOf(host, path.join(directory, 'trivy'))) !== version)
     await host.cleanup({ kind: 'remove', path: directory })();
   host.files.write(mark, '');
-  host.files.move(staging, directory);
 }
 
 function tampered({ version }: TrivyArchive, url: URL, cause: unknown): BuildOnceError {

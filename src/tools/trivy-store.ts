@@ -3,7 +3,7 @@ import { type Digest, parseDigest } from '../core/digest.ts';
 import { parseJson, textAt } from '../core/json.ts';
 import { parseTimestamp } from '../core/timestamp.ts';
 import type { Host } from '../host.ts';
-import { cacheDirectory } from './cache-directory.ts';
+import { cacheDirectory, fillDirectory, writableOr } from './cache-directory.ts';
 import { archiveIn, type DatabaseKind, isComplete, unpackDatabase } from './trivy-artifact.ts';
 
 /** The databases of one kind on this machine: one directory for each digest, complete from the moment that it is there. */
@@ -28,9 +28,9 @@ export interface Confirmed {
 const MAX_AGE_MS = 24 * 60 * 60 * 1000;
 const RECORD = 'confirmed.json';
 
-export function openStore(host: Host, kind: DatabaseKind): DatabaseStore {
+export async function openStore(host: Host, kind: DatabaseKind): Promise<DatabaseStore> {
   const { files } = host;
-  const root = path.join(cacheDirectory(host), kind.cacheName);
+  const root = await writableOr(host, path.join(cacheDirectory(host), kind.cacheName));
   const directoryOf = (digest: Digest): string => path.join(root, digest.replace(':', '-'));
   const recordOf = (digest: Digest): string => path.join(directoryOf(digest), RECORD);
   const remove = (directory: string): Promise<void> => host.cleanup({ kind: 'remove', path: directory })();
@@ -39,14 +39,8 @@ export function openStore(host: Host, kind: DatabaseKind): DatabaseStore {
   return {
     find: (digest) => (isComplete(host, kind, directoryOf(digest)) ? directoryOf(digest) : undefined),
     async add(archive, digest) {
-      const staging = files.makeTemporaryDirectory('.build-once-', root);
-      try {
-        await unpackDatabase(host, kind, archive, staging);
-        // Another job may have been faster, with the same bytes.
-        files.move(staging, directoryOf(digest));
-      } finally {
-        await remove(staging);
-      }
+      // Another job may be faster, with the same bytes.
+      await fillDirectory(host, directoryOf(digest), (staging) => unpackDatabase(host, kind, archive, staging));
       return directoryOf(digest);
     },
     async confirm(digest) {
