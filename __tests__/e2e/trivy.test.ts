@@ -16,7 +16,8 @@ import { fetchImage } from '../../src/registry/image.ts';
 import { openRegistries, type RegistriesSettings } from '../../src/registry/open.ts';
 import type { Repository } from '../../src/registry/repository.ts';
 import { loadTrivy } from '../../src/tools/load.ts';
-import { type ScanSettings, type ScanTarget } from '../../src/tools/trivy.ts';
+import type { ScanSettings, ScanTarget } from '../../src/tools/trivy.ts';
+import type { DatabaseSettings } from '../../src/tools/trivy-database.ts';
 import { pieceOf, pushImage } from '../registry/sample-image.ts';
 import { startForwardProxy } from '../support/forward-proxy.ts';
 import {
@@ -96,22 +97,24 @@ interface Scene {
 
 /** Everything from finding Trivy to its report, for each target at the same time. */
 async function scan(targets: readonly ScanTarget[], scene: Scene = {}): Promise<readonly unknown[]> {
-  const { findTrivy, openScanAccess, NO_ACCESS, prepareDatabase, scanImage } = await loadTrivy();
+  const { findTrivy, needsDatabase, openScanAccess, NO_ACCESS, prepareDatabase, scanImage } = await loadTrivy();
   const given: RegistriesSettings = { env: host.env, ...scene.registries };
   const registries = openRegistries(given);
   try {
     const trivy = await findTrivy(host, { version: undefined, downloadUrl: undefined, transport: {} });
-    const database = await prepareDatabase(host, {
+    const databases: DatabaseSettings = {
       repositories: [parse(DATABASE)],
       javaRepositories: scene.javaRepository === undefined ? [] : [parse(scene.javaRepository)],
       registries: { env: {} },
       cache: undefined,
-    });
+    };
+    const wanted = { ...SETTINGS, ...scene.settings };
+    const database = needsDatabase(wanted) ? await prepareDatabase(host, databases) : undefined;
     const access = { registries, authorities: given.authorities, plainRegistries: given.plainRegistries ?? [] };
     return await Promise.all(
       targets.map(async (target) => {
         const own = target.kind === 'layout' ? NO_ACCESS : await openScanAccess(host, target.repository, access);
-        const request = { target, settings: { ...SETTINGS, ...scene.settings }, access: own };
+        const request = { target, settings: wanted, access: own };
         return (await scanImage(trivy, database, request)).json;
       }),
     );
@@ -257,6 +260,13 @@ describe.skipIf(!canScan)('real Trivy', () => {
     ]);
     expect(findingsOf(report)).toEqual(['github-pat CRITICAL', 'github-pat CRITICAL']);
     expect(lines.join('\n')).not.toContain(TOKEN);
+  });
+
+  it('finds secrets without any database', async () => {
+    const target = await inRegistry({ 'root/token': `token=${TOKEN}\n`, ...LODASH });
+    const [report] = await scan([target], { settings: { scanners: ['secret'] } });
+    expect(findingsOf(report)).toEqual(['github-pat CRITICAL']);
+    expect(lines.join('\n')).not.toContain('downloading');
   });
 
   it('finds a user who is root, without a download', async () => {

@@ -117,6 +117,15 @@ describe('a Trivy on the PATH', () => {
     if (said !== undefined) expect(lines.join('\n')).toMatch(said);
   });
 
+  it('is found past folders of its name', async () => {
+    const { directory: bin } = program(saysVersion(VERSION));
+    const at = path.join(directory, 'folder');
+    fs.mkdirSync(path.join(at, 'trivy'), { recursive: true });
+    fs.symlinkSync('nowhere', path.join(directory, 'trivy'));
+    const host = open({ PATH: `${at}:${directory}:${bin}:${SYSTEM_PATH}` });
+    expect((await findTrivy(host, finding())).program).toBe('trivy');
+  });
+
   it('is not asked with the variables that are for Trivy', async () => {
     const { directory: bin } = program(`[ -z "$TRIVY_FORMAT" ] && ${saysVersion(VERSION)}`);
     const host = open({ PATH: `${bin}:${SYSTEM_PATH}`, TRIVY_FORMAT: 'table' });

@@ -6,6 +6,7 @@ import { digestOf } from '../../src/core/digest.ts';
 import { isBuildOnceError } from '../../src/errors.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import {
+  needsDatabase,
   type ScanReport,
   type ScanRequest,
   type ScanSettings,
@@ -36,7 +37,7 @@ const PLACE = {
   empty: '/scan/empty',
   authorities: undefined,
   layout: undefined,
-  database: { directory: '/db' },
+  cache: '/db',
 };
 
 let directory: string;
@@ -153,6 +154,16 @@ async function failure(work: Promise<unknown>): Promise<{ code: string; message:
 }
 
 const REPORT = `echo '{"SchemaVersion":2,"Results":[]}' >"$out"`;
+
+it.each([
+  ['vuln', true],
+  ['secret', false],
+  ['misconfig', false],
+  ['license', true],
+  ['secret,vuln', true],
+])('%s needs a database: %s', (scanners, expected) => {
+  expect(needsDatabase({ scanners: scanners.split(',') })).toBe(expected);
+});
 
 describe('a scan', () => {
   it('answers the report', async () => {

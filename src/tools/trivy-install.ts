@@ -100,16 +100,21 @@ async function findOnPath(host: Host, wanted: string | undefined): Promise<Trivy
 function programsOnPath({ env, files }: Host): readonly string[] {
   const directories = (env['PATH'] ?? '').split(files.path.delimiter).filter((directory) => directory !== '');
   const programs = directories.map((directory) => path.join(directory, 'trivy'));
-  return programs.filter((file) => files.kindOf(file) !== undefined && files.list(file) === undefined);
+  return programs.filter((file) => ['file', 'symlink'].includes(files.kindOf(file) ?? ''));
 }
 
 /** What the release's own build wrote into it: `go version -m` shows it. */
 function builtVersion({ files }: Host, file: string): string | undefined {
-  const { buffer, byteOffset, byteLength } = files.read(file) ?? new Uint8Array();
-  const bytes = Buffer.from(buffer, byteOffset, byteLength);
-  const at = bytes.indexOf(BUILT_VERSION);
-  const start = at + BUILT_VERSION.length;
-  return at < 0 ? undefined : /^[0-9.]+/.exec(bytes.toString('latin1', start, start + 20))?.[0];
+  try {
+    const { buffer, byteOffset, byteLength } = files.read(file) ?? new Uint8Array();
+    const bytes = Buffer.from(buffer, byteOffset, byteLength);
+    const at = bytes.indexOf(BUILT_VERSION);
+    const start = at + BUILT_VERSION.length;
+    return at < 0 ? undefined : /^[0-9.]+/.exec(bytes.toString('latin1', start, start + 20))?.[0];
+  } catch {
+    // A directory, or a program that may be run and not read.
+    return undefined;
+  }
 }
 
 function toolDirectory(host: Host, version: string): string {

@@ -58,16 +58,21 @@ const NEEDS_JAVA = /Java DB/;
 
 /**
  * Scans one platform and answers everything that Trivy found. Scans of several platforms may run at the same time on one
- * database. CommandError `SCAN_FAILED`, `SCAN_TIMED_OUT`; BuildOnceError `SCAN_INVALID` for a report that is none; and what
+ * database; see `needsDatabase` for those without. CommandError `SCAN_FAILED`, `SCAN_TIMED_OUT`; BuildOnceError `SCAN_INVALID` for a report that is none; and what
  * fetching the database for Java may throw.
  */
-export async function scanImage(trivy: Trivy, database: TrivyDatabase, request: ScanRequest): Promise<ScanReport> {
+export async function scanImage(
+  trivy: Trivy,
+  database: TrivyDatabase | undefined,
+  request: ScanRequest,
+): Promise<ScanReport> {
   const { host } = trivy;
   const directory = host.files.makeTemporaryDirectory('build-once-scan-');
   const place = preparePlace(host, directory, request);
-  const run = (): Promise<CommandResult> => runTrivy(trivy, scanArguments(request, { ...place, database }), request);
+  const args = scanArguments(request, { ...place, cache: database?.directory ?? place.cache });
+  const run = (): Promise<CommandResult> => runTrivy(trivy, args, request);
   let result = await run();
-  if (result.status !== 0 && NEEDS_JAVA.test(result.stderr)) {
+  if (result.status !== 0 && database !== undefined && NEEDS_JAVA.test(result.stderr)) {
     await database.addJava();
     result = await run();
   }
@@ -75,7 +80,14 @@ export async function scanImage(trivy: Trivy, database: TrivyDatabase, request: 
   return readReport(host, place.report, request.target);
 }
 
+/** Whether these scanners look anything up; the others work without a database. */
+export function needsDatabase({ scanners }: Pick<ScanSettings, 'scanners'>): boolean {
+  return scanners.some((scanner) => scanner === 'vuln' || scanner === 'license');
+}
+
 interface Place {
+  /** Where Trivy finds its databases. */
+  readonly cache: string;
   /** Where the report goes. */
   readonly report: string;
   /** Instead of the configuration and the ignore file that Trivy would take from the current directory. */
@@ -95,6 +107,7 @@ function preparePlace({ files }: Host, directory: string, { target, access }: Sc
     files.linkDirectory(path.join(files.resolve(target.path), 'blobs'), at('layout/blobs'));
   }
   return {
+    cache: at('cache'),
     report: at('report.json'),
     empty: at('empty'),
     authorities: access.authorities === undefined ? undefined : at('ca.pem'),
@@ -108,10 +121,7 @@ function layoutIndex({ mediaType, digest, sizeBytes }: Descriptor): string {
 }
 
 /** Arguments of `trivy`; nothing secret is among them. */
-export function scanArguments(
-  { target, settings, access }: ScanRequest,
-  place: Place & { readonly database: Pick<TrivyDatabase, 'directory'> },
-): readonly string[] {
+export function scanArguments({ target, settings, access }: ScanRequest, place: Place): readonly string[] {
   const { scanners, pkgTypes, skipDirs, skipFiles, ignoreFile, vex, timeoutMs } = settings;
   const each = (flag: string, values: readonly string[]): readonly string[] =>
     values.map((value) => `--${flag}=${csvField(value)}`);
@@ -123,8 +133,8 @@ export function scanArguments(
     // What the run decided, and nothing that lies about in the current directory.
     `--config=${place.empty}`,
     `--ignorefile=${ignoreFile ?? place.empty}`,
-    `--cache-dir=${place.database.directory}`,
-    // Trivy locks its file cache: a second scan at the same time would fail.
+    `--cache-dir=${place.cache}`,
+    // Trivy locks its file cache: a second scan would wait five seconds for it, and fail.
     '--cache-backend=memory',
     '--skip-db-update',
     '--skip-java-db-update',
