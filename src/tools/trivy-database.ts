@@ -93,7 +93,7 @@ async function provide(need: Need, mirrors: readonly Reference[]): Promise<strin
         return await provideFrom(supply, mirror);
       } catch (error) {
         host.signal.throwIfAborted();
-        if (!isBuildOnceError(error) || error.code === 'UNWRITABLE_FILE') throw error;
+        if (!isBuildOnceError(error)) throw error;
         failures.push(`${formatReference(mirror)}: ${error.message}`);
         host.log.info(`no ${kind.title} from ${formatReference(mirror)}: ${error.message}`);
       }
