@@ -52,3 +52,14 @@ test('a server that is busy is asked again, and no more than so often', async ()
   await fetchFile(wanted, directory, { clock, attempts: 2 });
   expect(clock.sleeps).toEqual([7000]);
 });
+
+test('a place that cannot be written to is named', async () => {
+  const server = await serve((_, response) => void response.end(BYTES));
+  const wanted = { url: new URL(`http://${server.host}/file`), sha256: SHA256, maxBytes: 1000 };
+  const place = path.join(directory, 'file');
+  fs.writeFileSync(place, '');
+  await expect(fetchFile(wanted, place, {})).rejects.toMatchObject({
+    code: 'UNWRITABLE_FILE',
+    message: expect.stringContaining(place),
+  });
+});

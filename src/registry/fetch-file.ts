@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type Digest, parseDigest } from '../core/digest.ts';
 import { RegistryError } from '../errors.ts';
+import { writingTo } from '../unwritable-file.ts';
 import { ContentFolder } from './content-folder.ts';
 import { publicUrl, requestFailure } from './failure.ts';
 import { type Attempt, retry } from './retry.ts';
@@ -17,7 +18,8 @@ export interface WantedFile {
 
 /**
  * Downloads a file into a directory and answers its path there. It appears whole and with the right checksum, or not at all;
- * a cut download starts again. RegistryError `DIGEST_INVALID` for other content, `TOO_LARGE`, or as of a registry.
+ * a cut download starts again. RegistryError `DIGEST_INVALID` for other content, `TOO_LARGE`, or as of a registry;
+ * BuildOnceError `UNWRITABLE_FILE`.
  */
 export async function fetchFile(file: WantedFile, directory: string, settings: TransportSettings): Promise<string> {
   const digest = parseDigest(`sha256:${file.sha256}`);
@@ -25,7 +27,7 @@ export async function fetchFile(file: WantedFile, directory: string, settings: T
   const transport = createTransport(settings);
   const folder = new ContentFolder(directory);
   try {
-    await retry(transport.rules, () => attempt(transport, { file, folder, digest }));
+    await writingTo(directory, () => retry(transport.rules, () => attempt(transport, { file, folder, digest })));
     return path.join(directory, 'blobs', ...digest.split(':'));
   } finally {
     transport.close();

@@ -9,6 +9,7 @@ import type { Descriptor } from '../oci/types.ts';
 import { fetchImage } from '../registry/image.ts';
 import { openLayout } from '../registry/layout.ts';
 import type { Repository } from '../registry/repository.ts';
+import { writingTo } from '../unwritable-file.ts';
 import { unpack } from './unpack.ts';
 
 /** One of the databases that Trivy reads, as its makers publish it: an OCI artifact whose layer is a gzipped tar archive. */
@@ -93,7 +94,7 @@ export async function downloadArchive(
 ): Promise<string> {
   const content = await repository.fetch(archive);
   if (content === undefined) throw invalid(kind, 'its archive is not there');
-  await openLayout(directory).push(archive, () => content.stream());
+  await writingTo(directory, () => openLayout(directory).push(archive, () => content.stream()));
   return fileOf(directory, archive.digest);
 }
 

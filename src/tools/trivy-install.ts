@@ -39,6 +39,7 @@ export interface TrivyFinding {
 
 /** The archives of 2026 have 50 MB. */
 const MAX_ARCHIVE_BYTES = 512 << 20;
+const PROGRAM_NAMES = ['trivy', 'trivy.exe'];
 const BUILT_VERSION = '/pkg/version/app.ver=';
 const VERSION_TIMEOUT_MS = 60_000;
 const MAX_VERSION_BYTES = 1 << 20;
@@ -99,7 +100,7 @@ async function findOnPath(host: Host, wanted: string | undefined): Promise<Trivy
 
 function programsOnPath({ env, files }: Host): readonly string[] {
   const directories = (env['PATH'] ?? '').split(files.path.delimiter).filter((directory) => directory !== '');
-  const programs = directories.map((directory) => path.join(directory, 'trivy'));
+  const programs = directories.flatMap((directory) => PROGRAM_NAMES.map((name) => path.join(directory, name)));
   return programs.filter((file) => ['file', 'symlink'].includes(files.kindOf(file) ?? ''));
 }
 
@@ -125,8 +126,9 @@ function toolDirectory(host: Host, version: string): string {
 async function findInToolCache(host: Host, directory: string, version: string): Promise<Trivy | undefined> {
   const program = path.join(directory, 'trivy');
   if (host.files.kindOf(`${directory}.complete`) !== 'file' || host.files.kindOf(program) !== 'file') return undefined;
+  refuseHijacked(builtVersion(host, program) ?? '', program);
   const found = await versionOf(host, program);
-  if (found !== undefined) refuseHijacked(found, directory);
+  if (found !== undefined) refuseHijacked(found, program);
   if (found === version) return { host, program, version };
   host.log.warning(`${quote(program)} is not Trivy ${version}, and is replaced`);
   return undefined;
@@ -193,7 +195,7 @@ async function download(host: Host, { archive, base, transport }: Installation):
     const wanted = { url, sha256: archive.sha256, maxBytes: MAX_ARCHIVE_BYTES };
     return await fetchFile(wanted, directory, { ...transport, plainRegistries });
   } catch (cause) {
-    if (!isBuildOnceError(cause) || host.signal.aborted) throw cause;
+    if (!isBuildOnceError(cause) || cause.code === 'UNWRITABLE_FILE' || host.signal.aborted) throw cause;
     throw cause.code === 'DIGEST_INVALID' ? tampered(archive, url, cause) : notDownloaded(archive, cause);
   }
 }

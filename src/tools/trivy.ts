@@ -58,8 +58,8 @@ const NEEDS_JAVA = /Java DB/;
 
 /**
  * Scans one platform and answers everything that Trivy found. Scans of several platforms may run at the same time on one
- * database; see `needsDatabase` for those without. CommandError `SCAN_FAILED`, `SCAN_TIMED_OUT`; BuildOnceError `SCAN_INVALID` for a report that is none; and what
- * fetching the database for Java may throw.
+ * database; see `needsDatabase` for those without. CommandError `SCAN_FAILED`, `SCAN_TIMED_OUT`; BuildOnceError `SCAN_INVALID`
+ * for a report that is none; and what fetching the database for Java may throw. Relative paths start at `host.cwd`.
  */
 export async function scanImage(
   trivy: Trivy,
