@@ -36,3 +36,8 @@ export function loadGitHub(): Promise<typeof import('./github.ts')> {
 export function loadTrivy(): Promise<typeof import('./trivy.ts')> {
   return import(/* webpackIgnore: true */ './trivy.ts');
 }
+
+/** The cache of GitHub's jobs: a bundle of its own, loaded when something is to be fetched that it may have. */
+export function loadJobCache(): Promise<typeof import('./job-cache.ts')> {
+  return import(/* webpackIgnore: true */ './job-cache.ts');
+}
