@@ -9,6 +9,7 @@ export interface Host {
   /** Where relative paths start; absolute. */
   readonly cwd: string;
   /** This machine in the words of the image specification. */
+  readonly os: string;
   readonly architecture: string;
   readonly files: Files;
   readonly log: Log;
@@ -18,7 +19,10 @@ export interface Host {
   /** 32 random hexadecimal characters. */
   randomId(): string;
   sleep(durationMs: number): Promise<void>;
-  /** Runs a program without a shell. Resolves with its exit code; rejects with CommandError only when it cannot start. */
+  /**
+   * Runs a program without a shell. Resolves with its exit code; rejects with CommandError only when it cannot start, or
+   * goes beyond what the command allows it.
+   */
   exec(command: Command): Promise<CommandResult>;
   /**
    * Registers work to undo at the end of the run, whatever its end. `undo` is also written down as data, so that the
@@ -38,6 +42,10 @@ export interface Command {
   /** Added to the environment of this process. Secrets travel here, never in `argv`. */
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** How long it may take; when it takes longer it is ended, and CommandError `COMMAND_TIMED_OUT` thrown. */
+  readonly timeoutMs?: number;
+  /** How much it may write to its two streams together; with more it is ended, and `COMMAND_TOO_LOUD` thrown. */
+  readonly maxOutputBytes?: number;
   /** Called with each line as it is written, to show progress. */
   readonly onLine?: (line: string) => void;
 }
@@ -109,6 +117,10 @@ export interface Files {
   readLink(path: string): string;
   /** Writes with mode 0600, making directories as needed. */
   write(path: string, content: string | Uint8Array): void;
-  /** A fresh private directory for this run, removed at its end. */
-  makeTemporaryDirectory(prefix: string): string;
+  /** Renames on the same disk, whole or not at all; `false` when something is there already. */
+  move(from: string, to: string): boolean;
+  /** Makes the path lead to a directory. */
+  linkDirectory(directory: string, path: string): void;
+  /** A fresh private directory for this run, removed at its end; in `parent`, made as needed, where one is named. */
+  makeTemporaryDirectory(prefix: string, parent?: string): string;
 }

@@ -14,6 +14,16 @@ export function writing<T>(place: string, write: () => T): T {
   }
 }
 
+/** As `writing`, for what takes its time. */
+export async function writingTo<T>(place: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    // What the system says has one; our own errors and the network's are told by themselves.
+    throw textAt(error, 'syscall') === undefined ? error : unwritable(place, error);
+  }
+}
+
 /** The error for a place where nothing can be written. */
 export function unwritable(place: string, cause: unknown): BuildOnceError {
   const why = textAt(cause, 'code') ?? String(cause);

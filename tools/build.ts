@@ -21,7 +21,9 @@ const BUNDLES: Readonly<Record<string, string>> = {
   buildx: 'tools/buildx.js',
   engine: 'tools/engine.js',
   git: 'tools/git.js',
+  'job-cache': 'tools/job-cache.js',
   github: 'tools/github.js',
+  trivy: 'tools/trivy.js',
   tunnel: 'registry/tunnel.js',
 };
 

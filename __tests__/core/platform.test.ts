@@ -5,6 +5,7 @@ import {
   closestPlatform,
   formatPlatform,
   normalizePlatform,
+  osOfNode,
   parsePlatform,
 } from '../../src/core/platform.ts';
 
@@ -104,6 +105,14 @@ it.each([
   ['constructor', 'constructor'],
 ])('the architecture %s of Node is %s', (node, image) => {
   expect(architectureOfNode(node)).toBe(image);
+});
+
+it.each([
+  ['linux', 'linux'],
+  ['darwin', 'darwin'],
+  ['win32', 'windows'],
+])('says for %s of Node %s', (node, image) => {
+  expect(osOfNode(node)).toBe(image);
 });
 
 it.each([

@@ -263,6 +263,43 @@ describe('an abort', () => {
   });
 });
 
+describe('a bound', () => {
+  it('on its time ends a program that takes longer', async () => {
+    await expect(exec({ argv: ['sleep', '600'], timeoutMs: 50 })).rejects.toMatchObject({
+      name: 'CommandError',
+      code: 'COMMAND_TIMED_OUT',
+      message: '"sleep" was ended: it took more than 0.05 s',
+    });
+  });
+
+  it.each([
+    ['in lines', 'exec yes'],
+    ['in one line', 'exec tr "\\0" x </dev/zero'],
+    ['to its other stream', 'exec yes >&2'],
+    ['by a child that outlives it', 'yes & wait'],
+  ])('on its output ends a program that writes without end %s', async (_, script) => {
+    let sizeBytes = 0;
+    const onLine = (line: string): void => void (sizeBytes += line.length);
+    await expect(exec({ argv: ['sh', '-c', script], maxOutputBytes: 100_000, onLine })).rejects.toMatchObject({
+      code: 'COMMAND_TOO_LOUD',
+      message: '"sh" was ended: it wrote more than 100000 bytes',
+    });
+    expect(sizeBytes).toBeLessThan(100_001);
+  });
+
+  it('leaves alone what stays within it', async () => {
+    const command = { ...node('process.stdout.write("x".repeat(1000))'), timeoutMs: 60_000, maxOutputBytes: 1000 };
+    expect((await exec(command)).stdout).toHaveLength(1000);
+  });
+
+  it('gives way to an interruption', async () => {
+    const controller = new AbortController();
+    const running = exec({ argv: ['sleep', '60'], timeoutMs: 60_000 }, { signal: controller.signal });
+    controller.abort(new Error('stop'));
+    await expect(running).rejects.toThrow('stop');
+  });
+});
+
 it('nothing reaches our own output', async () => {
   const script = startScript(`
     import { execCommand } from '${source('hosts/exec.ts')}';

@@ -194,6 +194,45 @@ it('a temporary directory is made where the host says', () => {
   fs.rmdirSync(directory);
 });
 
+it('a temporary directory is made beside what it is for, with the folders on the way', () => {
+  const directory = files().makeTemporaryDirectory('.x-', 'a/b');
+  expect(path.dirname(directory)).toBe(at('a/b'));
+  expect(owned.at(-1)).toBe(directory);
+  fs.rmSync(at('a'), { recursive: true });
+});
+
+describe('a move', () => {
+  it('takes a directory to another name, with the folders on the way', () => {
+    fs.mkdirSync(at('from'));
+    fs.writeFileSync(at('from/x'), 'x');
+    expect(files().move('from', 'to/deep/there')).toBe(true);
+    expect(fs.readFileSync(at('to/deep/there/x'), 'utf8')).toBe('x');
+    expect(fs.existsSync(at('from'))).toBe(false);
+  });
+
+  it('leaves what is there already', () => {
+    fs.mkdirSync(at('second'));
+    fs.writeFileSync(at('second/x'), 'second');
+    fs.mkdirSync(at('first'));
+    fs.writeFileSync(at('first/x'), 'first');
+    expect(files().move('second', 'first')).toBe(false);
+    expect(files().move('second', 'file')).toBe(false);
+    expect(fs.readFileSync(at('first/x'), 'utf8')).toBe('first');
+    expect(fs.readFileSync(at('second/x'), 'utf8')).toBe('second');
+  });
+
+  it('of what is not there is an error', () => {
+    expect(() => files().move('nothing', 'elsewhere')).toThrow(expect.objectContaining({ code: 'UNWRITABLE_FILE' }));
+  });
+});
+
+it('a link leads to a directory, wherever it is itself', () => {
+  fs.mkdirSync(at('links'));
+  files().linkDirectory('directory', 'links/one');
+  expect(fs.readFileSync(at('links/one/inside'), 'utf8')).toBe('x');
+  expect(files().kindOf('links/one')).toBe('symlink');
+});
+
 describe('what cannot be written', () => {
   // Root may write everywhere, but not into what is no directory.
   it.each<[string, () => void]>([
@@ -201,6 +240,8 @@ describe('what cannot be written', () => {
     ['directory', () => files().write('directory', '')],
     ['file', () => createFiles(root, () => {}, at('file')).makeTemporaryDirectory('x-')],
     ['nowhere', () => createFiles(root, () => {}, at('nowhere')).makeTemporaryDirectory('x-')],
+    ['file/x', () => files().makeTemporaryDirectory('x-', 'file/x')],
+    ['file', () => files().linkDirectory('directory', 'file')],
   ])('is an error that names it: %s', (name, write) => {
     expect(write).toThrow(
       expect.objectContaining({

@@ -115,6 +115,7 @@ describe('a machine', () => {
     expect(host.randomId()).toMatch(/^[0-9a-f]{32}$/);
     expect(host.randomId()).not.toBe(host.randomId());
     expect(host.architecture).toMatch(/^[a-z0-9]+$/);
+    expect(host.os).toBe(process.platform);
   });
 
   it('sleeps, and is woken by an interruption with its reason', async () => {

@@ -7,7 +7,8 @@ import { findProgram, run, succeeds, TOOLCHAIN_SCRIPTS } from './programs.ts';
  * The kinds of tests that need more than this checkout:
  * `docker` an engine with buildx, both platforms and a base image in the registry; `registry` Debian's docker-registry,
  * plain and with a login; `tls` the same over TLS; `buildkit` a docker-container builder that runs real BuildKit;
- * `frontend` Docker's Dockerfile frontend as a program, to be put into an image; `emulation` a kernel in which QEMU for riscv64 can be registered; `crane`, `act`, `actionlint` the program.
+ * `frontend` Docker's Dockerfile frontend as a program, to be put into an image; `emulation` a kernel in which QEMU for riscv64
+ * can be registered; `trivy` Trivy and what makes databases for it; `crane`, `act`, `actionlint` the program.
  */
 export type LayerName =
   | 'docker'
@@ -16,6 +17,7 @@ export type LayerName =
   | 'buildkit'
   | 'frontend'
   | 'emulation'
+  | 'trivy'
   | 'crane'
   | 'act'
   | 'actionlint';
@@ -82,11 +84,14 @@ export async function inspectMachine(env: Readonly<Record<string, string | undef
   const emulation = missing.docker ?? missingEmulation(prefix);
   if (emulation !== undefined) missing.emulation = emulation;
   for (const [name, command] of [
+    ['trivy', BUILD],
     ['crane', BOOTSTRAP],
     ['act', BUILD],
     ['actionlint', BUILD],
   ] as const) {
-    if (findProgram(name, path) === undefined) missing[name] = { why: `no ${name} here`, command };
+    const programs = name === 'trivy' ? ['trivy', 'mkdb'] : [name];
+    if (programs.some((program) => findProgram(program, path) === undefined))
+      missing[name] = { why: `no ${name} here`, command };
   }
   return { engine: found.engine, prefix, path, missing };
 }

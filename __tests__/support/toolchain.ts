@@ -30,6 +30,8 @@ export interface Toolchain {
   readonly tlsRegistry: AuthRegistry & { readonly certificate: string };
   /** `registry/base/busybox:1.38`, for linux/amd64 and linux/arm64. */
   readonly baseImage: string;
+  /** tools/toolchain/vulnapp, `registry/vuln/app:1`, for both platforms. */
+  readonly vulnerableImage: string;
   /** The buildx plugin to link into a private DOCKER_CONFIG; empty when the engine's client finds it by itself. */
   readonly buildxPlugin: string;
 }
@@ -61,6 +63,7 @@ export function idleToolchain(machine: Machine): Toolchain {
       buildkit: isThere('buildkit'),
       frontend: isThere('frontend'),
       emulation: isThere('emulation'),
+      trivy: isThere('trivy'),
       crane: isThere('crane'),
       act: isThere('act'),
       actionlint: isThere('actionlint'),
@@ -70,6 +73,7 @@ export function idleToolchain(machine: Machine): Toolchain {
     authRegistry: { host: '', ...LOGIN },
     tlsRegistry: { host: '', ...LOGIN, certificate: '' },
     baseImage: '',
+    vulnerableImage: '',
     buildxPlugin: '',
   };
 }
@@ -155,6 +159,7 @@ function readToolchain(machine: Machine, directory: string, systemEnv: Readonly<
     authRegistry: { host: value('AUTH_REGISTRY'), ...LOGIN },
     tlsRegistry: { host: value('TLS_REGISTRY'), ...LOGIN, certificate: value('TLS_CERTIFICATE') },
     baseImage: value('BASE_IMAGE'),
+    vulnerableImage: value('VULNERABLE_IMAGE'),
     buildxPlugin: isPrivate
       ? join(machine.prefix, 'usr/libexec/docker/cli-plugins/docker-buildx')
       : existsSync(own)

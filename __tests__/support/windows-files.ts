@@ -101,6 +101,12 @@ function filesOf(tree: Tree, resolve: (at: string) => string, { path, nameOf }: 
     write() {
       throw new Error('this tree is for reading');
     },
+    move() {
+      throw new Error('this tree is for reading');
+    },
+    linkDirectory() {
+      throw new Error('this tree is for reading');
+    },
     makeTemporaryDirectory() {
       throw new Error('this tree is for reading');
     },

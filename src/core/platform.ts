@@ -92,3 +92,8 @@ export function closestPlatform(platforms: readonly Platform[], own: Platform): 
 export function architectureOfNode(arch: string): string {
   return arch === 'x64' ? 'amd64' : arch === 'ia32' ? '386' : arch;
 }
+
+/** Node's `process.platform` in the words of the image specification. */
+export function osOfNode(platform: string): string {
+  return platform === 'win32' ? 'windows' : platform;
+}

@@ -22,6 +22,8 @@ const NEW_CHILD = 'child_process';
 const CALLS = new AsyncLocalStorage<{ child?: ChildProcess }>();
 /** How long a program that was asked to end may take. */
 const GRACE_MS = 5000;
+/** How long what it wrote before it ended may be on its way. */
+const LAST_WORDS_MS = 500;
 /** Linux takes no longer text (MAX_ARG_STRLEN), and no more of them together with an ordinary stack; macOS half of that. */
 const MAX_TEXT_BYTES = 1 << 17;
 const MAX_TOTAL_BYTES = process.platform === 'darwin' ? 1 << 20 : 2 << 20;
@@ -32,10 +34,18 @@ const MAX_TOTAL_BYTES = process.platform === 'darwin' ? 1 << 20 : 2 << 20;
  * that a signal ended has the status that a shell would give: 128 and the signal's number.
  */
 export async function execCommand(command: Command, context: ExecContext): Promise<CommandResult> {
-  const { signal } = context;
+  const bounds = boundsOf(command);
+  const signal = AbortSignal.any([context.signal, bounds.signal]);
   const [program, ...args] = command.argv;
   const env = definedOnly({ ...context.env, ...command.env });
   const [stdout, stderr] = [lineReader(command.onLine), lineReader(command.onLine)];
+  const counted =
+    (read: (data: Buffer) => void) =>
+    (data: Buffer): void => {
+      bounds.count(data.length);
+      // What comes after its end is decided is not worth the memory.
+      if (!bounds.signal.aborted) read(data);
+    };
   signal.throwIfAborted();
   checkArguments(command.argv, env);
   try {
@@ -47,7 +57,7 @@ export async function execCommand(command: Command, context: ExecContext): Promi
       ignoreReturnCode: true,
       // An empty one closes the stream: a program that reads it would wait for ever.
       input: Buffer.from(command.stdin ?? ''),
-      listeners: { stdout: stdout.read, stderr: stderr.read },
+      listeners: { stdout: counted(stdout.read), stderr: counted(stderr.read) },
     };
     const { result, child } = await followChild(signal, () => getExecOutput(tool, args, options));
     stdout.end();
@@ -61,7 +71,46 @@ export async function execCommand(command: Command, context: ExecContext): Promi
       hint: `Install ${toLine(program)}, or put it on the PATH.`,
       cause,
     });
+  } finally {
+    bounds.end();
   }
+}
+
+interface Bounds {
+  /** Aborts with the error to throw when the command went beyond what it is allowed. */
+  readonly signal: AbortSignal;
+  /** Told of what the command wrote. */
+  count(sizeBytes: number): void;
+  end(): void;
+}
+
+function boundsOf({ argv: [command], timeoutMs, maxOutputBytes = Number.POSITIVE_INFINITY }: Command): Bounds {
+  const ending = new AbortController();
+  let leftBytes = maxOutputBytes;
+  const timer =
+    timeoutMs === undefined ? undefined : setTimeout(() => ending.abort(timedOut(command, timeoutMs)), timeoutMs);
+  return {
+    signal: ending.signal,
+    count(sizeBytes) {
+      leftBytes -= sizeBytes;
+      if (leftBytes < 0) ending.abort(tooLoud(command, maxOutputBytes));
+    },
+    end: () => clearTimeout(timer),
+  };
+}
+
+function timedOut(command: string, timeoutMs: number): CommandError {
+  return new CommandError('COMMAND_TIMED_OUT', `${quote(command)} was ended: it took more than ${timeoutMs / 1000} s`, {
+    command,
+    hint: 'Look what it waits for: a network that does not answer, or a machine with too much to do.',
+  });
+}
+
+function tooLoud(command: string, maxBytes: number): CommandError {
+  return new CommandError('COMMAND_TOO_LOUD', `${quote(command)} was ended: it wrote more than ${maxBytes} bytes`, {
+    command,
+    hint: 'Look whether it is the program that it claims to be.',
+  });
 }
 
 /** Runs work that starts one child, ends that child when the signal aborts, and answers both. */
@@ -73,7 +122,13 @@ async function followChild<T>(
   let lastWord: NodeJS.Timeout | undefined;
   const stop = (): void => {
     call.child?.kill('SIGTERM');
+    call.child?.once('exit', () => setTimeout(closeOutput, LAST_WORDS_MS).unref());
     lastWord ??= setTimeout(() => call.child?.kill('SIGKILL'), GRACE_MS);
+  };
+  // What it started itself may live on, keep them open and go on writing.
+  const closeOutput = (): void => {
+    call.child?.stdout?.destroy();
+    call.child?.stderr?.destroy();
   };
   const remember = (message: unknown): void => {
     const child = childOf(message);

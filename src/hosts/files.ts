@@ -13,6 +13,14 @@ const OWNER_MAY_EXECUTE = 0o100;
 const OWNER_ONLY = 0o600;
 /** Errors that mean: there cannot be such a file. */
 const ABSENT: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ERR_INVALID_ARG_VALUE']);
+/** Errors that mean: something is there already. Windows knows one only for all that it refuses. */
+const TAKEN: ReadonlySet<unknown> = new Set([
+  'EEXIST',
+  'ENOTEMPTY',
+  'ENOTDIR',
+  'EISDIR',
+  ...(process.platform === 'win32' ? ['EPERM'] : []),
+]);
 
 /**
  * The real file system; see `Files`. `own` is told of every temporary directory, to remove it at the end; they are made in
@@ -60,8 +68,13 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
     },
     readLink: (file) => readLink(onDisk(at(file))),
     write: (file, content) => writing(at(file), () => writePrivate(at(file), content)),
-    makeTemporaryDirectory(prefix) {
-      const directory = writing(temporary, () => fs.mkdtempSync(path.join(at(temporary), prefix)));
+    move: (from, to) => writing(at(to), () => moved(at(from), at(to))),
+    // A junction needs no privilege on Windows; elsewhere the word means nothing.
+    linkDirectory: (directory, file) => writing(at(file), () => fs.symlinkSync(at(directory), at(file), 'junction')),
+    makeTemporaryDirectory(prefix, parent) {
+      if (parent !== undefined) writing(at(parent), () => fs.mkdirSync(at(parent), { recursive: true }));
+      const place = at(parent ?? temporary);
+      const directory = writing(place, () => fs.mkdtempSync(path.join(place, prefix)));
       own(directory);
       return directory;
     },
@@ -95,6 +108,18 @@ function writePrivate(file: string, content: string | Uint8Array): void {
     fs.writeFileSync(descriptor, content);
   } finally {
     fs.closeSync(descriptor);
+  }
+}
+
+/** Of two that move something to the same place at the same time, one is told `false`. */
+function moved(from: string, to: string): boolean {
+  try {
+    fs.mkdirSync(path.dirname(to), { recursive: true });
+    fs.renameSync(from, to);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && TAKEN.has(error.code)) return false;
+    throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { architectureOfNode } from '../core/platform.ts';
+import { architectureOfNode, osOfNode } from '../core/platform.ts';
 import type { Host, Log, Undo } from '../host.ts';
 import { Cleanups, removePath } from './cleanups.ts';
 import { createFiles } from './files.ts';
@@ -46,6 +46,7 @@ export function createMachine(settings: MachineSettings): Machine {
   return {
     env,
     cwd,
+    os: osOfNode(process.platform),
     architecture: architectureOfNode(process.arch),
     files: createFiles(cwd, (path) => cleanups.add({ kind: 'remove', path }), settings.temporary),
     log,

@@ -13,6 +13,7 @@ import { type Layout, openLayout } from './layout.ts';
 import { ManifestCache } from './manifest-cache.ts';
 import { readProxies } from './proxies.ts';
 import type { PushAccess, Repository, TagDeletion } from './repository.ts';
+import { repositoryScope } from './scope.ts';
 import { Session } from './session.ts';
 import { createTransport, type TransportSettings } from './transport.ts';
 
@@ -32,6 +33,8 @@ export interface Registries {
   openLayout(directory: string): Layout;
   /** The credentials for a registry that Docker's own configuration lacks; see `Keychain`. */
   addition(registry: string): Promise<Credentials | undefined>;
+  /** The credentials that reads of this repository use; see `Keychain`. */
+  credentials(name: RepositoryName): Promise<Credentials | undefined>;
   /** The proxies of the environment as variables for programs that make requests of their own; nothing secret. */
   readonly proxyVariables: Readonly<Record<string, string>>;
   /** Closes the connections, so that the process can end. */
@@ -63,6 +66,7 @@ export function openRegistries(settings: RegistriesSettings): Registries {
     },
     openLayout,
     addition: (registry) => keychain.addition(registry),
+    credentials: ({ registry, path }) => keychain.credentials(registry, repositoryScope(path, ['pull'])),
     proxyVariables: readProxies(settings.env).variables,
     close: () => transport.close(),
   };

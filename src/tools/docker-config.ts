@@ -27,9 +27,7 @@ const AUTH_VARIABLE = 'DOCKER_AUTH_CONFIG';
 export function openDocker(host: Host, logins: readonly RegistryLogin[]): Docker {
   const fromEnvironment = entriesOf(parseJson(host.env[AUTH_VARIABLE] ?? ''), 'auths');
   if (logins.length === 0 && Object.keys(fromEnvironment).length === 0) return { host, env: {} };
-  for (const { credentials } of logins) {
-    if ('password' in credentials) host.log.mask(encoded(credentials.username, credentials.password));
-  }
+  maskEncoded(host, logins);
   const own = ownDirectory(host);
   const directory = host.files.makeTemporaryDirectory('build-once-docker-');
   const config = withLogins(withAuths(readConfig(host.files, own), fromEnvironment), logins);
@@ -40,6 +38,26 @@ export function openDocker(host: Host, logins: readonly RegistryLogin[]): Docker
   copyTree(host.files, path.join(own, 'contexts'), path.join(directory, 'contexts'));
   const builders = host.env['BUILDX_CONFIG'] || path.join(own, 'buildx');
   return { host, env: { ...env, BUILDX_CONFIG: builders, ...certificates(host, own) } };
+}
+
+/** The variables of a program that is to know these logins only, and nothing of the user's own configuration. */
+export function openLogins(host: Host, logins: readonly RegistryLogin[]): Readonly<Record<string, string>> {
+  maskEncoded(host, logins);
+  for (const { credentials } of logins) host.log.mask(secretOf(credentials).reveal());
+  const directory = host.files.makeTemporaryDirectory('build-once-docker-');
+  host.files.write(path.join(directory, 'config.json'), JSON.stringify(withLogins({}, logins)));
+  return { DOCKER_CONFIG: directory, [AUTH_VARIABLE]: '' };
+}
+
+function secretOf(credentials: Credentials): Secret {
+  if ('password' in credentials) return credentials.password;
+  return 'identityToken' in credentials ? credentials.identityToken : credentials.registryToken;
+}
+
+function maskEncoded(host: Host, logins: readonly RegistryLogin[]): void {
+  for (const { credentials } of logins) {
+    if ('password' in credentials) host.log.mask(encoded(credentials.username, credentials.password));
+  }
 }
 
 /** With DOCKER_TLS_VERIFY or DOCKER_TLS, docker looks for its certificates in the configuration's directory. */

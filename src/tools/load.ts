@@ -31,3 +31,13 @@ export function loadGit(): Promise<typeof import('./git.ts')> {
 export function loadGitHub(): Promise<typeof import('./github.ts')> {
   return import(/* webpackIgnore: true */ './github.ts');
 }
+
+/** Trivy, where to find it and what it looks things up in: a bundle of its own, loaded when an image is to be scanned. */
+export function loadTrivy(): Promise<typeof import('./trivy.ts')> {
+  return import(/* webpackIgnore: true */ './trivy.ts');
+}
+
+/** The cache of GitHub's jobs: a bundle of its own, loaded when something is to be fetched that it may have. */
+export function loadJobCache(): Promise<typeof import('./job-cache.ts')> {
+  return import(/* webpackIgnore: true */ './job-cache.ts');
+}

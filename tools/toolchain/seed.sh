@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# seed.sh RUN: fills what up.sh started: base/busybox:1.38 for amd64 and arm64 into the plain registry, and the image that
+# seed.sh RUN: fills what up.sh started: base/busybox:1.38 and vuln/app:1, which has known vulnerabilities, for amd64 and arm64
+# into the plain registry, and the image that
 # `docker buildx create` starts (moby/buildkit:buildx-stable-1) into the engine: real BuildKit where go/build.sh built it,
-# else a shim that leads to the engine's own. Nothing is pulled. Writes KEY=VALUE lines to RUN/seed: BASE_IMAGE, BUILDKIT
+# else a shim that leads to the engine's own. Nothing is pulled. Writes KEY=VALUE lines to RUN/seed: BASE_IMAGE,
+# VULNERABLE_IMAGE, BUILDKIT
 # (real or shim). With an engine of the machine's own, set DOCKER_HOST and REGISTRY; then the builder's image is left alone.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,6 +21,9 @@ mkdir "$WORK/base"
 cp -r "$TOOLCHAIN_PREFIX"/busybox-a* "$HERE/base/Dockerfile" "$WORK/base/"
 build --push --platform linux/amd64,linux/arm64 --tag "$BASE" "$WORK/base"
 echo "BASE_IMAGE=$BASE" >"$WORK/seed"
+VULNERABLE=$REGISTRY/vuln/app:1
+build --push --platform linux/amd64,linux/arm64 --build-arg "BASE=$BASE" --tag "$VULNERABLE" "$HERE/vulnapp"
+echo "VULNERABLE_IMAGE=$VULNERABLE" >>"$WORK/seed"
 
 BIN=$TOOLCHAIN_PREFIX/usr/bin
 if [ ! -f "$RUN/pids/dockerd" ]; then

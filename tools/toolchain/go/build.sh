@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # build.sh [PREFIX]: builds what Debian does not have, from Go modules pinned beside it, go.sum being the integrity check:
-# actionlint, act, BuildKit with its frontend and a static runc, Trivy. About 12 minutes once on 2 cores, seconds while Go's own cache is
+# actionlint, act, BuildKit with its frontend and a static runc, Trivy, and mkdb, which makes small databases for it. About 12
+# minutes once on 2 cores, seconds while Go's own cache is
 # warm; a program whose pin did not change is not built again. Needs bootstrap.sh first (for libseccomp).
 # Exit codes: 0 built, 1 failed, 3 not possible here: no Go 1.26 or gcc, and the tests that need these programs are skipped.
 set -euo pipefail
@@ -35,7 +36,7 @@ have() { local program; for program in $1; do [ -x "$BIN/$program" ] || return 1
 build() {
   local module=$1 programs=$2 packages=$3 pin program out
   shift 3
-  pin=$(cat "$HERE/$module/go.mod" "$HERE/$module/go.sum" | sha256sum)
+  pin=$({ cat "$HERE/$module"/go.{mod,sum} && { [ ! -f "$HERE/$module/main.go" ] || cat "$HERE/$module/main.go"; }; } | sha256sum)
   if [ "$(cat "$PREFIX/.go-$module" 2>/dev/null)" = "$pin" ] && have "$programs"; then return 0; fi
   say "building $programs"
   mkdir "$STAGE/$module"
@@ -52,6 +53,7 @@ build() {
 version_of() { (cd "$HERE/$1" && go list -m -f '{{.Version}}' "$2"); }
 
 build actionlint actionlint github.com/rhysd/actionlint/cmd/actionlint -ldflags '-s -w'
+build mkdb mkdb . -ldflags '-s -w'
 build act act github.com/nektos/act -ldflags '-s -w'
 BUILDKIT=github.com/moby/buildkit
 build buildkit "buildkitd buildctl dockerfile-frontend" \
