@@ -19,6 +19,17 @@ const MAX_PROSE_LENGTH = 4000;
 const SCHEMA_VERSION = 2;
 /** What the image's configuration is called, as it has no name of its own. */
 const CONFIGURATION = 'configuration';
+/** Targets that are no files: all packages of a kind, each with a file of its own (pkg/scan/langpkg/scan.go, and scan/local). */
+const COLLECTIONS: ReadonlySet<string> = new Set([
+  'Conda',
+  'Java',
+  'Kubernetes',
+  'Loose File License(s)',
+  'Node.js',
+  'OS Packages',
+  'Python',
+  'Ruby',
+]);
 
 /**
  * Reads what `trivy image --format json` says of one platform (schema 2, Trivy 0.70: pkg/types/report.go). What is not known
@@ -102,9 +113,9 @@ function placeOf(result: unknown, where: string, { artifact, layers }: Whole): P
   if (kind === 'os-pkgs') return { ...place, target: type ?? kind, file: undefined };
   const isImage = target === '' || target === artifact || target.startsWith(`${artifact} (`);
   if (isImage) return { ...place, target: CONFIGURATION, file: undefined };
-  const isFile = kind === 'secret' || kind === 'config' || kind === 'license-file' || target.includes('/');
+  if (COLLECTIONS.has(target)) return { ...place, target, file: undefined };
   const path = target.replace(/^\/+/, '');
-  return isFile ? { ...place, target: path, file: path } : { ...place, target, file: undefined };
+  return { ...place, target: path, file: path };
 }
 
 function readVulnerability(json: unknown, place: Place): Finding {
