@@ -105,3 +105,11 @@ export function subjectOf(finding: Finding): string {
   const { startLine } = linesOf(finding);
   return startLine === undefined ? finding.file : `${finding.file}:${startLine}`;
 }
+
+/** The same, and where a secret is concerned the layer that brought it: taking it out in a later one would not help. */
+export function placeOf({ finding, occurrences }: ImageFinding): string {
+  const positions = new Set(finding.kind === 'secret' ? occurrences.map(({ layer }) => layer?.position) : []);
+  const [position] = positions;
+  const isOne = position !== undefined && positions.size === 1;
+  return isOne ? `${subjectOf(finding)}, layer ${position}` : subjectOf(finding);
+}

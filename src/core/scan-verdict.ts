@@ -1,6 +1,6 @@
 import { counted } from './counted.ts';
 import { type Finding, SEVERITIES, type Severity } from './findings.ts';
-import { type ImageFinding, subjectOf } from './image-findings.ts';
+import { type ImageFinding, placeOf } from './image-findings.ts';
 import { toLine } from './printable.ts';
 import type { GateRules } from './scan-rules.ts';
 
@@ -60,7 +60,7 @@ function isUnfixed(finding: Finding): boolean {
 /** `7 HIGH findings, and scan-budget allows 5`. */
 export function describeBreach({ rule, severity, allowed, findings }: Breach): string {
   const what = counted(findings.length, `${rule === 'new' ? 'new ' : ''}${severity} finding`);
-  const limit = rule === 'budget' ? `scan-budget allows ${allowed}` : `scan-fail-on: ${rule} allows none`;
+  const limit = rule === 'budget' ? `scan-budget allows ${allowed === 0 ? 'none' : allowed}` : `scan-fail-on: ${rule} allows none`;
   return `${what}, and ${limit}`;
 }
 
@@ -90,8 +90,9 @@ export function describeVerdict({ breaches }: Verdict): string {
 }
 
 /** `CVE-2019-10744 in lodash 4.17.4: fixed in 4.17.12`. */
-function describeFinding({ finding, occurrences }: ImageFinding): string {
-  const where = `${toLine(finding.id, MAX_NAME_LENGTH)} in ${toLine(subjectOf(finding), MAX_NAME_LENGTH)}`;
+function describeFinding(found: ImageFinding): string {
+  const { finding, occurrences } = found;
+  const where = `${toLine(finding.id, MAX_NAME_LENGTH)} in ${toLine(placeOf(found), MAX_NAME_LENGTH)}`;
   const fix = describeFix(finding);
   const platforms = occurrences.map(({ platform }) => platform).join(', ');
   return `${where} (${platforms})${fix === '' ? '' : `: ${fix}`}`;

@@ -12,7 +12,7 @@ const MAX_ROWS = 20;
 /** The lowest and the highest score of what GitHub shows as severities, and where ours is put when CVSS says something else. */
 const SCORES: Readonly<Record<Exclude<Severity, 'UNKNOWN'>, readonly [least: number, most: number, usual: number]>> = {
   CRITICAL: [9.1, 10, 9.5],
-  HIGH: [7, 9, 8],
+  HIGH: [7, 8.9, 8],
   MEDIUM: [4, 6.9, 5.5],
   LOW: [0.1, 3.9, 2],
 };

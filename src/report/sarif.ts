@@ -83,7 +83,7 @@ function locationOf(finding: Finding, { category, dockerfile }: SarifSettings): 
   const region = finding.file === undefined ? { startLine: 1 } : { startLine, endLine };
   return {
     physicalLocation: { artifactLocation: { uri: uriOf(finding.file ?? dockerfile ?? category) }, region },
-    logicalLocations: [{ fullyQualifiedName: textOf(`${finding.target}: ${subjectOf(finding)}`) }],
+    logicalLocations: [{ name: textOf(subjectOf(finding)) }],
   };
 }
 

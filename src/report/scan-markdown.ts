@@ -1,5 +1,5 @@
 import { countBySeverity, type PlatformScan, SEVERITIES } from '../core/findings.ts';
-import { type ImageFinding, subjectOf } from '../core/image-findings.ts';
+import { type ImageFinding, placeOf } from '../core/image-findings.ts';
 import type { ImageScan } from '../core/image-scan.ts';
 import { toLine } from '../core/printable.ts';
 import { type Breach, describeBreach, describeFix, type Verdict } from '../core/scan-verdict.ts';
@@ -73,11 +73,11 @@ function findingRow(found: ImageFinding, broken: string | undefined): readonly s
   const title = finding.title === finding.id ? '' : `<br>${plain(shortened(finding.title))}`;
   const path =
     finding.kind !== 'vulnerability' || finding.file === undefined ? '' : `<br>${code(shortened(finding.file))}`;
-  const notes = [broken === undefined ? '' : `breaks ${broken}`, isNew ? 'new' : ''].filter((note) => note !== '');
+  const notes = [...(isNew ? ['new'] : []), ...(broken === undefined ? [] : [`breaks ${broken}`])];
   return [
     finding.severity,
     `${code(shortened(finding.id))}${title}`,
-    `${plain(shortened(subjectOf(finding)))}${path}`,
+    `${plain(shortened(placeOf(found)))}${path}`,
     plain(describeFix(finding)),
     plain(shortened(platforms)),
     plain(notes.join('; ')),

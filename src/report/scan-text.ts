@@ -1,6 +1,6 @@
 import { counted } from '../core/counted.ts';
 import { countBySeverity, type PlatformScan, SEVERITIES } from '../core/findings.ts';
-import { type ImageFinding, subjectOf } from '../core/image-findings.ts';
+import { type ImageFinding, placeOf } from '../core/image-findings.ts';
 import type { ImageScan } from '../core/image-scan.ts';
 import { toLine } from '../core/printable.ts';
 import { describeFix, describeVerdict } from '../core/scan-verdict.ts';
@@ -24,18 +24,20 @@ export function renderScanText(scan: ImageScan): string {
 }
 
 /** `1 CRITICAL, 2 HIGH; 1 of them is new since app:1.2`. */
-export function summaryOf({ findings, comparedWith }: ImageScan): string {
+export function summaryOf({ findings, comparedWith, verdict }: ImageScan): string {
   const counts = countBySeverity(findings.map(({ finding }) => finding));
   const found = SEVERITIES.filter((severity) => counts[severity] > 0).map((one) => `${counts[one]} ${one}`);
   const all = found.length === 0 ? 'nothing found' : found.join(', ');
-  if (comparedWith === undefined || findings.length === 0) return all;
+  if (findings.length === 0) return all;
+  if (comparedWith === undefined)
+    return verdict.rules.failOn === 'new' ? `${all}; there is no published image to compare with` : all;
   const fresh = findings.filter(({ isNew }) => isNew).length;
   return `${all}; ${fresh === 0 ? 'none' : fresh} new since ${toLine(comparedWith, MAX_NAME_LENGTH)}`;
 }
 
 /** `alpine 3.20.3, which gets no more fixes`. */
 export function systemOf({ system }: PlatformScan): string {
-  if (system === undefined) return 'no distribution';
+  if (system === undefined) return 'no known distribution';
   return system.isSupported ? system.name : `${system.name}, which gets no more fixes`;
 }
 
@@ -48,7 +50,7 @@ function rowOf(found: ImageFinding): readonly string[] {
   const { finding, occurrences, isNew } = found;
   const platforms = occurrences.map(({ platform }) => platform).join(', ');
   const note = isNew ? 'new' : '';
-  return [finding.severity, finding.id, subjectOf(finding), describeFix(finding), platforms, note, finding.title];
+  return [finding.severity, finding.id, placeOf(found), describeFix(finding), platforms, note, finding.title];
 }
 
 /** Two blanks in front; the columns as wide as their widest cell, shortened. */
