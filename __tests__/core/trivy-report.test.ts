@@ -14,7 +14,11 @@ const FLAW = { VulnerabilityID: 'CVE-1', PkgName: 'lib', InstalledVersion: '1', 
 describe('the findings of real Trivy', () => {
   it('are packages of the system', () => {
     const scan = realScan('os-amd64');
-    expect(scan).toMatchObject({ scanner: '0.70.0', system: { name: 'alpine 3.20.3', isSupported: false }, hidden: [] });
+    expect(scan).toMatchObject({
+      scanner: '0.70.0',
+      system: { name: 'alpine 3.20.3', isSupported: false },
+      hidden: [],
+    });
     expect(scan.findings).toMatchObject([
       {
         kind: 'vulnerability',
@@ -48,7 +52,15 @@ describe('the findings of real Trivy', () => {
 
   it('are secrets, with the line and the layer that brought them', () => {
     expect(realScan('secrets').findings).toMatchObject([
-      { kind: 'secret', id: 'github-pat', category: 'GitHub', file: 'app/.env', startLine: 2, endLine: 2, layer: { digest: LAYER, position: 2 } },
+      {
+        kind: 'secret',
+        id: 'github-pat',
+        category: 'GitHub',
+        file: 'app/.env',
+        startLine: 2,
+        endLine: 2,
+        layer: { digest: LAYER, position: 2 },
+      },
       { kind: 'secret', target: 'configuration', file: undefined, startLine: undefined, layer: undefined },
       { kind: 'secret', target: 'configuration' },
     ]);
@@ -96,7 +108,9 @@ describe('the findings of real Trivy', () => {
 
   it.each(['secrets', 'misconfigurations'])('hold nothing of the secret itself, which the report has (%s)', (name) => {
     const token = `ghp_${'a1B2c3D4e5F6'.repeat(3)}`;
-    const text = trivyReport(name).replaceAll(STAND_IN, token).replace(/\*{8,}/g, token);
+    const text = trivyReport(name)
+      .replaceAll(STAND_IN, token)
+      .replace(/\*{8,}/g, token);
     expect(text).toContain(token);
     const scan = scanOf(JSON.parse(text));
     expect(scan.findings).toHaveLength(3);
@@ -143,7 +157,12 @@ describe('a report', () => {
 
   it('says of checks which failed, and passes over those that did not', () => {
     const check = { ID: 'DS-1', Severity: 'LOW' };
-    const results = [{ ...check, Status: 'PASS' }, { ...check, Status: 'EXCEPTION' }, { ...check, Status: 'FAIL' }, check];
+    const results = [
+      { ...check, Status: 'PASS' },
+      { ...check, Status: 'EXCEPTION' },
+      { ...check, Status: 'FAIL' },
+      check,
+    ];
     expect(scanOf(reportWith({ Misconfigurations: results })).findings).toHaveLength(2);
   });
 
@@ -157,7 +176,17 @@ describe('a report', () => {
   });
 
   it('is read or refused, whatever it is', () => {
-    const names = ['SchemaVersion', 'Results', 'Vulnerabilities', 'Secrets', 'Layer', 'CVSS', 'Severity', 'Target', 'PkgName'];
+    const names = [
+      'SchemaVersion',
+      'Results',
+      'Vulnerabilities',
+      'Secrets',
+      'Layer',
+      'CVSS',
+      'Severity',
+      'Target',
+      'PkgName',
+    ];
     const values = fc.object({ key: fc.constantFrom(...names), maxDepth: 5 });
     fc.assert(
       fc.property(values, (json) => {

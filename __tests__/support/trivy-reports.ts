@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Finding, PlatformScan, Severity } from '../../src/core/findings.ts';
+import type { Finding, PlatformScan, Secret, Severity, Vulnerability } from '../../src/core/findings.ts';
 import type { GateRules } from '../../src/core/scan-rules.ts';
 import { parseTrivyReport } from '../../src/core/trivy-report.ts';
 
@@ -31,13 +31,16 @@ export function platformScan(findings: readonly Finding[], platform = 'linux/amd
 
 const FACTS = { description: '', url: undefined, layer: undefined };
 
-export function vulnerability(id: string, severity: Severity, fixed: string | undefined = '2.0', name = 'lib'): Finding {
-  const versions = { installed: '1.0', fixed, status: undefined, purl: undefined, score: undefined };
-  const place = { target: 'Node.js', file: `app/${name}/package.json`, origin: 'language' } as const;
-  return { kind: 'vulnerability', ...FACTS, id, severity, title: `a flaw of ${name}`, ...place, package: name, ...versions };
+type Versions = Partial<Pick<Vulnerability, 'package' | 'installed' | 'fixed'>>;
+
+export function vulnerability(id: string, severity: Severity, versions: Versions = {}): Vulnerability {
+  const found = { package: 'lib', installed: '1.0', fixed: '2.0', ...versions };
+  const place = { target: 'Node.js', file: `app/${found.package}/package.json`, origin: 'language' } as const;
+  const rest = { title: `a flaw of ${found.package}`, status: undefined, purl: undefined, score: undefined };
+  return { kind: 'vulnerability', ...FACTS, id, severity, ...place, ...found, ...rest };
 }
 
-export function secret(id: string, severity: Severity, file = 'app/.env', startLine = 1): Finding {
+export function secret(id: string, severity: Severity, file = 'app/.env', startLine = 1): Secret {
   const place = { target: file, file, startLine, endLine: startLine };
   return { kind: 'secret', ...FACTS, id, severity, title: 'a token', category: undefined, ...place };
 }

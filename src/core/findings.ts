@@ -1,4 +1,3 @@
-import { compareCodePoints } from './code-point-order.ts';
 import type { Digest } from './digest.ts';
 
 /** The severities that Trivy knows, the worst first. */
@@ -119,7 +118,10 @@ export function identityOf(finding: Finding): string {
 
 /** The worst first, then by name: one order for the same findings. */
 export function compareFindings(a: Finding, b: Finding): number {
-  const byText = (of: (finding: Finding) => string | undefined): number => compareCodePoints(of(a) ?? '', of(b) ?? '');
+  const byText = (of: (finding: Finding) => string | undefined): number => {
+    const [one, other] = [of(a) ?? '', of(b) ?? ''];
+    return one === other ? 0 : one < other ? -1 : 1;
+  };
   return (
     rankOf(a.severity) - rankOf(b.severity) ||
     KIND_ORDER.indexOf(a.kind) - KIND_ORDER.indexOf(b.kind) ||

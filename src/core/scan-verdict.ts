@@ -60,7 +60,8 @@ function isUnfixed(finding: Finding): boolean {
 /** `7 HIGH findings, and scan-budget allows 5`. */
 export function describeBreach({ rule, severity, allowed, findings }: Breach): string {
   const what = counted(findings.length, `${rule === 'new' ? 'new ' : ''}${severity} finding`);
-  const limit = rule === 'budget' ? `scan-budget allows ${allowed === 0 ? 'none' : allowed}` : `scan-fail-on: ${rule} allows none`;
+  const limit =
+    rule === 'budget' ? `scan-budget allows ${allowed === 0 ? 'none' : allowed}` : `scan-fail-on: ${rule} allows none`;
   return `${what}, and ${limit}`;
 }
 

@@ -39,9 +39,9 @@ export interface SarifRule {
 
 export type Level = 'error' | 'warning' | 'note';
 
-/** The id of the rule that a finding breaks. */
+/** The id of the rule that a finding breaks; never empty. */
 export function ruleIdOf({ id }: Finding): string {
-  return toLine(id, MAX_ID_LENGTH);
+  return toLine(id, MAX_ID_LENGTH) || 'unnamed';
 }
 
 /** The level of a finding, as GitHub would show it without a score. */
@@ -96,6 +96,8 @@ function helpMarkdown(worst: Finding, findings: readonly Finding[]): string {
     ...bodyOf(worst).map((text) => plain(text)),
     table(['Severity', 'In', 'Where', 'What mends it'], rows),
     ...more(findings),
+    // As URL writes it, nothing in it ends the link early.
+    ...(worst.url === undefined ? [] : [`More: <${worst.url}>`]),
   ].join('\n\n');
 }
 

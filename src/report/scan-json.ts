@@ -21,7 +21,7 @@ export function renderScanJson(scan: ImageScan): string {
       findings: breach.findings.map((found) => positions.get(found)),
     })),
     counts: countBySeverity(findings.map(({ finding }) => finding)),
-    new: findings.filter(({ isNew }) => isNew).length,
+    new: comparedWith === undefined ? undefined : findings.filter(({ isNew }) => isNew).length,
     platforms: scan.scans.map(platformOf),
     findings: findings.map(findingOf),
   };
