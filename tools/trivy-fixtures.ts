@@ -62,7 +62,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   // What was published before: of each the version before, and one package less.
   'languages-before': { layers: [{ ...node('lodash', '4.17.2'), ...python('requests', '2.18.4') }] },
   secrets: {
-    layers: [{ 'etc/hostname': 'app\n' }, { 'app/.env': `# for the demo\nTOKEN=${TOKEN}\n` }],
+    layers: [OS_RELEASE, { 'app/.env': `# for the demo\nTOKEN=${TOKEN}\n` }],
     config: { Env: [`TOKEN=${TOKEN}`], Cmd: ['sh'] },
     history: [{ created_by: 'COPY etc /etc # buildkit' }, ...HISTORY],
     args: ['--scanners=secret', '--image-config-scanners=secret'],

@@ -103,7 +103,7 @@ interface Whole {
   readonly layers: Place['layers'];
 }
 
-/** Trivy names packages of the system and the image's configuration by the name it was given: `app@sha256:… (alpine 3.20)`. */
+/** Trivy calls the image's configuration, and the packages of its system, what it was told to scan: the digest is in that. */
 function placeOf(result: unknown, where: string, { artifact, layers }: Whole): Place {
   if (typeof result !== 'object' || result === null || Array.isArray(result)) malformed(`${where} is no object`);
   const target = nameAt(result, 'Target') ?? '';
@@ -111,8 +111,7 @@ function placeOf(result: unknown, where: string, { artifact, layers }: Whole): P
   const kind = textAt(result, 'Class');
   const place = { where, layers, origin: kind === 'lang-pkgs' ? 'language' : 'system' } as const;
   if (kind === 'os-pkgs') return { ...place, target: type ?? kind, file: undefined };
-  const isImage = target === '' || target === artifact || target.startsWith(`${artifact} (`);
-  if (isImage) return { ...place, target: CONFIGURATION, file: undefined };
+  if (target === '' || target === artifact) return { ...place, target: CONFIGURATION, file: undefined };
   if (COLLECTIONS.has(target)) return { ...place, target, file: undefined };
   const path = target.replace(/^\/+/, '');
   return { ...place, target: path, file: path };
