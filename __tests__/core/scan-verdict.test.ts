@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Finding, type PlatformScan, SEVERITIES } from '../../src/core/findings.ts';
+import { compareFindings, type Finding, type PlatformScan, SEVERITIES } from '../../src/core/findings.ts';
 import { mergeScans } from '../../src/core/image-findings.ts';
 import { FAIL_ON, type GateRules } from '../../src/core/scan-rules.ts';
 import { describeBreach, describeVerdict, judge, type Verdict } from '../../src/core/scan-verdict.ts';
@@ -133,7 +133,9 @@ describe('whatever was found, the gate', () => {
     fc.assert(
       fc.property(scans, known, rules, finding, fc.nat(), (of, before, by, added, position) => {
         const at = position % of.length;
-        const more = of.map((scan, index) => (index === at ? { ...scan, findings: [...scan.findings, added] } : scan));
+        const more = of.map((scan, index) =>
+          index === at ? { ...scan, findings: [...scan.findings, added].sort(compareFindings) } : scan,
+        );
         if (passes(more, before, by)) expect(passes(of, before, by)).toBe(true);
       }),
       { numRuns: 2000 },
@@ -143,7 +145,7 @@ describe('whatever was found, the gate', () => {
   it('does not stop an image because more was published with it before', () => {
     fc.assert(
       fc.property(scans, known, rules, finding, (of, before = [], by, added) => {
-        const more = before.map((scan) => ({ ...scan, findings: [...scan.findings, added] }));
+        const more = before.map((scan) => ({ ...scan, findings: [...scan.findings, added].sort(compareFindings) }));
         if (passes(of, before, by)) expect(passes(of, more, by)).toBe(true);
       }),
       { numRuns: 2000 },

@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Finding, PlatformScan, Secret, Severity, Vulnerability } from '../../src/core/findings.ts';
+import {
+  compareFindings,
+  type Finding,
+  type PlatformScan,
+  type Secret,
+  type Severity,
+  type Vulnerability,
+} from '../../src/core/findings.ts';
 import type { GateRules } from '../../src/core/scan-rules.ts';
 import { parseTrivyReport } from '../../src/core/trivy-report.ts';
 
@@ -26,7 +33,7 @@ export function realScan(name: string, platform = 'linux/amd64'): PlatformScan {
 }
 
 export function platformScan(findings: readonly Finding[], platform = 'linux/amd64'): PlatformScan {
-  return { platform, scanner: '0.70.0', system: undefined, findings, hidden: [] };
+  return { platform, scanner: '0.70.0', system: undefined, findings: [...findings].sort(compareFindings), hidden: [] };
 }
 
 const FACTS = { description: '', url: undefined, layer: undefined };

@@ -113,7 +113,12 @@ export function linesOf(finding: Finding): FindingLines {
  * a package, in which there may be a version.
  */
 export function identityOf(finding: Finding): string {
-  return JSON.stringify([finding.kind, finding.id, packageOf(finding) ?? '', finding.target]);
+  return JSON.stringify(identityParts(finding));
+}
+
+/** The same before it is one text. */
+export function identityParts(finding: Finding): readonly string[] {
+  return [finding.kind, finding.id, packageOf(finding) ?? '', finding.target];
 }
 
 /** The worst first, then by name: one order for the same findings. */

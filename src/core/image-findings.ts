@@ -3,6 +3,7 @@ import {
   type Finding,
   type FindingLayer,
   identityOf,
+  identityParts,
   linesOf,
   type PlatformScan,
   packageOf,
@@ -35,7 +36,7 @@ export function mergeScans(
   for (const { platform, findings } of scans) {
     const isNew = known === undefined ? () => false : newnessIn(platform, known);
     const seen = new Map<string, number>();
-    for (const finding of [...findings].sort(compareFindings)) {
+    for (const finding of findings) {
       const key = appearanceOf(finding);
       const count = (seen.get(key) ?? 0) + 1;
       seen.set(key, count);
@@ -57,7 +58,7 @@ function appearanceOf(finding: Finding): string {
   const versions = finding.kind === 'vulnerability' ? [finding.installed, finding.fixed] : [];
   const message = finding.kind === 'misconfiguration' ? finding.message : '';
   return JSON.stringify([
-    identityOf(finding),
+    ...identityParts(finding),
     finding.severity,
     finding.file,
     startLine,

@@ -12,8 +12,8 @@ import { booleanAt, numberAt, textAt, valueAt } from './json.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 
-/** More than a hundred times what the worst public images have. */
-export const MAX_FINDINGS = 100_000;
+/** Far more than images have, and twice what GitHub takes. */
+export const MAX_FINDINGS = 50_000;
 const MAX_NAME_LENGTH = 4096;
 const MAX_PROSE_LENGTH = 4000;
 const SCHEMA_VERSION = 2;
