@@ -37,12 +37,15 @@ export function mergeScans(
     const isNew = known === undefined ? () => false : newnessIn(platform, known);
     const seen = new Map<string, number>();
     for (const finding of findings) {
-      const key = appearanceOf(finding);
-      const count = (seen.get(key) ?? 0) + 1;
-      seen.set(key, count);
-      const entry = merged.get(`${count}${key}`) ?? { finding, occurrences: [] };
-      merged.set(`${count}${key}`, entry);
-      entry.occurrences.push({ platform, layer: finding.layer, isNew: isNew(finding) });
+      const appearance = appearanceOf(finding);
+      const count = (seen.get(appearance) ?? 0) + 1;
+      seen.set(appearance, count);
+      // What looks the same twice on one platform is there twice.
+      const key = count === 1 ? appearance : `${count}${appearance}`;
+      const occurrence = { platform, layer: finding.layer, isNew: isNew(finding) };
+      const entry = merged.get(key);
+      if (entry === undefined) merged.set(key, { finding, occurrences: [occurrence] });
+      else entry.occurrences.push(occurrence);
     }
   }
   const all = [...merged.values()].map((entry) => ({
