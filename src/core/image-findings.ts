@@ -79,7 +79,8 @@ function appearanceOf(finding: Finding): string {
 function newnessIn(platform: string, known: readonly PlatformScan[]): (finding: Finding) => boolean {
   const same = known.filter((scan) => scan.platform === platform);
   const published = new Map<string, Severity[]>();
-  for (const finding of mostPerPlatform(same.length === 0 ? known : same)) {
+  // The worst first.
+  for (const { finding } of mergeScans(same.length === 0 ? known : same, undefined)) {
     const identity = identityOf(finding);
     const severities = published.get(identity);
     if (severities === undefined) published.set(identity, [finding.severity]);
@@ -93,11 +94,6 @@ function newnessIn(platform: string, known: readonly PlatformScan[]): (finding: 
     const before = published.get(identity)?.[position];
     return before === undefined || rankOf(finding.severity) < rankOf(before);
   };
-}
-
-/** The worst first. */
-function mostPerPlatform(scans: readonly PlatformScan[]): readonly Finding[] {
-  return mergeScans(scans, undefined).map(({ finding }) => finding);
 }
 
 /** `lodash 4.17.4`, `app/.env:2`, `the image's configuration`: what is affected, in a stranger's words. */
