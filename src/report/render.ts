@@ -3,10 +3,10 @@ import { familiarName } from '../core/reference.ts';
 import { formatSize } from '../core/size-text.ts';
 import { formatDuration } from '../core/timestamp.ts';
 import { explanationLines } from './explanation.ts';
+import { code, escape, MAX_LINE_LENGTH, plain, table } from './markdown.ts';
 import type { Report } from './report.ts';
 
 const MAX_ROWS = 200;
-const MAX_LINE_LENGTH = 1000;
 /** Of the names that facts have in a terminal. */
 const NAME_WIDTH = 10;
 /** Of a failure's message, so that what follows it is never cut off. */
@@ -100,25 +100,4 @@ function shown<T>(list: readonly T[]): readonly T[] {
 
 function rest(list: readonly unknown[]): readonly string[] {
   return list.length > MAX_ROWS ? [`and ${list.length - MAX_ROWS} more`] : [];
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
-function code(text: string): string {
-  return `<code>${escape(toLine(text, MAX_LINE_LENGTH))}</code>`;
-}
-
-function plain(text: string): string {
-  return escape(toLine(text, MAX_LINE_LENGTH));
-}
-
-/** Everything that Markdown or HTML could take for markup or for a link, as character references (GFM 0.29, §6.9). */
-function escape(text: string): string {
-  return text.replace(
-    /[&<>"'`|*_~[\]()#!\\@{}$]|:(?=\/\/)|(?<=www)\./gi,
-    (character) => `&#${character.charCodeAt(0)};`,
-  );
 }

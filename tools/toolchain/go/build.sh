@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # build.sh [PREFIX]: builds what Debian does not have, from Go modules pinned beside it, go.sum being the integrity check:
 # actionlint, act, BuildKit with its frontend and a static runc, Trivy, and mkdb, which makes small databases for it. About 12
-# minutes once on 2 cores, seconds while Go's own cache is
-# warm; a program whose pin did not change is not built again. Needs bootstrap.sh first (for libseccomp).
+# minutes once on 2 cores, seconds while Go's own cache is warm; a program whose pin did not change is not built again. Needs bootstrap.sh first (for libseccomp).
 # Exit codes: 0 built, 1 failed, 3 not possible here: no Go 1.26 or gcc, and the tests that need these programs are skipped.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
