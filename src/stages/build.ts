@@ -7,7 +7,6 @@ import { quote } from '../core/printable.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import { findUnfit } from '../core/reuse.ts';
 import { BuildOnceError } from '../errors.ts';
-import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
 import { openImage, type Run, resultOf, type Stage, wantedOf } from '../stage.ts';
@@ -15,7 +14,7 @@ import type { BuilderNeeds, RegistryAccess } from '../tools/builder.ts';
 import { openDocker, type RegistryLogin } from '../tools/docker-config.ts';
 import { loadBuildx } from '../tools/load.ts';
 
-/** What was built and, when the run pushes, lies in the first repository by digest, without a tag. */
+/** What was built: in the first repository by digest, without a tag, or in a layout. */
 export interface BuildResult {
   readonly image: FoundImage;
   /** All that the image was given, the user's among them. */
@@ -34,7 +33,7 @@ interface BuildPlan {
   readonly needs: BuilderNeeds;
 }
 
-/** Builds all platforms in one call, pinned to what was hashed; pushes by digest, or through an OCI layout. */
+/** Builds all platforms in one call, pinned to what was hashed; pushed by digest, or into an OCI layout. */
 export const buildStage: Stage<'build', BuildPlan> = {
   name: 'build',
   title: 'Build the image',
@@ -69,9 +68,8 @@ export const buildStage: Stage<'build', BuildPlan> = {
       origin: event.runUrl === undefined ? undefined : { url: event.runUrl, isPrivate: event.repository?.isPrivate },
     });
     refuseChangedContext(run);
-    const target = openImage(run, plan.repository);
-    const built = layoutPath === undefined ? target : run.registries.openLayout(layoutPath);
-    if (built !== target && event.push) await copyImage(built, target, outcome.descriptor);
+    const built =
+      layoutPath === undefined ? openImage(run, plan.repository) : run.registries.openLayout(layoutPath);
     const image = await readBack(built, outcome.descriptor.digest, run);
     return {
       image: { ...image, repository: plan.repository },
