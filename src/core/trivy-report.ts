@@ -14,7 +14,8 @@ import { quote } from './printable.ts';
 
 /** Far more than images have, and twice what GitHub takes. */
 export const MAX_FINDINGS = 50_000;
-const MAX_NAME_LENGTH = 4096;
+/** What is longer is cut, and an address passed over. */
+export const MAX_NAME_LENGTH = 4096;
 const MAX_PROSE_LENGTH = 4000;
 const SCHEMA_VERSION = 2;
 /** What the image's configuration is called, as it has no name of its own. */
