@@ -40,11 +40,7 @@ async function main(line: CommandLine): Promise<Error | undefined> {
 
 async function run(command: CommandName, line: CommandLine): Promise<Error | undefined> {
   const { raw, json, problems, reference, all } = line;
-  const {
-    report: found,
-    manifest = '',
-    error,
-  } = await runCommand(command, raw, host, { found: problems, reference });
+  const { report: found, manifest = '', error } = await runCommand(command, raw, host, { found: problems, reference });
   const report = redacted(found, host.hide);
   if (json) printJson(reportDocument(report));
   else if (command === 'scan' && report.scan !== undefined) print(report.scan.text);

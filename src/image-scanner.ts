@@ -3,7 +3,7 @@ import { countBySeverity, type Severity } from './core/findings.ts';
 import { assessImage, type Baseline, type ImageScan } from './core/image-scan.ts';
 import { toLine } from './core/printable.ts';
 import { familiarName, formatReference } from './core/reference.ts';
-import type { ReadScannedPlatform, ReadScanRecord, ScanRecord } from './core/scan-record.ts';
+import type { ReadScanRecord, ScanRecord } from './core/scan-record.ts';
 import type { GateRules } from './core/scan-rules.ts';
 import { describeVerdict } from './core/scan-verdict.ts';
 import { formatDuration } from './core/timestamp.ts';
@@ -58,7 +58,8 @@ export interface ScanTask extends ScanSource {
 /** Scans every platform of an image, or takes the result that is kept with it, and judges what was found. */
 export async function scanRun(run: Run, task: ScanTask): Promise<ScanOutcome> {
   const { image } = task;
-  const repository = task.layoutPath === undefined ? run.registries.open(image.repository) : run.registries.openLayout(task.layoutPath);
+  const repository =
+    task.layoutPath === undefined ? run.registries.open(image.repository) : run.registries.openLayout(task.layoutPath);
   const scene: Scene = {
     run,
     task,
@@ -154,7 +155,7 @@ async function scanAll({ run, task, order, members, published }: Scene): Promise
     digest: other.image.descriptor.digest,
     platforms: compared.map(recorded),
   };
-  const record: ReadScanRecord = {
+  const record: FreshScan['record'] = {
     schema: 1,
     image: task.image.descriptor.digest,
     scannedAt: run.startedAt.toISOString(),
@@ -174,7 +175,7 @@ async function membersToCompare(run: Run, image: FoundImage, wanted: readonly Me
   return same.length === wanted.length ? same : all;
 }
 
-function recorded({ platform, descriptor, report, scan }: ScannedMember): ReadScannedPlatform {
+function recorded({ platform, descriptor, report, scan }: ScannedMember): FreshScan['record']['platforms'][number] {
   return { platform, digest: descriptor.digest, report: report.json, scan };
 }
 

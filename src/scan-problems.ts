@@ -5,7 +5,12 @@ import type { Options } from './options.ts';
 import { whyUnreadable } from './regular-file.ts';
 
 /** VEX that is no file: Trivy looks for it in repositories of VEX documents, or beside the image. */
-export const VEX_SOURCES: ReadonlySet<string> = new Set(['repo', 'oci']);
+const VEX_SOURCES = ['repo', 'oci'] as const;
+/** The word, when it is no file. */
+export function vexSource(entry: string): (typeof VEX_SOURCES)[number] | undefined {
+  return VEX_SOURCES.find((source) => source === entry);
+}
+
 /** Trivy reads each of them whole. */
 const MAX_FILE_BYTES = 32 << 20;
 
@@ -13,7 +18,7 @@ const MAX_FILE_BYTES = 32 << 20;
 export function findScanProblems({ scanIgnoreFile, scanVex }: Options, files: Files): readonly Problem[] {
   const named = [
     ...(scanIgnoreFile === undefined ? [] : [{ input: 'scan-ignore-file', file: scanIgnoreFile }]),
-    ...scanVex.filter((entry) => !VEX_SOURCES.has(entry)).map((file) => ({ input: 'scan-vex', file })),
+    ...scanVex.filter((entry) => vexSource(entry) === undefined).map((file) => ({ input: 'scan-vex', file })),
   ];
   return named.flatMap(({ input, file }) => {
     const problem = problemOf(files, file);

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ImageScan } from './core/image-scan.ts';
 import type { ScanFormat } from './core/scan-options.ts';
-import type { ReadScanRecord } from './core/scan-record.ts';
+import type { ReadPlatform, ScannedPlatform, ScanRecord } from './core/scan-record.ts';
 import type { ScannedMember } from './platform-scans.ts';
 import { renderSarif } from './report/sarif.ts';
 import { renderScanJson } from './report/scan-json.ts';
@@ -20,7 +20,7 @@ export interface ScanFiles {
 
 /** What Trivy has just said, with its own reports. */
 export interface FreshScan {
-  readonly record: ReadScanRecord;
+  readonly record: ScanRecord<ScannedPlatform & ReadPlatform>;
   readonly trivy: Trivy;
   readonly members: readonly ScannedMember[];
 }
@@ -51,6 +51,7 @@ export async function writeReports(run: Run, scan: ImageScan, settings: ReportSe
 
 async function writeCycloneDx(directory: string, fresh: FreshScan | undefined): Promise<void> {
   if (fresh === undefined) return;
+  // @ts-expect-error comes with w-chk
   const { convertReport } = await loadTrivy();
   for (const { platform, report } of fresh.members) {
     const file = path.join(directory, `${platform.replaceAll('/', '-')}.cdx.json`);

@@ -2,7 +2,7 @@ import { type Digest, digestOf } from './core/digest.ts';
 import { scanSettingsDigest } from './core/scan-record.ts';
 import type { Host } from './host.ts';
 import type { Options } from './options.ts';
-import { VEX_SOURCES } from './scan-problems.ts';
+import { vexSource } from './scan-problems.ts';
 import type { ScanSettings } from './tools/trivy.ts';
 
 /** Where Trivy looks for what to ignore, the first that is there. */
@@ -30,7 +30,7 @@ export function readScanOrder(host: Host, options: Options): ScanOrder {
   const digest = scanSettingsDigest({
     ...settings,
     ignoreFile: ignoreFile === undefined ? undefined : contentOf(ignoreFile),
-    vex: options.scanVex.map((entry) => (VEX_SOURCES.has(entry) ? entry : contentOf(entry))),
+    vex: options.scanVex.map((entry) => vexSource(entry) ?? contentOf(entry)),
     trivyVersion: options.trivyVersion,
   });
   return { settings, digest };

@@ -17,6 +17,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   cli: 'cli.js',
   demo: 'demo.js',
   explanation: 'explanation.js',
+  'image-scanner': 'image-scanner.js',
   exec: 'hosts/exec.js',
   buildx: 'tools/buildx.js',
   engine: 'tools/engine.js',

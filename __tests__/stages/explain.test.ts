@@ -62,7 +62,7 @@ function checkout(event: Readonly<Record<string, string>> = {}): Checkout {
     makeExecutable: (file) => chmodSync(join(workspace, file), 0o755),
     publish: async (tags, annotations = {}) => plantBuild(await manifest(), { image, tags, annotations }),
     explain: (call = {}, inputs = {}) => runCommand('explain', { ...own, ...inputs }, host, call),
-    build: (inputs = {}) => runCommand('build', { ...own, ...inputs }, host),
+    build: (inputs = {}) => runCommand('build', { ...own, scan: 'false', ...inputs }, host),
   };
 }
 

@@ -68,8 +68,7 @@ export const buildStage: Stage<'build', BuildPlan> = {
       origin: event.runUrl === undefined ? undefined : { url: event.runUrl, isPrivate: event.repository?.isPrivate },
     });
     refuseChangedContext(run);
-    const built =
-      layoutPath === undefined ? openImage(run, plan.repository) : run.registries.openLayout(layoutPath);
+    const built = layoutPath === undefined ? openImage(run, plan.repository) : run.registries.openLayout(layoutPath);
     const image = await readBack(built, outcome.descriptor.digest, run);
     return {
       image: { ...image, repository: plan.repository },

@@ -17,7 +17,8 @@ export const scanStage: Stage<'scan', ScanTask> = {
     if (choose === undefined && !run.options.scan) return { skip: 'scan is off' };
     if (image === undefined) return { skip: 'there is no image' };
     // Its name was given to it after it had been scanned.
-    if (image === engine?.image) return { skip: 'only the local engine has the image, which was scanned when it was built' };
+    if (image === engine?.image)
+      return { skip: 'only the local engine has the image, which was scanned when it was built' };
     return {
       image,
       layoutPath: build?.layoutPath,
