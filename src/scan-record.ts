@@ -9,7 +9,6 @@ import {
 } from './artifact.ts';
 import type { Digest } from './core/digest.ts';
 import { CREATED_ANNOTATION } from './core/labels.ts';
-import { type Parsed, parsed, unparsable } from './core/parsed.ts';
 import {
   formatScanRecord,
   MAX_SCAN_RECORD_BYTES,
@@ -64,13 +63,12 @@ export async function readFreshScan(
   wanted: WantedScan,
 ): Promise<ReadScanRecord | undefined> {
   for await (const { layer } of newestFirst(repository, image.descriptor, wanted)) {
-    const record = await orProblem(async () => {
+    const read = await orProblem(async () => {
       const content = await readLayer(repository, layer, { type: SCAN_MEDIA_TYPE, maxBytes: MAX_SCAN_RECORD_BYTES });
-      if (!content.ok) return content;
-      const read = parseScanRecord(content.value);
-      return read.ok ? select(read.value, image.descriptor.digest, wanted) : read;
+      return content.ok ? parseScanRecord(content.value) : content;
     });
-    if (record.ok) return record.value;
+    const record = read.ok ? select(read.value, image.descriptor.digest, wanted) : undefined;
+    if (record !== undefined) return record;
   }
   return undefined;
 }
@@ -119,15 +117,12 @@ function freshTime(text: string, { nowMs, maxAgeMs }: WantedScan): number | unde
   return timeMs;
 }
 
-function select(record: ReadScanRecord, image: Digest, wanted: WantedScan): Parsed<ReadScanRecord> {
-  if (record.image !== image) return unparsable('it is of another image');
-  if (record.settings !== wanted.settings) return unparsable('it was made with other settings');
-  if (freshTime(record.scannedAt, wanted) === undefined) return unparsable('it is too old, or of a time to come');
-  const known = new Map(record.platforms.map((one) => [one.platform, one]));
-  const platforms = wanted.platforms.flatMap(({ platform, digest }) => {
-    const found = known.get(platform);
-    return found?.digest === digest ? [found] : [];
-  });
-  if (platforms.length < wanted.platforms.length) return unparsable('it lacks a platform');
-  return parsed({ ...record, platforms });
+/** The record with the wanted platforms; `undefined` when it is not what its annotations said, or lacks one of them. */
+function select(record: ReadScanRecord, image: Digest, wanted: WantedScan): ReadScanRecord | undefined {
+  if (record.image !== image || record.settings !== wanted.settings) return undefined;
+  if (freshTime(record.scannedAt, wanted) === undefined) return undefined;
+  const platforms = wanted.platforms.flatMap(({ platform, digest }) =>
+    record.platforms.filter((one) => one.platform === platform && one.digest === digest),
+  );
+  return platforms.length < wanted.platforms.length ? undefined : { ...record, platforms };
 }
