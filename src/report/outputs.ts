@@ -25,7 +25,7 @@ export const OUTPUT_TABLE = {
   'platforms-digests': 'Digest of each platform as JSON: `{"linux/amd64":"sha256:…"}`.',
   pushed: '`true` when the image and its tags are in the registry.',
   'scan-result':
-    '`passed` or `failed`: whether the scan found what `scan-fail-on` and `scan-budget` forbid; empty without a scan.',
+    '`passed` or `failed`: whether the scan found what `scan-fail-on` and `scan-budget` forbid; this and the next five are empty without a scan.',
   critical: 'How many CRITICAL findings the scan has, those of several platforms once.',
   high: 'How many HIGH ones.',
   'new-vulnerabilities':
@@ -50,19 +50,23 @@ export function outputsOf(run: Run): Outputs {
     ...(image === undefined ? {} : imageOutputs(run, image)),
     ...(image === undefined
       ? {}
-      : { pushed: String(tag !== undefined), 'seconds-saved': String(run.savedSeconds ?? '') }),
-    ...(scan === undefined ? {} : scanOutputs(scan)),
+      : {
+          pushed: String(tag !== undefined),
+          ...scanOutputs(scan),
+          'seconds-saved': String(run.savedSeconds ?? ''),
+        }),
   };
 }
 
-function scanOutputs({ passed, counts, newVulnerabilities, files }: Results['scan']): Outputs {
+/** Empty without a scan. */
+function scanOutputs(scan: Results['scan'] | undefined): Outputs {
   return {
-    'scan-result': passed ? 'passed' : 'failed',
-    critical: String(counts.CRITICAL),
-    high: String(counts.HIGH),
-    'new-vulnerabilities': String(newVulnerabilities ?? ''),
-    sarif: files.sarif ?? '',
-    report: files.directory,
+    'scan-result': scan === undefined ? '' : scan.passed ? 'passed' : 'failed',
+    critical: String(scan?.counts.CRITICAL ?? ''),
+    high: String(scan?.counts.HIGH ?? ''),
+    'new-vulnerabilities': String(scan?.newVulnerabilities ?? ''),
+    sarif: scan?.files.sarif ?? '',
+    report: scan?.files.directory ?? '',
   };
 }
 
