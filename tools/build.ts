@@ -19,6 +19,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   explanation: 'explanation.js',
   'image-scanner': 'image-scanner.js',
   exec: 'hosts/exec.js',
+  'build-check': 'tools/build-check.js',
   buildx: 'tools/buildx.js',
   engine: 'tools/engine.js',
   git: 'tools/git.js',

@@ -1,0 +1,44 @@
+import path from 'node:path';
+import { textAt } from '../core/json.ts';
+import { quote } from '../core/printable.ts';
+import type { Trivy } from './trivy-install.ts';
+import { invalidReport, readJsonOutput, runTrivy, type ScanReport, trivyFailure } from './trivy-run.ts';
+
+/** Nothing is looked up, so that it takes seconds. */
+const TIMEOUT_MS = 120_000;
+
+/**
+ * Writes a report of `scanImage` in another format: of all packages, with what was found in them. CycloneDX holds labels of
+ * the image, but neither its environment nor its history, nor secrets that were found. A relative path starts at `host.cwd`.
+ * Errors as of `scanImage`.
+ */
+export async function convertReport(
+  trivy: Trivy,
+  report: ScanReport,
+  format: 'cyclonedx',
+  outputFile: string,
+): Promise<void> {
+  const { host } = trivy;
+  const empty = path.join(host.files.makeTemporaryDirectory('build-once-convert-'), 'empty');
+  host.files.write(empty, '');
+  const output = host.files.resolve(outputFile);
+  const name = quote(outputFile);
+  const call = {
+    args: [
+      'convert',
+      `--config=${empty}`,
+      `--ignorefile=${empty}`,
+      `--format=${format}`,
+      `--output=${output}`,
+      '--',
+      report.file,
+    ],
+    timeoutMs: TIMEOUT_MS,
+    failure: `${name} could not be made of the report`,
+    lateHint: 'Look what else this machine has to do: this takes seconds.',
+  };
+  const result = await runTrivy(trivy, call);
+  if (result.status !== 0) throw trivyFailure(call, result);
+  const made = textAt(readJsonOutput(host, output, name), 'bomFormat');
+  if (made !== 'CycloneDX') throw invalidReport(name, 'is not CycloneDX');
+}
