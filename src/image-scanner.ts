@@ -1,4 +1,5 @@
 import { findBaseline } from './baseline.ts';
+import { type DockerfileProblem, joinProblems } from './core/dockerfile-problems.ts';
 import { countBySeverity, type Severity } from './core/findings.ts';
 import { assessImage, type Baseline, type ImageScan } from './core/image-scan.ts';
 import { toLine } from './core/printable.ts';
@@ -7,6 +8,8 @@ import type { ReadScanRecord, ScanRecord } from './core/scan-record.ts';
 import type { GateRules } from './core/scan-rules.ts';
 import { describeVerdict } from './core/scan-verdict.ts';
 import { formatDuration } from './core/timestamp.ts';
+import type { Warning } from './core/warning.ts';
+import { annotateDockerfile } from './dockerfile-annotations.ts';
 import { BuildOnceError, isRegistryError } from './errors.ts';
 import {
   findMembers,
@@ -24,6 +27,7 @@ import { readFreshScan } from './scan-record.ts';
 import { type FreshScan, type ScanFiles, writeReports } from './scan-reports.ts';
 import { readScanOrder, type ScanOrder } from './scan-settings.ts';
 import type { Run } from './stage.ts';
+import { loadTrivy } from './tools/load.ts';
 
 /** What a scan has found out about an image. */
 export interface ScanOutcome {
@@ -53,6 +57,10 @@ export interface ScanTask extends ScanSource {
   readonly mayKeep: boolean;
   /** The Dockerfile in the workspace that the image was built from. */
   readonly dockerfile: string | undefined;
+  /** What buildx would have otherwise in it. */
+  readonly problems: readonly DockerfileProblem[];
+  /** What the run has warned of in it before. */
+  readonly warnings: readonly Warning[];
 }
 
 /** Scans every platform of an image, or takes the result that is kept with it, and judges what was found. */
@@ -72,6 +80,7 @@ export async function scanRun(run: Run, task: ScanTask): Promise<ScanOutcome> {
   const record = kept ?? fresh?.record;
   const scans = record?.platforms.map((member) => member.scan) ?? [];
   const scan = assessImage({ image: nameOf(task), scans, baseline: baselineOf(scene, record) }, rulesOf(run));
+  if (fresh !== undefined) await annotate(scene, fresh);
   const files = await writeReports(run, scan, { category: image.repository.path, dockerfile: task.dockerfile, fresh });
   return { ...outcomeOf(scan), keptSince: kept?.scannedAt, files, record: fresh?.record };
 }
@@ -166,6 +175,18 @@ async function scanAll({ run, task, order, members, published }: Scene): Promise
     ...(baseline === undefined ? {} : { baseline }),
   };
   return { record, trivy: scanner.trivy, members: own };
+}
+
+/** Says at the lines of the Dockerfile what buildx, and Trivy when it was asked for misconfigurations, would have otherwise. */
+async function annotate({ run, task, order }: Scene, { trivy }: FreshScan): Promise<void> {
+  const { dockerfile, problems, warnings } = task;
+  const { scanners, ignoreFile, timeoutMs } = order.settings;
+  const { checkDockerfile } = await loadTrivy();
+  const found =
+    dockerfile !== undefined && scanners.includes('misconfig')
+      ? await checkDockerfile(trivy, { file: dockerfile, ignoreFile, timeoutMs })
+      : [];
+  annotateDockerfile(run.host.log, dockerfile, joinProblems([...problems, ...found], warnings));
 }
 
 /** The same platforms; all of them where one was not published. */

@@ -51,7 +51,6 @@ export async function writeReports(run: Run, scan: ImageScan, settings: ReportSe
 
 async function writeCycloneDx(directory: string, fresh: FreshScan | undefined): Promise<void> {
   if (fresh === undefined) return;
-  // @ts-expect-error comes with w-chk
   const { convertReport } = await loadTrivy();
   for (const { platform, report } of fresh.members) {
     const file = path.join(directory, `${platform.replaceAll('/', '-')}.cdx.json`);

@@ -61,6 +61,7 @@ const build: Results['build'] = {
   labels: { a: 'b' },
   sizesBytes: new Map([[AMD64, 1000]]),
   metadata: { 'containerimage.digest': DIGEST },
+  problems: [],
   layoutPath: undefined,
 };
 const tagged: Results['tag'] = {
@@ -106,6 +107,12 @@ describe('the outputs', () => {
       'images-digests': `ghcr.io/acme/app@${DIGEST}\ndocker.io/acme/app@${DIGEST}`,
       'platforms-digests': `{"linux/amd64":"${AMD64}","linux/arm64":"${ARM64}"}`,
       pushed: 'true',
+      'scan-result': '',
+      critical: '',
+      high: '',
+      'new-vulnerabilities': '',
+      sarif: '',
+      report: '',
       'seconds-saved': '',
     });
   });

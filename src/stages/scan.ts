@@ -12,7 +12,7 @@ export const scanStage: Stage<'scan', ScanTask> = {
   name: 'scan',
   title: 'Scan the image',
   plan(run) {
-    const { build, choose, engine } = run.results;
+    const { build, choose, engine, hash } = run.results;
     const image = imageOf(run);
     if (choose === undefined && !run.options.scan) return { skip: 'scan is off' };
     if (image === undefined) return { skip: 'there is no image' };
@@ -25,6 +25,8 @@ export const scanStage: Stage<'scan', ScanTask> = {
       only: choose === undefined ? [] : run.options.platforms.map(formatPlatform),
       mayKeep: build === undefined && choose === undefined,
       dockerfile: dockerfileOf(run),
+      problems: build?.problems ?? [],
+      warnings: hash?.warnings ?? [],
     };
   },
   async apply(task, run) {
