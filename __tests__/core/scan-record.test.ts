@@ -214,6 +214,13 @@ describe('the record of a scan', () => {
     expect(parseScanRecord(new Uint8Array(MAX_SCAN_RECORD_BYTES + 1))).toEqual({ ok: false, problem });
   });
 
+  it('is what the documentation shows', () => {
+    const page = readFileSync(path.join(import.meta.dirname, '../../docs/scan.md'), 'utf8');
+    const [, example = ''] = /^```json\n([^]*?)^```$/m.exec(page) ?? [];
+    expect(violations(SCHEMA, JSON.parse(example))).toEqual([]);
+    expect(parse(example)).toMatchObject({ ok: true });
+  });
+
   it('is read when the schema allows it', () => {
     fc.assert(
       fc.property(valuesOf(SCHEMA), (value) => {
