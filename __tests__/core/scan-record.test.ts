@@ -109,6 +109,16 @@ describe("Trivy's report, trimmed", () => {
     );
   });
 
+  it('has nothing of what is of a wrong kind but the kind', () => {
+    const results = [{ Target: { x: 'x' }, Class: ['x'], Vulnerabilities: { x: 'x' }, Secrets: null }, ['x'], 7];
+    expect(trimTrivyReport({ SchemaVersion: 2, ArtifactName: null, Metadata: ['x'], Results: results })).toEqual({
+      SchemaVersion: 2,
+      ArtifactName: null,
+      Metadata: [],
+      Results: [{ Target: {}, Class: [], Vulnerabilities: {} }, [], 7],
+    });
+  });
+
   it.each(['Severity', 'PrimaryURL', 'Title', 'Description', 'PkgName'])(
     'cuts a long %s where it is cut anyway',
     (field) => {
