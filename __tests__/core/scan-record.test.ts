@@ -119,6 +119,18 @@ describe("Trivy's report, trimmed", () => {
     });
   });
 
+  it('says the same of a source of scores with a long name', () => {
+    const SeveritySource = 'x'.repeat(5000);
+    const flaw = {
+      VulnerabilityID: 'CVE-1',
+      PkgName: 'lib',
+      SeveritySource,
+      CVSS: { [SeveritySource]: { V3Score: 5 } },
+    };
+    const report = { SchemaVersion: 2, Results: [{ Target: 'Node.js', Vulnerabilities: [flaw] }] };
+    expect(parseTrivyReport(trimTrivyReport(report), 'linux/amd64')).toEqual(parseTrivyReport(report, 'linux/amd64'));
+  });
+
   it.each(['Severity', 'PrimaryURL', 'Title', 'Description', 'PkgName'])(
     'cuts a long %s where it is cut anyway',
     (field) => {
