@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DockerfileProblem } from '../../src/core/dockerfile-problems.ts';
-import { CommandError } from '../../src/errors.ts';
+import { BuildOnceError, CommandError } from '../../src/errors.ts';
 import type { Command } from '../../src/host.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import type { BuildCheckRequest } from '../../src/tools/build-check.ts';
@@ -129,7 +129,7 @@ describe('a check', () => {
 
   it('is ended with the run', async () => {
     const run = new AbortController();
-    run.abort(new Error('interrupted'));
+    run.abort(new BuildOnceError('INTERRUPTED', 'interrupted', 1));
     await expect(check(`out(${JSON.stringify(ANSWER)})`, REQUEST, run.signal)).rejects.toThrow('interrupted');
   });
 });

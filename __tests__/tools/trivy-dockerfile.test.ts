@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DockerfileProblem } from '../../src/core/dockerfile-problems.ts';
+import { BuildOnceError } from '../../src/errors.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { checkDockerfile } from '../../src/tools/trivy.ts';
 import type { DockerfileCheck } from '../../src/tools/trivy-dockerfile.ts';
@@ -157,7 +158,7 @@ describe('a check of a Dockerfile', () => {
   it('is ended with the run', async () => {
     const run = new AbortController();
     open({}, run.signal);
-    run.abort(new Error('interrupted'));
+    run.abort(new BuildOnceError('INTERRUPTED', 'interrupted', 1));
     await expect(check(report(FAILED))).rejects.toThrow('interrupted');
   });
 
