@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { valueAt } from '../../src/core/json.ts';
+import { textAt, valueAt } from '../../src/core/json.ts';
 import { parseReference, type RepositoryName } from '../../src/core/reference.ts';
 import { isBuildOnceError } from '../../src/errors.ts';
 import type { Command } from '../../src/host.ts';
@@ -286,7 +286,7 @@ describe.skipIf(!canScan)('real Trivy', () => {
     await convertReport(trivy, report, 'cyclonedx', 'reports/app.cdx.json');
     const text = readFileSync(path.join(directory, 'reports/app.cdx.json'), 'utf8');
     const bom: unknown = JSON.parse(text);
-    const packages = listAt(bom, 'components').flatMap((component) => valueAt(component, 'purl') ?? []);
+    const packages = listAt(bom, 'components').flatMap((component) => textAt(component, 'purl') ?? []);
     expect(packages.toSorted()).toEqual([
       'pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=3.20.3',
       'pkg:npm/fine@1.0.0',
