@@ -67,6 +67,8 @@ describe('without any text', () => {
         flavor: ['latest=auto'],
         immutableTags: undefined,
         forbidTags: [],
+        trustedRegistries: [],
+        requireDigestPins: false,
         hashFiles: [],
         hashIgnore: [],
         hashSalt: undefined,
