@@ -116,7 +116,7 @@ describe('action.yml', () => {
 
   it('leaves an input empty for which the environment can stand in, since the runner passes defaults on', () => {
     const standIns = OPTION_NAMES.filter((name) => 'variable' in OPTION_TABLE[name]);
-    expect(standIns).toEqual(['force']);
+    expect(standIns).toEqual(['trusted-registries', 'force']);
     for (const name of standIns) expect(manifest.inputs[name]?.default).toBe('');
   });
 });

@@ -4,12 +4,18 @@ import { findImageViolations, findUntrusted, hasImagePolicy, type ImagePolicy } 
 import { quote, toLine } from './core/printable.ts';
 import { formatRepositoryName, isLocalName } from './core/reference.ts';
 import { isGitSource } from './core/remote-source.ts';
-import { type DockerfileInputs, readDockerfile, type Unpinned } from './dockerfile-inputs.ts';
+import { type DockerfileInputs, readDockerfile } from './dockerfile-inputs.ts';
 import { isUsageError, PolicyError, type Problem, UsageError } from './errors.ts';
 import { contextImages } from './hashed-images.ts';
 import type { Location } from './host.ts';
 import type { Options } from './options.ts';
 import type { Run } from './stage.ts';
+
+/** One thing that a policy forbids, and where the Dockerfile has it. */
+interface Violation {
+  readonly message: string;
+  readonly line: number | undefined;
+}
 
 /** What breaks `trusted-registries` and `require-digest-pins`. */
 interface Violations {
@@ -57,7 +63,7 @@ export function refuseTriggered(policy: ImagePolicy, dockerfile: string, read: D
 }
 
 /** PolicyError `POLICY_VIOLATION` where a policy is set and triggers may bring in what nobody sees. */
-export function refuseUnseen(policy: ImagePolicy, dockerfile: string, unseen: readonly Unpinned[]): void {
+export function refuseUnseen(policy: ImagePolicy, dockerfile: string, unseen: readonly Violation[]): void {
   if (!hasImagePolicy(policy)) return;
   refuse(
     'nobody can say which images the build reads, and a policy is set for them',
@@ -85,18 +91,21 @@ function findViolations(policy: ImagePolicy, dockerfile: string, read: Dockerfil
   const rest = places.length - problems.length;
   const more = rest > 0 ? [{ input: 'file', message: `${rest} more in ${quote(dockerfile)}` }] : [];
   const line = places.find((place) => place.line !== undefined)?.line;
-  return { problems: [...contexts, ...problems, ...more], at: line === undefined ? undefined : { file: dockerfile, line } };
+  return {
+    problems: [...contexts, ...problems, ...more],
+    at: line === undefined ? undefined : { file: dockerfile, line },
+  };
 }
 
 /** Each once, whatever the platforms. */
-function findPlaces(policy: ImagePolicy, { images }: DockerfileInputs): readonly Unpinned[] {
+function findPlaces(policy: ImagePolicy, { images }: DockerfileInputs): readonly Violation[] {
   const uses = new Map(images.map((use) => [`${use.line} ${use.reference}`, use]));
   return [...uses.values()].flatMap(({ reference, line }) =>
     findImageViolations(reference, policy).map((message) => ({ message, line })),
   );
 }
 
-function describeUnseen({ message, line }: Unpinned): Unpinned {
+function describeUnseen({ message, line }: Violation): Violation {
   return { message: `${message}, so that nobody can say which images it names, and a policy is set for them`, line };
 }
 
