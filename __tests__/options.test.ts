@@ -67,6 +67,8 @@ describe('without any text', () => {
         flavor: ['latest=auto'],
         immutableTags: undefined,
         forbidTags: [],
+        trustedRegistries: [],
+        requireDigestPins: false,
         hashFiles: [],
         hashIgnore: [],
         hashSalt: undefined,
@@ -132,7 +134,7 @@ describe('action.yml', () => {
 
   it('leaves an input empty for which the environment can stand in, since the runner passes defaults on', () => {
     const standIns = OPTION_NAMES.filter((name) => 'variable' in OPTION_TABLE[name]);
-    expect(standIns).toEqual(['force']);
+    expect(standIns).toEqual(['trusted-registries', 'force']);
     for (const name of standIns) expect(manifest.inputs[name]?.default).toBe('');
   });
 });

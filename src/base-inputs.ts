@@ -4,6 +4,7 @@ import { quote } from './core/printable.ts';
 import type { ReachedImage } from './core/target-reads.ts';
 import { type DockerfileInputs, readDockerfile } from './dockerfile-inputs.ts';
 import { contextImages, type HashedImage, placeOf, resolveImages } from './hashed-images.ts';
+import { refuseTriggered, refuseViolations } from './image-policies.ts';
 import type { Run } from './stage.ts';
 
 /** What the Dockerfile reads, and what is known of the images that it names. */
@@ -15,12 +16,13 @@ export interface ResolvedInputs extends KnownBases {
 
 /**
  * Reads the Dockerfile, and asks what stands behind the images that the target reaches; how base images begin only where
- * the Dockerfile alone does not say what is read. With `base: tag` nobody is asked. Errors as of `readDockerfile`,
- * `resolveImages` and `readBaseConfigs`.
+ * the Dockerfile alone does not say what is read. With `base: tag` nobody is asked, and nobody ever whom a policy forbids.
+ * Errors as of `readDockerfile`, `refuseViolations`, `resolveImages` and `learnBases`.
  */
 export async function resolveInputs(run: Run, dockerfile: string): Promise<ResolvedInputs> {
   if (run.bases !== undefined) return learnBases(run, dockerfile, run.bases);
   const read = readDockerfile(dockerfile, run);
+  refuseViolations(run.options, dockerfile, read);
   const registries = run.options.base === 'tag' ? undefined : run.registries;
   const pins = await resolveImages({ registries, dockerfile, known: [] }, usesOf(read));
   const known = { pins, configs: new Map(), whole: false };
@@ -30,10 +32,12 @@ export async function resolveInputs(run: Run, dockerfile: string): Promise<Resol
 
 /**
  * Reads the Dockerfile with all that base images bring in; theirs may reach further stages, with bases of their own. What
- * is known already is not asked for again. Errors as of `resolveInputs` and `readBaseConfigs`.
+ * is known already is not asked for again. Errors as of `readDockerfile`, `refuseTriggered`, `resolveImages` and
+ * `readBaseConfigs`.
  */
 export async function learnBases(run: Run, dockerfile: string, known: KnownBases): Promise<ResolvedInputs> {
   const read = readDockerfile(dockerfile, { ...run, bases: known });
+  refuseTriggered(run.options, dockerfile, read);
   const pins = await resolveImages({ registries: run.registries, dockerfile, known: known.pins }, usesOf(read));
   const unknown = read.bases.filter(({ reference, platform }) => !known.configs.has(baseKey(reference, platform)));
   if (unknown.length === 0) {

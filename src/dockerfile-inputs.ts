@@ -39,6 +39,8 @@ export interface DockerfileInputs {
   readonly buildArgs: InputManifest['buildArgs'];
   readonly runsPrograms: boolean;
   readonly unpinned: readonly Unpinned[];
+  /** Why nobody can say which images it names. */
+  readonly unseen: Unpinned | undefined;
   /** What the target reads on each platform; `undefined` when that is not known, so that everything counts. */
   readonly targets: readonly PlatformReads[] | undefined;
   /** The same, also where everything counts: for what is said about it. */
@@ -96,7 +98,8 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
   const seen =
     'the whole context and this file count; what else it reads, base images too, cannot be seen (max-age helps)';
   const warning = `the frontend ${quote(frontend.reference)} is not Docker's: ${seen}`;
-  return { ...inputs, warnings: [warning, ...inputs.warnings] };
+  const unseen = { message: `the frontend ${quote(frontend.reference)} is not Docker's`, line: frontend.line };
+  return { ...inputs, unseen, warnings: [warning, ...inputs.warnings] };
 }
 
 /** A Dockerfile of which nothing but the frontend was looked at. */
@@ -120,13 +123,15 @@ function inputsOfUnread(
   { buildArgs, frontends, isForeign }: OpenedDockerfile,
   { options }: Setting,
 ): DockerfileInputs {
+  const unread = { message: `not understood: ${problem}`, line };
   return {
     images: frontends,
     bases: [],
     ...reachedContexts(options, undefined),
     buildArgs: countedArgs(buildArgs),
     runsPrograms: true,
-    unpinned: isForeign ? [] : [{ message: `not understood: ${problem}`, line }],
+    unpinned: isForeign ? [] : [unread],
+    unseen: unread,
     targets: undefined,
     reached: [],
     asksBases: false,
@@ -163,6 +168,7 @@ function inputsOf(
     unpinned: adds.map(({ source, line }) => {
       return { message: `ADD ${quote(source)} has no checksum`, line, hint: PIN_ADD };
     }),
+    unseen: undefined,
     targets: isExact ? targets : undefined,
     reached: isForeign ? [] : targets,
     asksBases: !isForeign && uncertain !== undefined && bases.length > 0,

@@ -103,7 +103,7 @@ export class CommandError extends BuildOnceError {
   }
 }
 
-/** A refusal for safety: an immutable tag held by another image, a forbidden tag, a circuit breaker. Exit code 3. */
+/** A refusal for safety: an immutable tag held by another image, a trigger against a policy, a circuit breaker. Exit code 3. */
 export class PolicyError extends BuildOnceError {
   constructor(code: string, message: string, details: ErrorDetails = {}) {
     super(code, message, 3, details);

@@ -26,6 +26,7 @@ import { parseTagPattern } from './core/policy.ts';
 import { parsePinnedReference, parseRegistryHost } from './core/reference.ts';
 import { parseCgroupParent, parseEntitlement, parseExtraHost, parseShmSize, parseUlimit } from './core/run-options.ts';
 import { parseTagLines } from './core/tag-rules.ts';
+import { parseTrustedRegistry } from './core/trusted-registry.ts';
 import { list, text, toggle } from './option.ts';
 import { SCAN_OPTIONS } from './scan-option-table.ts';
 
@@ -180,6 +181,16 @@ export const OPTION_TABLE = {
     group: 'tags',
     about: 'Tags that must never be pushed: names, or patterns with `*`.',
   }),
+  'trusted-registries': list(listOf(parseTrustedRegistry, { commas: true }), {
+    group: 'tags',
+    about:
+      'Registries, `ghcr.io`, or paths in them, `ghcr.io/acme`: all that is pushed to, and every image that the build reads, must be in one. Default: any.',
+    variable: 'TRUSTED_REGISTRIES',
+  }),
+  'require-digest-pins': toggle(
+    { group: 'tags', about: 'Every image that the build reads must be named with its digest.' },
+    false,
+  ),
   'hash-files': list(lines, {
     group: 'hash',
     about: 'More files or directories that count, relative to the workspace.',

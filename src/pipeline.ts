@@ -1,10 +1,12 @@
 import { type ImageChoice, parseImageChoice } from './core/image-choice.ts';
+import { NO_IMAGE_POLICY } from './core/image-policy.ts';
 import { type Parsed, parsed } from './core/parsed.ts';
 import { formatPlatform } from './core/platform.ts';
 import { quote } from './core/printable.ts';
 import { familiarName, formatRepositoryName, isLocalName } from './core/reference.ts';
 import { type Problem, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
+import { findPolicyProblems } from './image-policies.ts';
 import { orInterruption } from './interruption.ts';
 import { findLocalNameProblems } from './local-names.ts';
 import type { OptionName } from './option-table.ts';
@@ -198,6 +200,8 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], re
   const event = { ...seen, push: seen.push && options.push };
   const tags = prepareTags(options, event.git);
   const authorities = readAuthorities(host.files, options.registryCa);
+  const platforms = platformsOf(options, host);
+  const policies = command.builds ? findPolicyProblems({ options, platforms, host }) : { problems: [] };
   const all = [
     ...found,
     ...problems,
@@ -208,24 +212,27 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], re
     ...(command.scans?.(options) === true ? findScanProblems(options, host.files) : []),
     ...(command.builds ? [...findSecretProblems(host, options), ...findLocalNameProblems(options)] : []),
     ...(tags.ok ? [] : tags.problems),
+    ...policies.problems,
   ];
-  if (all.length > 0 || !tags.ok) throw new UsageError(all);
+  if (all.length > 0 || !tags.ok) throw new UsageError(all, policies.at === undefined ? {} : { at: policies.at });
   for (const sentence of [...fromEnvironment, ...tags.plan.notices]) host.log.notice(sentence);
   if (isIdle(command, { event })) host.log.notice(`nothing is built: ${event.deleted}`);
   else if (event.untrusted !== undefined && options.push) host.log.notice(`nothing is pushed: ${event.untrusted}`);
   if (given.missing.length > 0) host.log.notice(`this run gets no secrets; left out: ${given.missing.join(', ')}`);
-  const own = [{ os: 'linux', architecture: host.architecture }];
-  const asked = new Map(options.platforms.map((platform) => [formatPlatform(platform), platform]));
-  const platforms = asked.size > 0 ? [...asked.values()] : own;
   const plan = command.builds ? tags.plan : { ...tags.plan, candidates: [] };
   return {
-    options,
+    options: command.builds ? options : { ...options, ...NO_IMAGE_POLICY },
     platforms,
     event,
     tags: plan,
     authorities: authorities.text,
     ...(chosen === undefined ? {} : { named: chosen }),
   };
+}
+
+function platformsOf({ platforms }: Options, host: Host): Run['platforms'] {
+  const asked = new Map(platforms.map((platform) => [formatPlatform(platform), platform]));
+  return asked.size > 0 ? [...asked.values()] : [{ os: 'linux', architecture: host.architecture }];
 }
 
 /** The image that the command is about. */

@@ -208,6 +208,14 @@ export function localCaches(cacheTo: readonly string[]): readonly string[] {
   });
 }
 
+/** The images that caches lie in, as they are named. All of them: of a field that is there twice, buildx takes the last. */
+export function cacheReferences(entries: readonly string[]): readonly string[] {
+  return entries.flatMap((entry) => {
+    const fields = parseCsvRecord(entry);
+    return (fields.ok ? fields.value : []).flatMap((field) => /^ref=(.*)$/is.exec(field)?.[1] ?? []);
+  });
+}
+
 function cacheAttributeProblem(key: string, value: string | undefined): string | undefined {
   const name = key.toLowerCase();
   if (key === '' || value === undefined) return 'a field of a cache entry is not KEY=VALUE';

@@ -35,6 +35,16 @@ export function isTag(text: string): boolean {
   return TAG.test(text);
 }
 
+/** True for what may stand after the host of a registry: `acme/app`. */
+export function isRepositoryPath(text: string): boolean {
+  return PATH.test(text);
+}
+
+/** True when what stands before the first slash of a name is meant for a host; else the name is Docker Hub's. */
+export function namesRegistry(first: string): boolean {
+  return first === 'localhost' || /[.:]/.test(first);
+}
+
 /** Parses the host of a registry, in its one spelling: `ghcr.io`, `localhost:5000`; `docker.io` for Docker Hub's. */
 export function parseRegistryHost(text: string): Parsed<string> {
   if (isHost(text)) return parsed(canonicalRegistry(text));
@@ -99,7 +109,7 @@ export function parsePinnedReference(text: string): Parsed<Reference> {
 export function parseRepositoryName(text: string): Parsed<RepositoryName> {
   const slash = text.indexOf('/');
   const first = slash < 0 ? '' : text.slice(0, slash);
-  const namesHost = first === 'localhost' || /[.:]/.test(first);
+  const namesHost = namesRegistry(first);
   const registry = canonicalRegistry(namesHost ? first : DOCKER_HUB);
   const rest = namesHost ? text.slice(slash + 1) : text;
   const path = registry === DOCKER_HUB && !rest.includes('/') ? `library/${rest}` : rest;

@@ -6,6 +6,7 @@ import { isLocalName } from '../core/reference.ts';
 import { readTriggers } from '../core/stage-graph.ts';
 import type { Unpinned } from '../dockerfile-inputs.ts';
 import { contextImages, placeOf } from '../hashed-images.ts';
+import { refuseUnseen } from '../image-policies.ts';
 import { hasWindowsRules } from '../recorded-bits.ts';
 import { type Results, type Run, type RunnableStage, resultOf } from '../stage.ts';
 
@@ -30,7 +31,9 @@ export function coverTriggers(earlier: Earlier): RunnableStage {
     const bases = await learnBases(run, dockerfile, { pins, configs, whole: order.targets === undefined });
     const isNew = bases.configs.size > configs.size && hasTriggers(bases);
     const hashed = isNew ? await earlier.hash({ ...run, bases }) : run;
-    const uncovered = [...findUnread(bases), ...(await findReplaced(run, bases)), ...findLostBits(run)];
+    const unseen = [...findUnread(bases), ...(await findReplaced(run, bases))];
+    refuseUnseen(run.options, dockerfile, unseen);
+    const uncovered = [...unseen, ...findLostBits(run)];
     warn(run, dockerfile, uncovered, ': the content hash does not cover it, so every run builds');
     const hash = { ...resultOf(hashed, 'hash'), pins: bases.pins, isFinal: true };
     let next: Run = withHash(hashed, uncovered.length === 0 ? hash : unique(hash, run.host.randomId()));
