@@ -19,6 +19,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   explanation: 'explanation.js',
   exec: 'hosts/exec.js',
   buildx: 'tools/buildx.js',
+  cosign: 'tools/cosign.js',
   engine: 'tools/engine.js',
   git: 'tools/git.js',
   'job-cache': 'tools/job-cache.js',

@@ -8,9 +8,10 @@ import type { CommandResult, Host } from '../host.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { whyUnreadable } from '../regular-file.ts';
 import { lastLine } from './docker.ts';
+import { withoutVariables } from './pinned-program.ts';
 import type { ScanAccess } from './trivy-access.ts';
 import type { TrivyDatabase } from './trivy-database.ts';
-import { type Trivy, withoutOwnVariables } from './trivy-install.ts';
+import { TRIVY_VARIABLES, type Trivy } from './trivy-install.ts';
 
 export { NO_ACCESS, openScanAccess } from './trivy-access.ts';
 export { prepareDatabase } from './trivy-database.ts';
@@ -177,7 +178,7 @@ async function runTrivy(trivy: Trivy, args: readonly string[], request: ScanRequ
   try {
     const result = await host.exec({
       argv: [program, ...args],
-      env: { ...withoutOwnVariables(host), ...request.access.env },
+      env: { ...withoutVariables(host, TRIVY_VARIABLES), ...request.access.env },
       timeoutMs: timeoutMs + GRACE_MS,
       maxOutputBytes: MAX_OUTPUT_BYTES,
       onLine: (line) => host.log.debug(line),
