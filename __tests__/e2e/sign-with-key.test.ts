@@ -13,24 +13,17 @@ import { Secret } from '../../src/registry/credentials.ts';
 import { openRegistries, type RegistriesSettings } from '../../src/registry/open.ts';
 import type { Repository } from '../../src/registry/repository.ts';
 import { startRegistry } from '../../src/registry/server.ts';
-import {
-  findCosign,
-  type KeyVerdict,
-  NO_SERVICES,
-  openKey,
-  publicKeyOf,
-  type SigningServices,
-  signStatement,
-  verifyWithKey,
-} from '../../src/tools/cosign.ts';
+import type { KeyVerdict, SigningServices } from '../../src/tools/cosign.ts';
 import type { Cosign } from '../../src/tools/cosign-install.ts';
 import type { OpenKey } from '../../src/tools/cosign-key.ts';
+import { loadCosign } from '../../src/tools/load.ts';
 import { openScanAccess } from '../../src/tools/trivy-access.ts';
 import { all, pieceOf, pushImage, sampleImage } from '../registry/sample-image.ts';
 import { startForwardProxy } from '../support/forward-proxy.ts';
 import { findProgram, mustRun } from '../support/programs.ts';
 import { generateKeys, type KeyFiles, pemKey } from '../tools/cosign-keys.ts';
 
+const { findCosign, NO_SERVICES, openKey, publicKeyOf, signStatement, verifyWithKey } = await loadCosign();
 const toolchain = inject('toolchain');
 const PATH = toolchain.env['PATH'] ?? '';
 const hasCosign = findProgram('cosign', PATH) !== undefined;
@@ -339,7 +332,7 @@ describe.skipIf(!hasCosign)('signing with a key', () => {
     open({
       COSIGN_KEY: 'nowhere',
       COSIGN_PASSWORD: 'wrong',
-      COSIGN_TIMEOUT: '1ns',
+      COSIGN_PREDICATE: 'nowhere',
       SIGSTORE_ROOT_FILE: 'nowhere',
     });
     await signStatement(await openNamed(key), statementOf(DIGEST), NO_SERVICES);
