@@ -6,18 +6,20 @@ import { digestOf } from '../../src/core/digest.ts';
 import { parseSigningKey } from '../../src/core/signing-key.ts';
 import { isBuildOnceError } from '../../src/errors.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
+import { openKey } from '../../src/tools/cosign-key.ts';
 import {
-  type KeyVerdict,
-  type KeyVerification,
   NO_SERVICES,
-  openKey,
   publicKeyOf,
   type SigningServices,
   signArguments,
   signStatement,
+} from '../../src/tools/cosign-sign.ts';
+import {
+  type KeyVerdict,
+  type KeyVerification,
   verifyArguments,
   verifyWithKey,
-} from '../../src/tools/cosign.ts';
+} from '../../src/tools/cosign-verify.ts';
 import { NO_ACCESS } from '../../src/tools/trivy-access.ts';
 
 const DIGEST = digestOf('manifest');
@@ -208,6 +210,17 @@ describe('signing', () => {
     expect((await failure(sign(script))).code).toBe('SIGN_KEY_INVALID');
     expect((await failure(serviceKey(script).then(publicKeyOf))).code).toBe('SIGN_KEY_INVALID');
   });
+
+  it.each(['nowhere.json', '.'])(
+    'leaves it to cosign to say what is wrong with a config: %s',
+    async (signingConfig) => {
+      const script = `[ -f "$config" ] || { echo 'Error: reading signing config' >&2; exit 1; }`;
+      expect(await failure(sign(script, { signingConfig, trustedRoot: undefined }))).toMatchObject({
+        code: 'SIGN_KEY_FAILED',
+        message: expect.stringContaining('reading signing config'),
+      });
+    },
+  );
 
   it('stops with the run', async () => {
     const run = new AbortController();

@@ -1,4 +1,5 @@
 import { toLine } from '../core/printable.ts';
+import { CommandError, isBuildOnceError } from '../errors.ts';
 import type { CommandResult } from '../host.ts';
 import { COSIGN_VARIABLES, type Cosign } from './cosign-install.ts';
 import { lastLine } from './docker.ts';
@@ -27,6 +28,30 @@ export async function runCosign(
   });
   host.signal.throwIfAborted();
   return result;
+}
+
+/** {@link runCosign} for what a signature needs: CommandError `SIGN_KEY_FAILED` when it cannot start or does not end. */
+export async function runToSign(
+  cosign: Cosign,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<CommandResult> {
+  try {
+    return await runCosign(cosign, args, env);
+  } catch (cause) {
+    cosign.host.signal.throwIfAborted();
+    if (!isBuildOnceError(cause) || !cause.code.startsWith('COMMAND_')) throw cause;
+    throw signingProblem(cause.message, cause);
+  }
+}
+
+export function signingProblem(reason: string, cause?: unknown): CommandError {
+  return new CommandError('SIGN_KEY_FAILED', `cosign could not sign: ${reason}`, {
+    command: 'cosign',
+    stderrTail: reason,
+    hint: 'For a key in a service: look whether this job is logged in there, and may use the key to sign.',
+    cause,
+  });
 }
 
 /** What cosign says went wrong. */

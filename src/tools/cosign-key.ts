@@ -6,7 +6,7 @@ import { BuildOnceError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Secret } from '../registry/credentials.ts';
 import { whyUnreadable } from '../regular-file.ts';
-import { reasonOf, runCosign } from './cosign-command.ts';
+import { reasonOf, runToSign } from './cosign-command.ts';
 import type { Cosign } from './cosign-install.ts';
 
 export interface KeySettings {
@@ -34,7 +34,8 @@ const IMPORTABLE = new Set(['ec', 'rsa']);
 
 /**
  * Makes a key ready to sign with. One of a service is not looked at; one in PEM form is turned into one of cosign's, in a
- * private directory that goes with the run. BuildOnceError `SIGN_KEY_INVALID`.
+ * private directory that goes with the run. BuildOnceError `SIGN_KEY_INVALID`; CommandError
+ * `SIGN_KEY_FAILED`.
  */
 export async function openKey(cosign: Cosign, { key, password }: KeySettings): Promise<OpenKey> {
   const { host } = cosign;
@@ -92,7 +93,7 @@ async function importKey(cosign: Cosign, key: KeyObject): Promise<OpenKey> {
   try {
     host.files.write(plain, key.export({ type: 'pkcs8', format: 'pem' }));
     const args = ['import-key-pair', '--yes', `--key=${plain}`, `--output-key-prefix=${prefix}`];
-    const { status, stderr } = await runCosign(cosign, args, env);
+    const { status, stderr } = await runToSign(cosign, args, env);
     if (status !== 0) throw invalid(`cannot be used by cosign: ${reasonOf(stderr)}`);
     return { cosign, reference: `${prefix}.key`, env };
   } finally {
