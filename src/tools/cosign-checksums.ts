@@ -8,7 +8,7 @@ export const COSIGN_RELEASES: readonly PinnedRelease[] = [
   {
     version: '3.0.6',
     source:
-      'cosign_checksums.txt of the release, as pinned by several independent public repositories, a Homebrew formula and Bazel rules among them (looked up 2026-11-21)',
+      'cosign_checksums.txt of the release, as in the action.yml of sigstore/cosign-installer (its copy at chainguard-actions/sigstore-cosign-installer@65ce94cb2e152e8e42826c8ad06386bf4074b6a3), and as pinned by several independent public repositories (looked up 2026-11-21)',
     sha256: {
       'darwin/amd64': '4c3e7af8372d3ca3296e62fa56f23fcbb5721cc6ac1827900d398f110d7cd280',
       'darwin/arm64': '5fadd012ae6381a6a29ff86a7d39aa873878852f1073fc90b15995961ecfb084',
