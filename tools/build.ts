@@ -21,6 +21,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   exec: 'hosts/exec.js',
   'build-check': 'tools/build-check.js',
   buildx: 'tools/buildx.js',
+  cosign: 'tools/cosign.js',
   engine: 'tools/engine.js',
   git: 'tools/git.js',
   'job-cache': 'tools/job-cache.js',

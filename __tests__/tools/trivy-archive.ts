@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { TrivyRelease } from '../../src/tools/trivy-checksums.ts';
+import type { PinnedRelease } from '../../src/tools/pinned-program.ts';
 
 /** What a release has for one platform. */
 export interface SampleArchive {
@@ -31,7 +31,7 @@ export function saysVersion(version: string): string {
 }
 
 /** A table with one release, the same archive for all platforms. */
-export function tableOf(version: string, { sha256 }: SampleArchive): readonly TrivyRelease[] {
+export function tableOf(version: string, { sha256 }: SampleArchive): readonly PinnedRelease[] {
   const platforms = ['linux/amd64', 'linux/arm64', 'darwin/amd64', 'darwin/arm64'];
   return [{ version, source: 'this test', sha256: Object.fromEntries(platforms.map((name) => [name, sha256])) }];
 }

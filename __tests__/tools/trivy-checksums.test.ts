@@ -3,9 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pinnedFile } from '../../src/tools/pinned-program.ts';
 import { TRIVY_RELEASES } from '../../src/tools/trivy-checksums.ts';
-import { archiveFor, archiveNames } from '../../src/tools/trivy-release.ts';
-import { renderTable, verifyRelease } from '../../tools/trivy-checksums.ts';
+import { archiveNames } from '../../src/tools/trivy-release.ts';
+import { renderTable } from '../../tools/pinned-checksums.ts';
+import { verifyTrivy } from '../../tools/trivy-checksums.ts';
 import { serve } from '../registry/scripted-server.ts';
 import { CHECKOUT } from '../support/programs.ts';
 
@@ -50,7 +52,7 @@ describe('the table', () => {
       expect(Object.keys(sums)).toEqual(['darwin/amd64', 'darwin/arm64', 'linux/amd64', 'linux/arm64']);
       for (const [platform, sum] of Object.entries(sums)) {
         expect(sum).toMatch(/^[0-9a-f]{64}$/);
-        expect(archiveFor(version, platform)).toEqual({
+        expect(pinnedFile({ releases: TRIVY_RELEASES, fileNames: archiveNames }, version, platform)).toEqual({
           version,
           sha256: sum,
           name: archiveNames(version).get(platform),
@@ -79,7 +81,7 @@ describe('the table', () => {
 describe('a version', () => {
   const verify = async (from: string, lists: readonly string[], version = VERSION) => {
     const said: string[] = [];
-    return { sums: await verifyRelease(version, { from, lists, say: (line) => void said.push(line) }), said };
+    return { sums: await verifyTrivy(version, { from, lists, say: (line) => void said.push(line) }), said };
   };
 
   it('is taken when the archives, the release and a list agree, and it says so', async () => {

@@ -42,6 +42,11 @@ export function loadTrivy(): Promise<typeof import('./trivy.ts')> {
   return import(/* webpackIgnore: true */ './trivy.ts');
 }
 
+/** Cosign and where to find it: a bundle of its own, loaded when an image is to be signed with a key, or verified with one. */
+export function loadCosign(): Promise<typeof import('./cosign.ts')> {
+  return import(/* webpackIgnore: true */ './cosign.ts');
+}
+
 /** The cache of GitHub's jobs: a bundle of its own, loaded when something is to be fetched that it may have. */
 export function loadJobCache(): Promise<typeof import('./job-cache.ts')> {
   return import(/* webpackIgnore: true */ './job-cache.ts');

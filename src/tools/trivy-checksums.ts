@@ -1,16 +1,10 @@
-/** The release archives of one version of Trivy, by `os/architecture` in the words of the image specification. */
-export interface TrivyRelease {
-  readonly version: string;
-  /** Who says so: how each of the checksums came to be known. */
-  readonly source: string;
-  readonly sha256: Readonly<Record<string, string>>;
-}
+import type { PinnedRelease } from './pinned-program.ts';
 
 /**
  * What may be downloaded, the version that is taken when none is asked for first. Written by `tools/trivy-checksums.ts`, which
  * takes no checksum from one place alone: the release that was hijacked in March 2026 had a checksum file that fitted.
  */
-export const TRIVY_RELEASES: readonly TrivyRelease[] = [
+export const TRIVY_RELEASES: readonly PinnedRelease[] = [
   {
     version: '0.70.0',
     source:

@@ -1,8 +1,10 @@
+import { parseJson, textAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
 import { HIJACKED_TRIVY } from '../core/scan-options.ts';
 import { parseVersion } from '../core/version.ts';
 import { PolicyError, type Problem } from '../errors.ts';
-import { TRIVY_RELEASES, type TrivyRelease } from './trivy-checksums.ts';
+import { versionsOf } from './pinned-program.ts';
+import { TRIVY_RELEASES } from './trivy-checksums.ts';
 
 /** Where the releases are, in folders named after their tags. */
 export const GITHUB_RELEASES = 'https://github.com/aquasecurity/trivy/releases/download';
@@ -14,14 +16,6 @@ const ARCHIVE_NAMES: Readonly<Record<string, string>> = {
   'linux/amd64': 'Linux-64bit',
   'linux/arm64': 'Linux-ARM64',
 };
-
-/** One file to download. */
-export interface TrivyArchive {
-  readonly version: string;
-  /** `trivy_0.70.0_Linux-64bit.tar.gz` */
-  readonly name: string;
-  readonly sha256: string;
-}
 
 /** The version without its `v`, or what is wrong with the input `trivy-version`. A hijacked one is refused by {@link refuseHijacked}. */
 export function parseTrivyVersion(text: string): { readonly version: string } | Problem {
@@ -42,29 +36,6 @@ export function refuseHijacked(version: string, origin: string): void {
   );
 }
 
-/** Whether a Trivy that is there already may be used: the one that was asked for, or else the pinned one or a newer 0.x. */
-export function isAllowed(version: string, wanted: string | undefined): boolean {
-  if (wanted !== undefined) return version === wanted;
-  const pinned = TRIVY_RELEASES[0]?.version ?? '';
-  const [found, least] = [parseVersion(version), parseVersion(pinned)];
-  if (found === undefined || least === undefined) return false;
-  const [major, minor = 0, patch = 0] = found.release;
-  const [, leastMinor = 0, leastPatch = 0] = least.release;
-  return major === 0 && found.stable && (minor > leastMinor || (minor === leastMinor && patch >= leastPatch));
-}
-
-/** The archive of a version for a platform; `undefined` when there is no checksum for it here. */
-export function archiveFor(
-  version: string,
-  platform: string,
-  releases: readonly TrivyRelease[] = TRIVY_RELEASES,
-): TrivyArchive | undefined {
-  const sha256 = releases.find((release) => release.version === version)?.sha256[platform];
-  const name = ARCHIVE_NAMES[platform];
-  if (sha256 === undefined || name === undefined) return undefined;
-  return { version, name: `trivy_${version}_${name}.tar.gz`, sha256 };
-}
-
 /** The file names of all archives of a version, by platform. */
 export function archiveNames(version: string): ReadonlyMap<string, string> {
   return new Map(
@@ -72,7 +43,14 @@ export function archiveNames(version: string): ReadonlyMap<string, string> {
   );
 }
 
-/** The versions that have checksums here, for messages. */
-export function downloadable(): string {
-  return TRIVY_RELEASES.map(({ version }) => version).join(', ');
+/** What a Trivy says that it is, without a `v`. */
+export async function askTrivy(
+  run: (args: readonly string[]) => Promise<string | undefined>,
+): Promise<string | undefined> {
+  const stdout = await run(['version', '--format', 'json']);
+  return textAt(parseJson(stdout ?? ''), 'Version')?.replace(/^v/, '');
+}
+
+function downloadable(): string {
+  return versionsOf(TRIVY_RELEASES);
 }

@@ -4,7 +4,8 @@ import { BuildOnceError, CommandError, isBuildOnceError } from '../errors.ts';
 import type { CommandResult, Host } from '../host.ts';
 import { whyUnreadable } from '../regular-file.ts';
 import { lastLine } from './docker.ts';
-import { type Trivy, withoutOwnVariables } from './trivy-install.ts';
+import { withoutVariables } from './pinned-program.ts';
+import { TRIVY_VARIABLES, type Trivy } from './trivy-install.ts';
 
 /** What Trivy found. The file goes with the run; with the image's configuration, there may be secrets of the image in it. */
 export interface ScanReport {
@@ -35,7 +36,7 @@ export async function runTrivy({ host, program }: Trivy, call: TrivyCall): Promi
   try {
     const result = await host.exec({
       argv: [program, ...call.args],
-      env: { ...withoutOwnVariables(host), ...call.env },
+      env: { ...withoutVariables(host, TRIVY_VARIABLES), ...call.env },
       timeoutMs: call.timeoutMs + GRACE_MS,
       maxOutputBytes: MAX_OUTPUT_BYTES,
       onLine: (line) => host.log.debug(line),
