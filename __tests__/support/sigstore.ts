@@ -76,7 +76,8 @@ export async function startSigstore(settings: SigstoreSettings = {}): Promise<Si
     if (fault === 'silent') return;
     if (fault === 'cut') return void request.socket.destroy();
     if (fault === 'garbage') return void response.writeHead(200, { 'content-type': 'application/json' }).end('<html>');
-    if (fault !== undefined) return void response.writeHead(fault).end('{"message":"no\u001b[31m luck"}');
+    if (fault !== undefined)
+      return void response.writeHead(fault).end(JSON.stringify({ message: 'no\u001b[31m luck' }));
     if (part === undefined) return void response.writeHead(404).end();
     if (part === 'oidc') return answerToken(response, jobs.get(bearer ?? ''), path);
     const body = Buffer.concat(chunks).toString();
