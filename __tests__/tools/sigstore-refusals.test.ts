@@ -1,8 +1,11 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { digestOf } from '../../src/core/digest.ts';
 import { formatStatement, SIGNATURE_PREDICATE } from '../../src/core/signed-statement.ts';
 import { exactly, SIGNED_BY_ANYBODY, type SignerRule } from '../../src/core/signer-rule.ts';
-import { verifyImage } from '../../src/tools/sigstore.ts';
+import { openKeyTrust, verifyImage } from '../../src/tools/sigstore.ts';
 import { attachBundle } from '../../src/tools/sigstore-attachment.ts';
+import { pieceOf, pushImage, sampleImage } from '../registry/sample-image.ts';
 import {
   openPlace,
   openRegistry,
@@ -276,6 +279,58 @@ describe('a signature', () => {
     expect(verdict).toMatchObject({ accepted: [], refused: [{ code: 'malformed', reason: 'it is not there' }] });
   });
 });
+
+describe("a signature in cosign's older form", () => {
+  const TYPE = 'cosign container image signature';
+
+  /** Keyless, as `cosign sign --new-bundle-format=false` writes it, but for what is changed. */
+  async function refusalOf(
+    scene: Scene,
+    change: {
+      readonly payload?: string;
+      readonly annotations?: Readonly<Record<string, string>>;
+    } = {},
+  ): Promise<string> {
+    const { repository, image } = scene.place;
+    const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const good = { critical: { image: { 'docker-manifest-digest': image.digest }, type: TYPE } };
+    const payload = pieceOf(change.payload ?? JSON.stringify(good), 'application/vnd.dev.cosign.simplesigning.v1+json');
+    const signature = sign('sha256', payload.bytes, keys.privateKey).toString('base64');
+    const annotations = { 'dev.cosignproject.cosign/signature': signature, ...change.annotations };
+    const signed = sampleImage([{ ...payload, descriptor: { ...payload.descriptor, annotations } }]);
+    await repository.push(payload.descriptor, payload.bytes);
+    await pushImage(repository, signed);
+    await repository.tag(signed.manifest.descriptor, `${image.digest.replace(':', '-')}.sig`);
+    const trust = openKeyTrust(keys.publicKey.export({ type: 'spki', format: 'pem' }).toString());
+    const { accepted, refused } = await verifyImage(trust, scene.place, { rules: [SIGNED_BY_ANYBODY] });
+    expect(accepted.length + refused.length).toBe(1);
+    return refused.map(({ code, reason }) => `${code}: ${reason}`).join();
+  }
+
+  test('counts when nothing is wrong with it', async () => {
+    expect(await refusalOf(await openScene())).toBe('');
+  });
+
+  test.each<[string, Parameters<typeof refusalOf>[1], RegExp]>([
+    ['over another digest', { payload: simple(digestOf('x'), TYPE) }, /^other-digest: it is about sha256:2d71/],
+    [
+      'over another kind of statement',
+      { payload: simple(digestOf('x'), 'x') },
+      /^malformed: what is signed names no image$/,
+    ],
+    ['over no statement', { payload: '{' }, /^malformed: /],
+    ['with another signature', { annotations: { 'dev.cosignproject.cosign/signature': 'AAAA' } }, /^wrong-identity: /],
+    ['with none', { annotations: { 'dev.cosignproject.cosign/signature': '' } }, /^malformed: /],
+    ['with a certificate that is none', { annotations: { 'dev.sigstore.cosign/certificate': 'x' } }, /^malformed: /],
+    ['with an entry that is none', { annotations: { 'dev.sigstore.cosign/bundle': '{}' } }, /^(?:malformed: |$)/],
+  ])('%s is refused', async (_, change, expected) => {
+    expect(await refusalOf(await openScene(), change)).toMatch(expected);
+  });
+});
+
+function simple(digest: string, type: string): string {
+  return JSON.stringify({ critical: { image: { 'docker-manifest-digest': digest }, type } });
+}
 
 async function* of<T>(...values: readonly T[]): AsyncGenerator<T> {
   yield* values;

@@ -1,10 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
 import { exactly, oneOf, SIGNED_BY_ANYBODY, type SignerRule } from '../../src/core/signer-rule.ts';
 import { fetchImage } from '../../src/registry/image.ts';
-import { attest, signImage, verifyImage } from '../../src/tools/sigstore.ts';
-import { type ProgramResult, run } from '../support/programs.ts';
+import { attest, openKeyTrust, signImage, verifyImage } from '../../src/tools/sigstore.ts';
+import { mustRun, type ProgramResult, run } from '../support/programs.ts';
 import {
   openPlace,
   openRegistry,
@@ -203,14 +204,25 @@ describe('verifying', () => {
 });
 
 describe.each([
-  ['a registry in the process', () => openRegistry().then(({ host }) => host), true],
-  ['a registry without the referrers API', () => openRegistry({ referrers: false }).then(({ host }) => host), true],
-  ["Debian's docker-registry", () => Promise.resolve(debianRegistry), layers.registry],
-] as const)('with real cosign 3 and %s', (_, open, isThere) => {
+  ['a registry in the process', () => openRegistry().then(({ host }) => host), true, true],
+  [
+    'a registry without the referrers API',
+    () => openRegistry({ referrers: false }).then(({ host }) => host),
+    true,
+    false,
+  ],
+  ["Debian's docker-registry", () => Promise.resolve(debianRegistry), layers.registry, false],
+] as const)('with real cosign 3 and %s', (_, open, isThere, hasApi) => {
   const cosign = async (signing: TestSigning, command: string, ...args: readonly string[]): Promise<ProgramResult> => {
     const env = { ...toolchainEnv, ...signing.host.env };
     const config = command === 'sign' || command === 'attest' ? ['-y', '--signing-config', 'config.json'] : [];
     return run(['cosign', command, ...config, '--trusted-root', 'root.json', ...args], { env, cwd: signing.directory });
+  };
+  const mustCosign = async ({ host, directory }: TestSigning, ...args: readonly string[]): Promise<void> => {
+    await mustRun(['cosign', ...args], {
+      env: { ...toolchainEnv, ...host.env, COSIGN_PASSWORD: 'x' },
+      cwd: directory,
+    });
   };
   const identity = (job: Job): readonly string[] => [
     `--certificate-identity=${subjectOf(job)}`,
@@ -272,7 +284,45 @@ describe.each([
     expect(accepted).toMatchObject([{ predicate: PROVENANCE.predicate }]);
   });
 
-  test.skipIf(!isThere)(
+  test.skipIf(!layers.cosign || !isThere)('we verify what it signs in its older form', async () => {
+    const [services, host] = await Promise.all([openSigstore(), open()]);
+    const [place, signing] = [await openPlace(host, path()), await openSigning(services)];
+    const older = ['--new-bundle-format=false', '--use-signing-config=false'];
+    const at = [`--fulcio-url=${services.url}`, `--rekor-url=${services.url}`, '--trusted-root=root.json'];
+    await mustCosign(signing, 'sign', '-y', ...older, ...at, place.reference);
+    const { accepted, refused } = await verifyImage(signing.trust, place, { rules: rulesOf(MAIN_JOB) });
+    expect(refused).toEqual([]);
+    expect(accepted).toMatchObject([{ signer: { sourceRef: MAIN_JOB.ref }, predicate: {} }]);
+    const stranger = { ...MAIN_JOB, ref: 'refs/heads/x' };
+    expect(await verifyImage(signing.trust, place, { rules: rulesOf(stranger) })).toMatchObject({
+      accepted: [],
+      refused: [{ code: 'wrong-identity' }],
+    });
+  });
+
+  test.skipIf(!layers.cosign || !isThere).each([
+    ['in the form of a bundle', ['--signing-config=none.json']],
+    ['in its older form', ['--use-signing-config=false', '--tlog-upload=false', '--new-bundle-format=false']],
+  ])('we verify what it signs with a key, %s', async (_, form) => {
+    const [services, host] = await Promise.all([openSigstore(), open()]);
+    const [place, signing] = [await openPlace(host, path()), await openSigning(services)];
+    const { directory, trust } = signing;
+    const none = { mediaType: JSON.parse(services.signingConfig).mediaType, rekorTlogConfig: {}, tsaConfig: {} };
+    writeFileSync(join(directory, 'none.json'), JSON.stringify(none));
+    await mustCosign(signing, 'generate-key-pair');
+    await mustCosign(signing, 'sign', '-y', '--key=cosign.key', ...form, place.reference);
+    const own = openKeyTrust(readFileSync(join(directory, 'cosign.pub'), 'utf8'));
+    const rules: readonly SignerRule[] = [];
+    expect(await verifyImage(own, place, { rules })).toMatchObject({ accepted: [{ signer: undefined }], refused: [] });
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const other = openKeyTrust(publicKey.export({ type: 'spki', format: 'pem' }).toString());
+    expect((await verifyImage(other, place, { rules })).refused).toMatchObject([{ code: 'wrong-identity' }]);
+    expect((await verifyImage(trust, place, { rules: [SIGNED_BY_ANYBODY] })).refused).toMatchObject([
+      { code: 'no-certificate' },
+    ]);
+  });
+
+  test.skipIf(!isThere || hasApi)(
     'two signers at once both stay, 20 of 20 times',
     async () => {
       const [services, host] = await Promise.all([openSigstore(), open()]);
@@ -284,7 +334,7 @@ describe.each([
         const [here, there] = [await openPlace(host, at), await reopenPlace(host, at)];
         await Promise.all([signImage(one, here), signImage(other, there)]);
         const { accepted } = await verifyImage(one.trust, here, { rules: rulesOf(MAIN_JOB, branch) });
-        rounds.push(accepted.map(({ signer }) => signer.sourceRef).sort());
+        rounds.push(accepted.map(({ signer }) => signer?.sourceRef).sort());
       }
       expect(rounds).toEqual(Array.from({ length: 20 }, () => [branch.ref, MAIN_JOB.ref].sort()));
     },

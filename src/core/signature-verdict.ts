@@ -2,7 +2,8 @@ import type { Descriptor } from '../oci/types.ts';
 import type { SignerIdentity } from './signer-rule.ts';
 
 /**
- * Why a signature does not count: `malformed` no bundle that can be read; `no-certificate` signed with a key; `no-log-entry`
+ * Why a signature does not count: `malformed` no bundle that can be read; `no-certificate` signed with a key, and none is
+ * trusted; `no-log-entry`
  * in no transparency log; `no-timestamp` nothing says when; `expired` not when its certificate was good;
  * `untrusted-certificate`, `untrusted-log`, `untrusted-timestamp` by services that the trusted root does not know; `tampered`
  * not over this statement; `other-digest` over other content; `other-statement` of another type; `wrong-issuer` and
@@ -25,9 +26,11 @@ export type RefusalCode =
 
 /** A statement about an image that was proved. */
 export interface AcceptedSignature {
+  /** What is attached: the manifest with the bundle, or one layer of cosign's older form. */
   readonly artifact: Descriptor;
-  readonly signer: SignerIdentity;
-  /** When the log took it, or a time stamp authority saw it. */
+  /** `undefined` when it was signed with a key that is trusted. */
+  readonly signer: SignerIdentity | undefined;
+  /** When the log took it, or a time stamp authority saw it; `undefined` with a key. */
   readonly signedAt: Date | undefined;
   readonly predicate: unknown;
 }

@@ -1,4 +1,4 @@
-import { type Digest, isDigest } from './digest.ts';
+import { type Digest, isDigest, parseDigest } from './digest.ts';
 import { parseJson, textAt, valueAt } from './json.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 
@@ -7,6 +7,7 @@ export const SIGNATURE_PREDICATE = 'https://sigstore.dev/cosign/sign/v1';
 /** The type of a signed statement. */
 export const STATEMENT_MEDIA_TYPE = 'application/vnd.in-toto+json';
 
+const SIMPLE_SIGNING = 'cosign container image signature';
 const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 /** Of these, subject and predicate are the same. */
 const KNOWN_TYPES = [STATEMENT_TYPE, 'https://in-toto.io/Statement/v0.1'];
@@ -39,6 +40,18 @@ export function parseStatement(text: string): Parsed<Statement> {
 export function preAuthEncoding(payloadType: string, payload: Uint8Array): Buffer {
   const head = `DSSEv1 ${Buffer.byteLength(payloadType)} ${payloadType} ${payload.length} `;
   return Buffer.concat([Buffer.from(head), payload]);
+}
+
+/**
+ * What cosign signed before version 3, and signs with `--new-bundle-format=false`:
+ * https://github.com/sigstore/cosign/blob/v3.0.2/specs/SIGNATURE_SPEC.md#simple-signing
+ */
+export function parseSimpleSigning(text: string): Parsed<Statement> {
+  const json = parseJson(text);
+  const digest = parseDigest(textAt(json, 'critical', 'image', 'docker-manifest-digest') ?? '');
+  const type = textAt(json, 'critical', 'type');
+  if (digest === undefined || type !== SIMPLE_SIGNING) return unparsable('what is signed names no image');
+  return parsed({ subjects: [digest], predicateType: SIGNATURE_PREDICATE, predicate: {} });
 }
 
 function digestsOf(subject: unknown): readonly Digest[] {

@@ -3,9 +3,10 @@ import { type Signer as ProvedSigner, type SignedEntity, toSignedEntity, Verific
 import { derText } from '../core/der-text.ts';
 import type { Digest } from '../core/digest.ts';
 import { parseJson } from '../core/json.ts';
+import { type Parsed, parsed, unparsable } from '../core/parsed.ts';
 import { toLine } from '../core/printable.ts';
 import type { AcceptedSignature, RefusalCode, RefusedSignature } from '../core/signature-verdict.ts';
-import { parseStatement, STATEMENT_MEDIA_TYPE } from '../core/signed-statement.ts';
+import { parseSimpleSigning, parseStatement, STATEMENT_MEDIA_TYPE, type Statement } from '../core/signed-statement.ts';
 import { findSignerProblem, type SignerIdentity, type SignerRule } from '../core/signer-rule.ts';
 import { dateOfSeconds } from '../core/timestamp.ts';
 import type { SigstoreTrust } from './sigstore-trust.ts';
@@ -45,15 +46,45 @@ const EXTENSIONS = {
   runInvocation: '1.3.6.1.4.1.57264.1.21',
 } as const;
 
+/** A bundle with what it says, not verified. */
+interface Content {
+  readonly bundle: Bundle;
+  /** What was signed, where it is not in the bundle. */
+  readonly signed: Buffer | undefined;
+  readonly statement: Statement;
+}
+
 /** Verifies a bundle, without any request: signature, certificate, log, time, content, and at last by whom. */
-export function judgeBundle({ verifier }: SigstoreTrust, text: string, claim: Claim): BundleVerdict {
-  const bundle = readBundle(text);
-  if (typeof bundle === 'string') return refuse('malformed', bundle);
+export function judgeBundle(trust: SigstoreTrust, text: string, claim: Claim): BundleVerdict {
+  const content = readContent(parseJson(text));
+  return content.ok ? judge(trust, content.value, claim) : refuse('malformed', content.problem);
+}
+
+/** The same for a signature whose payload is beside it, in cosign's older form; the bundle as JSON, of version 0.1. */
+export function judgeSimpleSigning(
+  trust: SigstoreTrust,
+  { bundle, payload }: { readonly bundle: unknown; readonly payload: Buffer },
+  claim: Claim,
+): BundleVerdict {
+  const statement = parseSimpleSigning(payload.toString());
+  if (!statement.ok) return refuse('malformed', statement.problem);
+  const parsedBundle = parseBundle(bundle);
+  if (!parsedBundle.ok) return refuse('malformed', parsedBundle.problem);
+  return judge(trust, { bundle: parsedBundle.value, signed: payload, statement: statement.value }, claim);
+}
+
+function judge(trust: SigstoreTrust, { bundle, signed, statement }: Content, claim: Claim): BundleVerdict {
   let entity: SignedEntity | undefined;
   try {
-    entity = toSignedEntity(bundle);
+    entity = toSignedEntity(bundle, signed);
+    if (entity.key.$case === 'public-key') return judgeKey(trust, entity, { statement, claim });
     const missing = whatIsMissing(entity);
-    return missing ?? judgeStatement(bundle, claim, { proved: verifier.verify(entity), signedAt: signingTime(entity) });
+    if (missing !== undefined) return missing;
+    if (trust.verifier === undefined) return refuse('untrusted-certificate', 'only keys are trusted');
+    const signer = identityOf(trust.verifier.verify(entity));
+    const verdict = judgeStatement(statement, claim, { signer, signedAt: signingTime(entity) });
+    const problem = verdict.ok ? findSignerProblem(claim.rules, signer) : undefined;
+    return problem === undefined ? verdict : { ok: false, problem };
   } catch (error) {
     // What a stranger attached may break a parser anywhere.
     if (!(error instanceof VerificationError)) return refuse('malformed', sentence(error));
@@ -63,27 +94,43 @@ export function judgeBundle({ verifier }: SigstoreTrust, text: string, claim: Cl
   }
 }
 
-function readBundle(text: string): Bundle | string {
-  const json = parseJson(text);
-  if (json === undefined) return 'it is not JSON';
+function judgeKey(
+  { keys }: SigstoreTrust,
+  { signature }: SignedEntity,
+  { statement, claim }: { readonly statement: Statement; readonly claim: Claim },
+): BundleVerdict {
+  if (keys.length === 0) return refuse('no-certificate', 'it was signed with a key, and no key is trusted');
+  if (keys.some((key) => signature.verifySignature(key)))
+    return judgeStatement(statement, claim, { signer: undefined, signedAt: undefined });
+  return refuse('wrong-identity', 'it was signed with another key, or is over something else');
+}
+
+function readContent(json: unknown): Parsed<Content> {
+  if (json === undefined) return unparsable('it is not JSON');
+  const bundle = parseBundle(json);
+  if (!bundle.ok) return bundle;
+  const { content } = bundle.value;
+  if (content.$case !== 'dsseEnvelope') return unparsable('it holds a signature alone, and no statement');
+  const { payload, payloadType } = content.dsseEnvelope;
+  if (payloadType !== STATEMENT_MEDIA_TYPE)
+    return unparsable(`what is signed is ${toLine(payloadType)}, not ${STATEMENT_MEDIA_TYPE}`);
+  const statement = parseStatement(payload.toString());
+  return statement.ok ? parsed({ bundle: bundle.value, signed: undefined, statement: statement.value }) : statement;
+}
+
+function parseBundle(json: unknown): Parsed<Bundle> {
   try {
-    const bundle = bundleFromJSON(json);
-    const { content } = bundle;
-    if (content.$case !== 'dsseEnvelope') return 'it holds a signature alone, and no statement';
-    if (content.dsseEnvelope.payloadType === STATEMENT_MEDIA_TYPE) return bundle;
-    return `what is signed is ${toLine(content.dsseEnvelope.payloadType)}, not ${STATEMENT_MEDIA_TYPE}`;
+    return parsed(bundleFromJSON(json));
   } catch (error) {
-    return `it is no bundle: ${sentence(error)}`;
+    return unparsable(`it is no bundle: ${sentence(error)}`);
   }
 }
 
 /** What the verifier would find missing too, under names that say less. */
 function whatIsMissing(entity: SignedEntity): BundleVerdict | undefined {
-  if (entity.key.$case === 'public-key')
-    return refuse('no-certificate', 'it was signed with a key, which proves no identity');
   if (entity.tlogEntries.length === 0) return refuse('no-log-entry', 'it has no entry in a transparency log');
   if (signingTime(entity) !== undefined) return undefined;
-  const until = toText(entity.key.certificate.notAfter);
+  const until = entity.key.$case === 'certificate' ? toText(entity.key.certificate.notAfter) : 'an unknown time';
   return refuse('no-timestamp', `nothing proves when it was signed, and its certificate was good until ${until}`);
 }
 
@@ -105,26 +152,16 @@ function whyExpired(entity: SignedEntity): string | undefined {
   return `its certificate was good from ${toText(notBefore)} to ${toText(notAfter)}, and it was signed ${toText(signedAt)}`;
 }
 
-interface Proof {
-  readonly proved: ProvedSigner;
-  readonly signedAt: Date | undefined;
-}
-
-function judgeStatement(bundle: Bundle, claim: Claim, { proved, signedAt }: Proof): BundleVerdict {
-  const payload = bundle.content.$case === 'dsseEnvelope' ? bundle.content.dsseEnvelope.payload.toString() : '';
-  const statement = parseStatement(payload);
-  if (!statement.ok) return refuse('malformed', statement.problem);
-  const { predicateType, predicate, subjects } = statement.value;
-  if (predicateType !== claim.predicateType) {
+/** Whether what is proved is what is asked for. */
+function judgeStatement(
+  { predicateType, predicate, subjects }: Statement,
+  claim: Claim,
+  proof: Pick<AcceptedSignature, 'signer' | 'signedAt'>,
+): BundleVerdict {
+  if (predicateType !== claim.predicateType)
     return refuse('other-statement', `it states ${toLine(predicateType)}, not ${claim.predicateType}`);
-  }
-  if (!subjects.includes(claim.digest)) {
-    return refuse('other-digest', `it is about ${toLine(subjects.join(', '), 200) || 'nothing'}`);
-  }
-  const signer = identityOf(proved);
-  const problem = findSignerProblem(claim.rules, signer);
-  if (problem !== undefined) return { ok: false, problem };
-  return { ok: true, value: { signer, signedAt, predicate } };
+  if (subjects.includes(claim.digest)) return { ok: true, value: { ...proof, predicate } };
+  return refuse('other-digest', `it is about ${toLine(subjects.join(', '), 200) || 'nothing'}`);
 }
 
 function identityOf({ identity }: ProvedSigner): SignerIdentity {

@@ -1,3 +1,4 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { toTrustMaterial, Verifier } from '@sigstore/verify';
 import { parseJson, textAt } from '../core/json.ts';
@@ -18,9 +19,12 @@ export interface SigstoreSettings {
   readonly signingConfig: string | undefined;
 }
 
-/** Whose certificates, logs and time stamps count. */
+/** Whom to believe. */
 export interface SigstoreTrust {
-  readonly verifier: Verifier;
+  /** Knows whose certificates, logs and time stamps count; `undefined` where only keys do. */
+  readonly verifier: Verifier | undefined;
+  /** A signature with one of these counts, whatever a log or the time may say. */
+  readonly keys: readonly KeyObject[];
 }
 
 const ROOT_TYPE = /^application\/vnd\.dev\.sigstore\.trustedroot(?:\+json;version=0\.[0-9]|\.v0\.[0-9]\+json)$/;
@@ -49,9 +53,19 @@ export async function openTrust(
   const mediaType = textAt(json, 'mediaType') ?? '';
   if (!ROOT_TYPE.test(mediaType)) throw invalid(`is of the mediaType ${quote(mediaType)}, which is no trusted root`);
   try {
-    return { verifier: new Verifier(toTrustMaterial(TrustedRoot.fromJSON(json))) };
+    return { verifier: new Verifier(toTrustMaterial(TrustedRoot.fromJSON(json))), keys: [] };
   } catch (cause) {
     throw invalid(`cannot be used: ${cause instanceof Error ? toLine(cause.message) : 'it is damaged'}`, cause);
+  }
+}
+
+/** Trusts signatures with this public key, PEM, and no others; nothing is asked for. BuildOnceError `VERIFY_KEY_INVALID`. */
+export function openKeyTrust(pem: string): SigstoreTrust {
+  try {
+    return { verifier: undefined, keys: [createPublicKey(pem)] };
+  } catch (cause) {
+    const hint = 'It has to be PEM: the file cosign.pub, or what cosign public-key --key KEY prints.';
+    throw new BuildOnceError('VERIFY_KEY_INVALID', 'the public key cannot be read', 1, { hint, cause });
   }
 }
 

@@ -8,13 +8,14 @@ import type { Host } from '../host.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { Repository } from '../registry/repository.ts';
 import { attachBundle, listBundles, readBundle } from './sigstore-attachment.ts';
-import { type Claim, judgeBundle } from './sigstore-bundle.ts';
+import { type Claim, judgeBundle, judgeSimpleSigning } from './sigstore-bundle.ts';
 import type { Signer } from './sigstore-signer.ts';
+import { readSimpleSignatures } from './sigstore-simple-signing.ts';
 import type { SigstoreTrust } from './sigstore-trust.ts';
 
 export { openSigner } from './sigstore-signer.ts';
 export { canIdentify } from './sigstore-token.ts';
-export { openTrust } from './sigstore-trust.ts';
+export { openKeyTrust, openTrust } from './sigstore-trust.ts';
 
 /** An image, index or one platform's manifest, in the repository that it is in. */
 export interface SignedImage {
@@ -99,6 +100,14 @@ export async function verifyImage(
     if (verdict === undefined) continue;
     if ('signer' in verdict) accepted.push(verdict);
     else refused.push(verdict);
+  }
+  if (accepted.length === 0 && predicateType === SIGNATURE_PREDICATE) {
+    for await (const { artifact, ...simple } of readSimpleSignatures(repository, image)) {
+      const verdict = judgeSimpleSigning(trust, simple, claim);
+      if (verdict.ok) accepted.push({ ...verdict.value, artifact });
+      else refused.push({ ...verdict.problem, artifact });
+      if (stopAtFirst && verdict.ok) break;
+    }
   }
   return { accepted, refused };
 }
