@@ -8,7 +8,7 @@ import { findProgram, run, succeeds, TOOLCHAIN_SCRIPTS } from './programs.ts';
  * `docker` an engine with buildx, both platforms and a base image in the registry; `registry` Debian's docker-registry,
  * plain and with a login; `tls` the same over TLS; `buildkit` a docker-container builder that runs real BuildKit;
  * `frontend` Docker's Dockerfile frontend as a program, to be put into an image; `emulation` a kernel in which QEMU for riscv64
- * can be registered; `trivy` Trivy and what makes databases for it; `crane`, `act`, `actionlint` the program.
+ * can be registered; `trivy` Trivy and what makes databases for it; `crane`, `cosign`, `act`, `actionlint` the program.
  */
 export type LayerName =
   | 'docker'
@@ -19,6 +19,7 @@ export type LayerName =
   | 'emulation'
   | 'trivy'
   | 'crane'
+  | 'cosign'
   | 'act'
   | 'actionlint';
 
@@ -86,6 +87,7 @@ export async function inspectMachine(env: Readonly<Record<string, string | undef
   for (const [name, command] of [
     ['trivy', BUILD],
     ['crane', BOOTSTRAP],
+    ['cosign', BOOTSTRAP],
     ['act', BUILD],
     ['actionlint', BUILD],
   ] as const) {

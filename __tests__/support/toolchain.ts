@@ -65,6 +65,7 @@ export function idleToolchain(machine: Machine): Toolchain {
       emulation: isThere('emulation'),
       trivy: isThere('trivy'),
       crane: isThere('crane'),
+      cosign: isThere('cosign'),
       act: isThere('act'),
       actionlint: isThere('actionlint'),
     },

@@ -92,12 +92,14 @@ describe('the layers', () => {
       'act',
       'actionlint',
       'buildkit',
+      'cosign',
       'crane',
       'docker',
       'emulation',
       'frontend',
       'registry',
       'tls',
+      'trivy',
     ]);
     expect(missing.act).toEqual({
       why: 'no act here',

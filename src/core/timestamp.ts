@@ -6,6 +6,11 @@ export function parseTimestamp(text: string): number | undefined {
   return Number.isNaN(timeMs) ? undefined : timeMs;
 }
 
+/** The moment so many seconds after 1970 began. */
+export function dateOfSeconds(seconds: number): Date {
+  return new Date(seconds * 1000);
+}
+
 /** The moment that an RFC 3339 text names, or `undefined`. */
 export function parseDate(text: string): Date | undefined {
   const timeMs = parseTimestamp(text);

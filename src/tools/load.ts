@@ -51,3 +51,8 @@ export function loadCosign(): Promise<typeof import('./cosign.ts')> {
 export function loadJobCache(): Promise<typeof import('./job-cache.ts')> {
   return import(/* webpackIgnore: true */ './job-cache.ts');
 }
+
+/** Sigstore: signing with the job's identity, and verifying. A bundle of its own, loaded when an image is to be signed or trusted. */
+export function loadSigstore(): Promise<typeof import('./sigstore.ts')> {
+  return import(/* webpackIgnore: true */ './sigstore.ts');
+}
