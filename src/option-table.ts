@@ -29,6 +29,7 @@ import { parseTagLines } from './core/tag-rules.ts';
 import { parseTrustedRegistry } from './core/trusted-registry.ts';
 import { list, text, toggle } from './option.ts';
 import { SCAN_OPTIONS } from './scan-option-table.ts';
+import { SIGN_OPTIONS, TRUST_OPTIONS } from './sign-option-table.ts';
 
 const registryHost = optional<string>((given) => parseRegistryHost(given.trim()));
 
@@ -229,6 +230,7 @@ export const OPTION_TABLE = {
     false,
   ),
   'max-age': text(duration, { group: 'reuse', about: 'Rebuild an image older than this: `30d`.' }),
+  ...TRUST_OPTIONS,
   registry: text(registryHost, {
     group: 'registry',
     about: "The registry that `username` and `password` are for. Others come from Docker's config.",
@@ -250,6 +252,7 @@ export const OPTION_TABLE = {
     about: 'Registries that may be spoken to over plain http: `registry.lan:5000`. This machine always may.',
   }),
   ...SCAN_OPTIONS,
+  ...SIGN_OPTIONS,
   summary: toggle({ group: 'report', about: 'Write a job summary.' }, true),
 } as const;
 

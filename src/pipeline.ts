@@ -18,6 +18,7 @@ import { readAuthorities } from './registry-authorities.ts';
 import { type Report, reportOf } from './report/report.ts';
 import { saidOnce } from './said-once.ts';
 import { findScanProblems } from './scan-problems.ts';
+import { decideSigning } from './signing-rules.ts';
 import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { attachStage } from './stages/attach.ts';
 import { buildStage } from './stages/build.ts';
@@ -141,7 +142,13 @@ export async function runCommand(
   const startedAt = host.now();
   const { authorities, ...prepared } = prepare(raw, command, host, call);
   const { options } = prepared;
-  for (const secret of [options.password, options.githubToken, ...options.secrets.map(({ value }) => value)]) {
+  for (const secret of [
+    options.password,
+    options.githubToken,
+    options.signKeyPassword,
+    keyText(options),
+    ...options.secrets.map(({ value }) => value),
+  ]) {
     if (secret !== undefined) host.log.mask(secret);
   }
   const access = { ...registrySettings(options, host), authorities };
@@ -160,6 +167,10 @@ export async function runCommand(
   } finally {
     registries.close();
   }
+}
+
+function keyText({ signKey }: Options): string | undefined {
+  return signKey?.kind === 'text' ? signKey.pem : undefined;
 }
 
 function finished(run: Run, durationMs: number, error?: Error): Omit<Finished, 'error'> {
@@ -186,7 +197,7 @@ function registrySettings(
   };
 }
 
-type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags' | 'named'> &
+type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags' | 'named' | 'signing' | 'trust'> &
   Pick<RegistriesSettings, 'authorities'>;
 
 /** Everything that can be decided, and be wrong, before the first request: values, files, event, tags; problems all at once. */
@@ -199,6 +210,7 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], re
   const { options, problems, fromEnvironment } = parseOptions(given.raw, host.env, required);
   const event = { ...seen, push: seen.push && options.push };
   const tags = prepareTags(options, event.git);
+  const signing = decideSigning(host, options, { event, tags: tags.ok ? tags.plan : undefined });
   const authorities = readAuthorities(host.files, options.registryCa);
   const platforms = platformsOf(options, host);
   const policies = command.builds ? findPolicyProblems({ options, platforms, host }) : { problems: [] };
@@ -213,11 +225,14 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], re
     ...(command.builds ? [...findSecretProblems(host, options), ...findLocalNameProblems(options)] : []),
     ...(tags.ok ? [] : tags.problems),
     ...policies.problems,
+    ...(command.builds ? signing.problems : []),
   ];
   if (all.length > 0 || !tags.ok) throw new UsageError(all, policies.at === undefined ? {} : { at: policies.at });
   for (const sentence of [...fromEnvironment, ...tags.plan.notices]) host.log.notice(sentence);
   if (isIdle(command, { event })) host.log.notice(`nothing is built: ${event.deleted}`);
   else if (event.untrusted !== undefined && options.push) host.log.notice(`nothing is pushed: ${event.untrusted}`);
+  if (command.builds && signing.unsigned !== undefined)
+    host.log[signing.unsigned.isLoud ? 'warning' : 'notice'](signing.unsigned.message);
   if (given.missing.length > 0) host.log.notice(`this run gets no secrets; left out: ${given.missing.join(', ')}`);
   const plan = command.builds ? tags.plan : { ...tags.plan, candidates: [] };
   return {
@@ -225,6 +240,8 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], re
     platforms,
     event,
     tags: plan,
+    signing: signing.mode,
+    trust: signing.trust,
     authorities: authorities.text,
     ...(chosen === undefined ? {} : { named: chosen }),
   };

@@ -2,7 +2,9 @@ import type { KnownBases } from './base-configs.ts';
 import type { ImageChoice } from './core/image-choice.ts';
 import { isLocalName, type RepositoryName, sameRepository } from './core/reference.ts';
 import type { Wanted } from './core/reuse.ts';
+import type { SignMode } from './core/sign-plan.ts';
 import type { TagCandidate, TagPlan } from './core/tag-candidates.ts';
+import type { TrustPlan } from './core/trust-plan.ts';
 import type { Host } from './host.ts';
 import type { Platform } from './oci/types.ts';
 import type { Options } from './options.ts';
@@ -61,6 +63,10 @@ export interface Run {
   readonly platforms: readonly Platform[];
   /** What started the run. */
   readonly event: RunEvent;
+  /** How this run signs. */
+  readonly signing: SignMode;
+  /** Whose images it reuses. */
+  readonly trust: TrustPlan;
   /** The tags that this run is to set, decided before the first request. */
   readonly tags: TagPlan;
   readonly host: Host;

@@ -17,6 +17,8 @@ export function sampleRun(parts: Partial<Run> = {}): Run {
       untrusted: undefined,
       deleted: undefined,
     },
+    signing: 'none',
+    trust: { by: 'hash' },
     tags: { candidates: [], version: undefined, notices: [] },
     host,
     registries: openRegistries({ env: {}, signal: host.signal }),
