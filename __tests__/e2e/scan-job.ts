@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { valueAt } from '../../src/core/json.ts';
+import { findArtifact, readLayer } from '../../src/artifact.ts';
+import { parseDigest } from '../../src/core/digest.ts';
+import type { Descriptor } from '../../src/oci/types.ts';
 import { type Job, openJob } from '../support/job.ts';
 import { CHECKOUT, NODE_DIRECTORY, type ProgramResult, run, TOOLCHAIN_SCRIPTS } from '../support/programs.ts';
 import type { ActionResult, ActionRun } from '../support/runner.ts';
@@ -40,26 +42,41 @@ export function nodePackage(name: string, version: string): Readonly<Record<stri
   return { [`${name}/package.json`]: JSON.stringify({ name, version }) };
 }
 
-const NPM = 'npm::GitHub Security Advisory npm';
+const NPM = {
+  ghsa: 'npm::GitHub Security Advisory npm',
+  'nodejs-security-wg': 'npm::Node.js Ecosystem Security Working Group',
+} as const;
 
-/** vulnapp's advisories, and these of packages of Node.js: below the version they have what is named, with the severity. */
-export function advisoriesWith(
-  packages: Readonly<Record<string, { readonly id: string; readonly severity: string; readonly fixed: string }>>,
-): Advisories {
+/** What a source of advisories says of a package of Node.js. */
+export interface NodeAdvisory {
+  readonly id: string;
+  readonly severity: 'LOW' | 'CRITICAL';
+  /** The versions that have it: `<1.2.6`. */
+  readonly versions: string;
+  readonly fixed: string;
+  readonly source?: keyof typeof NPM;
+}
+
+/** vulnapp's advisories, and these of packages of Node.js. */
+export function advisoriesWith(packages: Readonly<Record<string, readonly NodeAdvisory[]>>): Advisories {
   const known = vulnappAdvisories();
-  const advisories = Object.entries(packages).map(([name, { id, fixed }]) => [
-    name,
-    { [id]: { PatchedVersions: [fixed], VulnerableVersions: [`<${fixed}`] } },
-  ]);
-  const vulnerabilities = Object.entries(packages).map(([name, { id, severity }]) => [
-    id,
-    { Title: `${name}: a sample`, Severity: severity },
-  ]);
-  return {
-    ...known,
-    advisories: { ...known.advisories, [NPM]: { ...known.advisories[NPM], ...Object.fromEntries(advisories) } },
-    vulnerabilities: { ...known.vulnerabilities, ...Object.fromEntries(vulnerabilities) },
-  };
+  const sources: Record<string, unknown> = { ...known.sources };
+  const advisories: Record<string, Record<string, Record<string, unknown>>> = {};
+  const vulnerabilities: Record<string, unknown> = { ...known.vulnerabilities };
+  for (const [bucket, entries] of Object.entries(known.advisories)) advisories[bucket] = { ...entries };
+  const all = Object.entries(packages).flatMap(([name, entries]) => entries.map((entry) => ({ name, ...entry })));
+  for (const { name, id, versions, fixed, source = 'ghsa' } of all) {
+    const bucket = NPM[source];
+    const advisory = { [id]: { PatchedVersions: [fixed], VulnerableVersions: [versions] } };
+    sources[bucket] ??= { ID: source, Name: source, URL: 'https://example.test/' };
+    advisories[bucket] = { ...advisories[bucket], [name]: { ...advisories[bucket]?.[name], ...advisory } };
+    const opinions = all.filter((other) => other.id === id);
+    const VendorSeverity = Object.fromEntries(
+      opinions.map((other) => [other.source ?? 'ghsa', other.severity === 'LOW' ? 1 : 4]),
+    );
+    vulnerabilities[id] = { Title: `${name}: a sample`, VendorSeverity };
+  }
+  return { ...known, sources, advisories, vulnerabilities };
 }
 
 /** Publishes a database; answers its repository, for `scan-db-repository`. */
@@ -138,18 +155,53 @@ export async function statusOf(image: string, digest: string): Promise<number> {
   return (await fetch(url, { method: 'HEAD', headers: { accept } })).status;
 }
 
-/** The report's JSON, whose folder is an output of the step. */
-export function readReport({ outputs }: ActionResult, file = 'scan.json'): unknown {
-  return JSON.parse(readFileSync(path.join(outputs['report'] ?? '', file), 'utf8'));
+/** A file of the report, whose folder is an output of the step. */
+export function readReportText({ outputs }: ActionResult, file: string): string {
+  return readFileSync(path.join(outputs['report'] ?? '', file), 'utf8');
+}
+
+export function readReport(result: ActionResult, file = 'scan.json'): unknown {
+  return JSON.parse(readReportText(result, file));
+}
+
+/** What is behind a tag or digest of an image that is there. */
+export async function descriptorOf(image: string, target: string): Promise<Descriptor> {
+  const { repository, close } = openByName(image);
+  try {
+    const digest = parseDigest(target);
+    const found = await repository.resolve(digest === undefined ? { tag: target } : { digest });
+    if (found === undefined) throw new Error(`${image} has no ${target}`);
+    return found;
+  } finally {
+    close();
+  }
+}
+
+/** What was attached to an image, of a type or of all. */
+export async function readAttached(
+  image: string,
+  target: string,
+  type?: string,
+): Promise<readonly { readonly text: string; readonly annotations: Readonly<Record<string, string>> }[]> {
+  const subject = await descriptorOf(image, target);
+  const { repository, close } = openByName(image);
+  try {
+    const attached = [];
+    for await (const artifact of repository.referrers(subject, type)) {
+      const found = await findArtifact(repository, artifact, subject.digest);
+      if (!found.ok) throw new Error(found.problem);
+      const { layer, annotations } = found.value;
+      const content = await readLayer(repository, layer, { type: layer.mediaType, maxBytes: 1 << 24 });
+      if (!content.ok) throw new Error(content.problem);
+      attached.push({ text: Buffer.from(content.value).toString('utf8'), annotations });
+    }
+    return attached;
+  } finally {
+    close();
+  }
 }
 
 /** The summary as a reader sees it. */
 export function shown(markdown: string): string {
   return markdown.replace(/&#([0-9]+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
-}
-
-/** The results of every run in a SARIF file. */
-export function sarifResults(sarif: unknown): readonly unknown[] {
-  const runs = valueAt(sarif, 'runs');
-  return (Array.isArray(runs) ? runs : []).flatMap((one: unknown) => valueAt(one, 'results'));
 }
