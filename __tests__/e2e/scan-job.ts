@@ -133,10 +133,16 @@ export function openScanJob(toolchain: Toolchain, settings: ScanJobSettings): Sc
   };
 }
 
-/** Makes a docker-container builder that reaches the registries of this machine, and answers its name. */
-export async function makeBuilder(job: Job): Promise<string> {
+/**
+ * Makes a docker-container builder that reaches the registries of this machine, and answers its name. `authorities` are files
+ * with what it trusts besides, by registry.
+ */
+export async function makeBuilder(job: Job, authorities: Readonly<Record<string, string>> = {}): Promise<string> {
   const name = `bo-${randomUUID()}`;
-  const driver = ['--driver=docker-container', '--driver-opt=network=host', '--bootstrap'];
+  const entries = Object.entries(authorities).map(([host, file]) => `[registry."${host}"]\n  ca = ["${file}"]\n`);
+  job.write({ '../buildkitd.toml': entries.join('') });
+  const config = `--buildkitd-config=${path.join(job.directory, 'buildkitd.toml')}`;
+  const driver = ['--driver=docker-container', '--driver-opt=network=host', config, '--bootstrap'];
   await job.run('docker', 'buildx', 'create', `--name=${name}`, ...driver);
   return name;
 }
