@@ -18,6 +18,7 @@ import {
   readReportText,
   type ScanJob,
   shown,
+  shownScan,
 } from './scan-job.ts';
 
 const toolchain = inject('toolchain');
@@ -115,9 +116,9 @@ describe.skipIf(!canScan)('a Dockerfile that Trivy and buildx would have otherwi
       expect.objectContaining({ id, kind: 'misconfiguration' }),
     );
     expect(readReport(result)).toMatchObject({ findings: expect.arrayContaining(found) });
-    expect(shown(result.summary)).toContain('DS-0002');
+    expect(shownScan(result)).toContain('DS-0002');
     const texts = ['scan.txt', 'scan.sarif', 'scan.json'].map((file) => readReportText(result, file));
-    expect([...texts, result.summary].join('\n')).not.toContain('s3cr3t');
+    expect([...texts, shownScan(result)].join('\n')).not.toContain('s3cr3t');
   });
 });
 

@@ -42,41 +42,24 @@ export function nodePackage(name: string, version: string): Readonly<Record<stri
   return { [`${name}/package.json`]: JSON.stringify({ name, version }) };
 }
 
-const NPM = {
-  ghsa: 'npm::GitHub Security Advisory npm',
-  'nodejs-security-wg': 'npm::Node.js Ecosystem Security Working Group',
-} as const;
+const NPM = 'npm::GitHub Security Advisory npm';
 
-/** What a source of advisories says of a package of Node.js. */
-export interface NodeAdvisory {
-  readonly id: string;
-  readonly severity: 'LOW' | 'CRITICAL';
-  /** The versions that have it: `<1.2.6`. */
-  readonly versions: string;
-  readonly fixed: string;
-  readonly source?: keyof typeof NPM;
-}
-
-/** vulnapp's advisories, and these of packages of Node.js. */
-export function advisoriesWith(packages: Readonly<Record<string, readonly NodeAdvisory[]>>): Advisories {
+/** vulnapp's advisories, and a CRITICAL of each of these packages of Node.js, below the version that mends it. */
+export function advisoriesWith(
+  packages: Readonly<Record<string, { readonly id: string; readonly fixed: string }>>,
+): Advisories {
   const known = vulnappAdvisories();
-  const sources: Record<string, unknown> = { ...known.sources };
-  const advisories: Record<string, Record<string, Record<string, unknown>>> = {};
-  const vulnerabilities: Record<string, unknown> = { ...known.vulnerabilities };
-  for (const [bucket, entries] of Object.entries(known.advisories)) advisories[bucket] = { ...entries };
-  const all = Object.entries(packages).flatMap(([name, entries]) => entries.map((entry) => ({ name, ...entry })));
-  for (const { name, id, versions, fixed, source = 'ghsa' } of all) {
-    const bucket = NPM[source];
-    const advisory = { [id]: { PatchedVersions: [fixed], VulnerableVersions: [versions] } };
-    sources[bucket] ??= { ID: source, Name: source, URL: 'https://example.test/' };
-    advisories[bucket] = { ...advisories[bucket], [name]: { ...advisories[bucket]?.[name], ...advisory } };
-    const opinions = all.filter((other) => other.id === id);
-    const VendorSeverity = Object.fromEntries(
-      opinions.map((other) => [other.source ?? 'ghsa', other.severity === 'LOW' ? 1 : 4]),
-    );
-    vulnerabilities[id] = { Title: `${name}: a sample`, VendorSeverity };
-  }
-  return { ...known, sources, advisories, vulnerabilities };
+  const entries = Object.entries(packages);
+  const advisories = entries.map(([name, { id, fixed }]) => [
+    name,
+    { [id]: { PatchedVersions: [fixed], VulnerableVersions: [`<${fixed}`] } },
+  ]);
+  const described = entries.map(([name, { id }]) => [id, { Title: `${name}: a sample`, Severity: 'CRITICAL' }]);
+  return {
+    ...known,
+    advisories: { ...known.advisories, [NPM]: { ...known.advisories[NPM], ...Object.fromEntries(advisories) } },
+    vulnerabilities: { ...known.vulnerabilities, ...Object.fromEntries(described) },
+  };
 }
 
 /** Publishes a database; answers its repository, for `scan-db-repository`. */
@@ -210,4 +193,9 @@ export async function readAttached(
 /** The summary as a reader sees it. */
 export function shown(markdown: string): string {
   return markdown.replace(/&#([0-9]+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
+}
+
+/** The scan's part of it. */
+export function shownScan({ summary }: ActionResult): string {
+  return shown(summary).replace(/^[^]*?(?=### Scan: )/, '');
 }

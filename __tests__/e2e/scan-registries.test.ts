@@ -17,14 +17,14 @@ beforeAll(async () => {
 });
 
 describe.skipIf(!canScan).each(REGISTRIES)('a registry $kind', ({ login, ready, certificate }) => {
-  describe.skipIf(!ready)('and a builder that pushes by digest', () => {
+  describe.skipIf(!ready)('and a builder of its own', () => {
     let builder: string;
     afterEach(async () => {
       await job.run('docker', 'buildx', 'rm', '--force', builder);
       job.remove();
     });
 
-    it('is scanned from there before the tags, with what the run was given to sign in and to trust', async () => {
+    it('is scanned before the tags, and there, with what the run was given to sign in and to trust', async () => {
       const { host, username, password } = login;
       job = openScanJob(toolchain, { database, host });
       builder = await makeBuilder(job, certificate === undefined ? {} : { [host]: certificate });
@@ -42,7 +42,13 @@ describe.skipIf(!canScan).each(REGISTRIES)('a registry $kind', ({ login, ready, 
         outputs: { pushed: 'true', 'scan-result': 'passed', critical: '2' },
       });
       expect(readReportText(passed, 'scan.txt')).toContain('CVE-2024-5535');
-      for (const { log, stdout, summary } of [stopped, passed])
+      // A hit, of which nothing is known under these settings: Trivy has to get the image out of the registry.
+      const again = await job.scan({ ...inputs, 'scan-pkg-types': 'os', 'scan-severity': 'LOW' });
+      expect(again, again.log).toMatchObject({
+        status: 'success',
+        outputs: { reason: 'hit', 'scan-result': 'passed', critical: '1' },
+      });
+      for (const { log, stdout, summary } of [stopped, passed, again])
         expect(log + stdout.replace(/^::add-mask::.*$/gm, '') + summary).not.toContain(`${username}:${password}`);
     });
   });
