@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
 import { hashOf } from '../support/content-hash.ts';
 import { installLayoutBuilder } from '../support/layout-builder.ts';
@@ -131,7 +131,7 @@ describe.concurrent('a reused image', () => {
     expect(second.summary).toMatch(/\| Scan \| passed: .*kept since 20/);
     const [before, after] = [first, second].map(({ outputs }) => readFileSync(outputs['sarif'] ?? '', 'utf8'));
     expect(after).toBe(before);
-    expect(scene.requests().sort()).toEqual([
+    expect(scene.requests().toSorted()).toEqual([
       expect.stringMatching(/^GET blob sha256:/),
       expect.stringMatching(/^GET manifest hash-/),
       // Where a registry that had no referrers API kept the list of those days.
@@ -152,7 +152,7 @@ describe.concurrent('a reused image', () => {
     expect(scanOutputs(result)).toEqual({ 'scan-result': '', critical: '', high: '', 'new-vulnerabilities': '' });
     expect(result.outputs).toMatchObject({ sarif: '', report: '' });
     expect(result.summary).not.toContain('Scan');
-    expect(scene.requests().sort()).toEqual([
+    expect(scene.requests().toSorted()).toEqual([
       expect.stringMatching(/^GET manifest hash-/),
       expect.stringMatching(/^GET referrers sha256:/),
       'HEAD manifest main',
@@ -215,7 +215,6 @@ describe.concurrent('an image that was built', () => {
     const result = await scene.step({ 'scan-fail-on': 'any' }, { env });
     expect(result.log).toContain('SCAN_REJECTED');
     expect(result.outputs).toMatchObject({ built: 'true', pushed: 'false', 'scan-result': 'failed' });
-    expect(builder.builds()).toBe(1);
     expect(scene.trivy.scans()).toEqual([expect.stringMatching(/^--input=/), expect.stringMatching(/^--input=/)]);
     expect(scene.requests().filter((request) => request.startsWith('PUT'))).toEqual([]);
     expect(readdirSync(scene.temp)).toEqual([expect.stringMatching(/^build-once-reports-/)]);
@@ -241,7 +240,7 @@ describe.concurrent('a Trivy that fails', () => {
     ['ends with 1 and no report', 'exit 1', /SCAN_FAILED: .*could not be scanned/],
     ['ends with 0 and no report', 'exit 0', /SCAN_INVALID: .*was not written, though Trivy says that it succeeded/],
     ['writes what is no JSON', 'echo "{]" > "$output"', /SCAN_INVALID: .*is not JSON/],
-    ['writes a report of 2 GB', 'truncate -s 2G "$output"', /SCAN_INVALID: .*(?:too large|more than)/],
+    ['writes a report of 2 GB', 'truncate -s 2G "$output"', /SCAN_INVALID: .*is larger than 256 MiB/],
     ['writes lines without end', 'exec yes', /SCAN_FAILED: .*it wrote more than 4194304 bytes/],
     ['writes a line without end', 'exec cat /dev/zero', /SCAN_FAILED: .*it wrote more than 4194304 bytes/],
     ['writes a report of another schema', `echo '{"SchemaVersion":3}' > "$output"`, /SCAN_INVALID: .*schema 3/],
