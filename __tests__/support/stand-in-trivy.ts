@@ -30,6 +30,7 @@ export function installStandInTrivy(parent: string, version = '0.70.0'): StandIn
     `echo "$*" >> '${at('calls')}'`,
     `if [ "$1" = version ]; then echo '{"Version":"${version}"}'; exit; fi`,
     'for last; do case $last in --output=*) output=${last#--output=} ;; esac; done',
+    `if [ "$1" = convert ]; then echo '{"bomFormat":"CycloneDX"}' > "$output"; exit; fi`,
     `. '${at('scan')}'`,
   ];
   writeFileSync(at('trivy'), `${lines.join('\n')}\n`, { mode: 0o755 });

@@ -23,6 +23,8 @@ export async function convertReport(
   host.files.write(empty, '');
   const output = host.files.resolve(outputFile);
   const name = quote(outputFile);
+  // Trivy makes no folder.
+  host.files.write(output, '');
   const call = {
     args: [
       'convert',
