@@ -30,6 +30,7 @@ import type { Run } from './stage.ts';
 import { loadTrivy } from './tools/load.ts';
 
 export { openScanner } from './platform-scans.ts';
+export { attachScan } from './scan-record.ts';
 
 /** What a scan has found out about an image. */
 export interface ScanOutcome {
