@@ -88,12 +88,20 @@ export function openByName(name: string): { readonly repository: Repository; rea
 /** With this no mirror of the databases can be reached, on any machine, and what {@link seedDatabase} left is used. */
 export const NO_MIRROR = { HTTPS_PROXY: 'http://127.0.0.1:9' } as const;
 
+/** Pushes what is known of vulnapp as a mirror of the databases; answers its name, for `scan-db-repository`. */
+export async function pushMirror({ env, registry }: Toolchain): Promise<string> {
+  const name = `${registry}/db-${randomUUID()}`;
+  const { repository, close } = openByName(name);
+  await pushDatabase(repository, await makeDatabase(env, vulnappAdvisories()));
+  close();
+  return name;
+}
+
 /** Leaves what is known of vulnapp in a cache folder, for `XDG_CACHE_HOME`, as if a run had just downloaded it. */
-export async function seedDatabase({ env, registry }: Toolchain, cache: string): Promise<void> {
-  const { repository, close } = openByName(`${registry}/db-${randomUUID()}`);
-  const host = createTerminalHost({ env: { ...env, XDG_CACHE_HOME: cache }, write: () => undefined });
+export async function seedDatabase(toolchain: Toolchain, cache: string): Promise<void> {
+  const { repository, close } = openByName(await pushMirror(toolchain));
+  const host = createTerminalHost({ env: { ...toolchain.env, XDG_CACHE_HOME: cache }, write: () => undefined });
   try {
-    await pushDatabase(repository, await makeDatabase(env, vulnappAdvisories()));
     await prepareDatabase(host, {
       repositories: [{ repository: repository.name, tag: undefined, digest: undefined }],
       javaRepositories: [],
