@@ -29,6 +29,8 @@ import { readScanOrder, type ScanOrder } from './scan-settings.ts';
 import type { Run } from './stage.ts';
 import { loadTrivy } from './tools/load.ts';
 
+export { openScanner } from './platform-scans.ts';
+
 /** What a scan has found out about an image. */
 export interface ScanOutcome {
   readonly passed: boolean;
@@ -151,7 +153,7 @@ function isComparable({ platforms, baseline }: ReadScanRecord, published: Publis
 
 /** Scans with one database the image, and what it is compared with when there is something to compare. */
 async function scanAll({ run, task, order, members, published }: Scene): Promise<FreshScan> {
-  const scanner = await openScanner(run);
+  const scanner = await (run.scanner?.ready ?? openScanner(run));
   const { settings } = order;
   const own = await scanMembers(scanner, run, task, { members, settings });
   const hasFindings = own.some(({ scan }) => scan.findings.length > 0);

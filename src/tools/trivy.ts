@@ -170,7 +170,7 @@ function csvField(value: string): string {
 
 function readReport(host: Host, file: string, target: ScanTarget): ScanReport {
   const name = `the report on ${describe(target)}`;
-  const json = readJsonOutput(host, file, name);
+  const { json } = readJsonOutput(host, file, name);
   const schema = numberAt(json, 'SchemaVersion');
   if (schema === REPORT_SCHEMA) return { file, json };
   const seen = toLine(String(schema ?? 'unknown'), 20);
