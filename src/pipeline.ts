@@ -29,6 +29,7 @@ import { findContextProblems, hashStage } from './stages/hash.ts';
 import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
 import { pushStage } from './stages/push.ts';
+import { readyScanner } from './stages/ready.ts';
 import { tellSaved } from './stages/saved.ts';
 import { scanStage } from './stages/scan.ts';
 import { tagStage } from './stages/tag.ts';
@@ -64,6 +65,7 @@ const COMMANDS = {
       runnable(lookupStage),
       coverTriggers({ hash: runnable(hashStage), lookup: [runnable(engineStage), runnable(lookupStage)] }),
       runnable(explainStage),
+      readyScanner,
       runnable(buildStage),
       runnable(scanStage),
       passGate,
@@ -153,6 +155,7 @@ export async function runCommand(
     const error = cause instanceof Error ? cause : new Error('something was thrown that is no error', { cause });
     return { ...finished(run, elapsed(host, startedAt), error), error };
   } finally {
+    await run.scanner?.stop();
     registries.close();
   }
 }

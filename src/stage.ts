@@ -6,6 +6,7 @@ import type { TagCandidate, TagPlan } from './core/tag-candidates.ts';
 import type { Host } from './host.ts';
 import type { Platform } from './oci/types.ts';
 import type { Options } from './options.ts';
+import type { Scanner } from './platform-scans.ts';
 import type { FoundImage } from './registry/image.ts';
 import type { Registries, RegistriesSettings, RegistryRepository } from './registry/open.ts';
 import type { AttachResult } from './stages/attach.ts';
@@ -73,6 +74,8 @@ export interface Run {
   readonly git?: GitContexts;
   /** Set where base images have triggers that the hash, made again, is to cover. */
   readonly bases?: KnownBases;
+  /** Set where an image is to be scanned that is only being built. */
+  readonly scanner?: { readonly ready: Promise<Scanner>; stop(): Promise<void> };
   readonly results: Partial<Results>;
   /** How long the build took of the image that was reused, where that is known: at the end. */
   readonly savedSeconds?: number;

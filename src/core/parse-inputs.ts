@@ -20,6 +20,7 @@ import {
   readList,
   readOneOf,
   readText,
+  readVersion,
 } from './strict-json.ts';
 
 const LIMITS: JsonLimits = {
@@ -45,13 +46,8 @@ export function parseInputs(content: Uint8Array): Parsed<InputManifest> {
 }
 
 function readManifest(json: unknown): InputManifest {
-  const scheme = valueAt(json, 'scheme');
-  if (scheme !== 3) {
-    const seen = typeof scheme === 'number' ? String(scheme) : 'none';
-    return malformed(`its scheme is ${seen}; this release of build-once knows scheme 3`);
-  }
   return exactly(json, 'it', {
-    scheme,
+    scheme: readVersion(json, 'scheme', 3),
     form: readOneOf(FORMS, valueAt(json, 'form'), 'form'),
     scope: readOneOf(SCOPES, valueAt(json, 'scope'), 'scope'),
     uses: readList(json, 'uses', readUse),

@@ -5,7 +5,16 @@ import { canonicalJson } from './input-manifest.ts';
 import { valueAt } from './json.ts';
 import type { Parsed } from './parsed.ts';
 import { quote } from './printable.ts';
-import { exactly, type JsonLimits, malformed, parseStrictly, readDigest, readList, readText } from './strict-json.ts';
+import {
+  exactly,
+  type JsonLimits,
+  malformed,
+  parseStrictly,
+  readDigest,
+  readList,
+  readText,
+  readVersion,
+} from './strict-json.ts';
 import { parseTimestamp } from './timestamp.ts';
 import { MAX_NAME_LENGTH, parseTrivyReport } from './trivy-report.ts';
 
@@ -92,17 +101,12 @@ export function parseScanRecord(content: Uint8Array): Parsed<ReadScanRecord> {
 }
 
 function readRecord(json: unknown): ReadScanRecord {
-  const schema = valueAt(json, 'schema');
-  if (schema !== 1) {
-    const seen = typeof schema === 'number' ? String(schema) : 'none';
-    return malformed(`its schema is ${seen}; this release of build-once knows schema 1`);
-  }
   const [database, baseline] = ['database', 'baseline'].map((name) => valueAt(json, name));
   return {
     // What may be left out.
     database: undefined,
     ...exactly(json, 'it', {
-      schema,
+      schema: readVersion(json, 'schema', 1),
       image: readDigest(valueAt(json, 'image'), 'image'),
       scannedAt: readTime(valueAt(json, 'scannedAt'), 'scannedAt'),
       settings: readDigest(valueAt(json, 'settings'), 'settings'),

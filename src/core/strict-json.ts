@@ -70,6 +70,14 @@ export function readOneOf<T extends string>(allowed: readonly T[], json: unknown
   return allowed.find((one) => one === json) ?? malformed(`${where} is none of ${allowed.join(', ')}`);
 }
 
+/** The version of a document, under the name that it has there, which must be the one that is known. */
+export function readVersion<T extends number>(json: unknown, name: string, known: T): T {
+  const version = valueAt(json, name);
+  if (version === known) return known;
+  const seen = typeof version === 'number' ? String(version) : 'none';
+  return malformed(`its ${name} is ${seen}; this release of build-once knows ${name} ${known}`);
+}
+
 export function readText(json: unknown, where: string): string {
   return typeof json === 'string' ? json : malformed(`${where} is no text`);
 }

@@ -227,7 +227,7 @@ function readLines(json: unknown): { readonly startLine: number | undefined; rea
 }
 
 function scoreOf(json: unknown): number | undefined {
-  const sources = [textAt(json, 'SeveritySource') ?? 'nvd', 'nvd', 'ghsa'];
+  const sources = [nameAt(json, 'SeveritySource') ?? 'nvd', 'nvd', 'ghsa'];
   const scores = sources.map((source) => numberAt(json, 'CVSS', source, 'V3Score'));
   return scores.find((score) => score !== undefined && score > 0 && score <= 10);
 }
