@@ -30,6 +30,7 @@ import type { Run } from './stage.ts';
 import { loadTrivy } from './tools/load.ts';
 
 export { openScanner } from './platform-scans.ts';
+export { attachScan } from './scan-record.ts';
 
 /** What a scan has found out about an image. */
 export interface ScanOutcome {
@@ -125,11 +126,13 @@ async function findPublished(run: Run, { image }: ScanTask): Promise<Published |
 
 /** The result that is kept with the image, when it is young, and says what is asked now. */
 async function findKept({ run, task, order, members, published }: Scene): Promise<ReadScanRecord | undefined> {
-  const { host, options, registries, startedAt } = run;
+  const { host, options, registries, startedAt, event } = run;
   // Of the packages nothing is kept.
   if (options.scanFormat.includes('cyclonedx')) return undefined;
+  // Scanning is what is left when this fails, so that nothing is asked twice.
+  const repository = registries.open(task.image.repository, event.push ? 'push' : 'pull', 'once');
   try {
-    const record = await readFreshScan(registries.open(task.image.repository), task.image, {
+    const record = await readFreshScan(repository, task.image, {
       settings: order.digest,
       platforms: members.map(({ platform, descriptor }) => ({ platform, digest: descriptor.digest })),
       nowMs: startedAt.getTime(),

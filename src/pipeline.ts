@@ -173,11 +173,11 @@ export async function runCommand(
     for (const stage of stages) run = await stage(run);
     return { ...finished(run, elapsed(host, startedAt)), error: undefined };
   } catch (thrown) {
-    run.scanner?.stop();
     const cause = orInterruption(thrown, host.signal);
     const error = cause instanceof Error ? cause : new Error('something was thrown that is no error', { cause });
     return { ...finished(run, elapsed(host, startedAt), error), error };
   } finally {
+    await run.scanner?.stop();
     registries.close();
   }
 }

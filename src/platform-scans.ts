@@ -3,6 +3,8 @@ import { formatPlatform } from './core/platform.ts';
 import { formatRepositoryName } from './core/reference.ts';
 import { parseTrivyReport } from './core/trivy-report.ts';
 import { BuildOnceError } from './errors.ts';
+import type { Host } from './host.ts';
+import { doJointly } from './joint-work.ts';
 import { parseImageConfig } from './oci/parse.ts';
 import type { Descriptor, Manifest } from './oci/types.ts';
 import type { FoundImage } from './registry/image.ts';
@@ -46,22 +48,25 @@ export interface Scanner {
 }
 
 /** Makes Trivy and its database ready. The errors of `findTrivy` and `prepareDatabase`. */
-export async function openScanner({ host, options, access }: Run): Promise<Scanner> {
-  const { findTrivy, needsDatabase, prepareDatabase } = await loadTrivy();
-  const [trivy, database] = await Promise.all([
-    findTrivy(host, { version: options.trivyVersion, downloadUrl: options.trivyDownloadUrl, transport: access }),
-    needsDatabase({ scanners: options.scanScanners })
-      ? openCache(host).then((cache) =>
-          prepareDatabase(host, {
-            repositories: options.scanDbRepository,
-            javaRepositories: options.scanJavaDbRepository,
-            registries: access,
-            cache,
-          }),
-        )
-      : undefined,
-  ]);
+export async function openScanner(run: Run): Promise<Scanner> {
+  const { findTrivy } = await loadTrivy();
+  const { trivyVersion: version, trivyDownloadUrl: downloadUrl } = run.options;
+  const [trivy, database] = await doJointly(run.host, (host) => {
+    const transport = { ...run.access, signal: host.signal };
+    return [findTrivy(host, { version, downloadUrl, transport }), openDatabase({ ...run, host, access: transport })];
+  });
   return { trivy, database };
+}
+
+async function openDatabase({ host, options, access }: Run): Promise<TrivyDatabase | undefined> {
+  const { needsDatabase, prepareDatabase } = await loadTrivy();
+  if (!needsDatabase({ scanners: options.scanScanners })) return undefined;
+  return prepareDatabase(host, {
+    repositories: options.scanDbRepository,
+    javaRepositories: options.scanJavaDbRepository,
+    registries: access,
+    cache: await openCache(host),
+  });
 }
 
 /** Its library is not even loaded where there is none. */
@@ -103,13 +108,13 @@ export async function scanMembers(
           plainRegistries: options.registryInsecure,
         })
       : NO_ACCESS;
-  return inParallel(members, async (member) => {
+  return inParallel(members, trivy.host, async (member, own) => {
     const { platform, descriptor } = member;
     const target =
       layoutPath === undefined
         ? ({ kind: 'registry', repository: image.repository, digest: descriptor.digest } as const)
         : ({ kind: 'layout', path: layoutPath, manifest: descriptor } as const);
-    const report = await scanImage(trivy, database, { target, settings, access });
+    const report = await scanImage({ ...trivy, host: own }, database, { target, settings, access });
     const scan = parseTrivyReport(report.json, platform);
     if (scan.ok) return { ...member, report, scan: scan.value };
     const where = `${formatRepositoryName(image.repository)}@${descriptor.digest}`;
@@ -119,12 +124,20 @@ export async function scanMembers(
   });
 }
 
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
+/** Some at the same time; the first that fails ends the others. */
+async function inParallel<T, R>(
+  items: readonly T[],
+  host: Host,
+  work: (item: T, host: Host) => Promise<R>,
+): Promise<readonly R[]> {
   const results = new Map<T, R>();
   const waiting = [...items];
-  const worker = async (): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) results.set(item, await work(item));
-  };
-  await Promise.all(Array.from({ length: MAX_AT_ONCE }, worker));
+  await doJointly(host, (own) => {
+    const worker = async (): Promise<void> => {
+      for (let item = waiting.shift(); item !== undefined && !own.signal.aborted; item = waiting.shift())
+        results.set(item, await work(item, own));
+    };
+    return Array.from({ length: MAX_AT_ONCE }, worker);
+  });
   return items.flatMap((item) => results.get(item) ?? []);
 }

@@ -85,7 +85,7 @@ export interface Run {
   /** Set where base images have triggers that the hash, made again, is to cover. */
   readonly bases?: KnownBases;
   /** Set where an image is to be scanned that is only being built. */
-  readonly scanner?: { readonly ready: Promise<Scanner>; stop(): void };
+  readonly scanner?: { readonly ready: Promise<Scanner>; stop(): Promise<void> };
   readonly results: Partial<Results>;
   /** How long the build took of the image that was reused, where that is known: at the end. */
   readonly savedSeconds?: number;

@@ -1,3 +1,4 @@
+import { hostUntil } from '../joint-work.ts';
 import { loadImageScanner } from '../load-image-scanner.ts';
 import type { RunnableStage } from '../stage.ts';
 
@@ -6,9 +7,15 @@ export const readyScanner: RunnableStage = async (run) => {
   if (!run.options.scan || run.results.lookup?.image !== undefined) return run;
   const { openScanner } = await loadImageScanner();
   const stopping = new AbortController();
-  const signal = AbortSignal.any([run.host.signal, stopping.signal]);
-  const ready = openScanner({ ...run, host: { ...run.host, signal }, access: { ...run.access, signal } });
+  const ready = openScanner({ ...run, host: hostUntil(run.host, stopping.signal) });
   // The stage that needs it says what went wrong.
-  ready.catch(() => {});
-  return { ...run, scanner: { ready, stop: () => stopping.abort() } };
+  const ended = ready.then(
+    () => {},
+    () => {},
+  );
+  const stop = (): Promise<void> => {
+    stopping.abort();
+    return ended;
+  };
+  return { ...run, scanner: { ready, stop } };
 };

@@ -1,7 +1,7 @@
 import type { ScanRecord } from '../core/scan-record.ts';
+import { loadImageScanner } from '../load-image-scanner.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { FoundImage } from '../registry/image.ts';
-import { attachScan } from '../scan-record.ts';
 import { imageOf, openImage, type Stage } from '../stage.ts';
 import { orWithoutRecord, SCAN_RECORD } from '../without-record.ts';
 
@@ -28,6 +28,7 @@ export const verdictStage: Stage<'verdict', VerdictPlan> = {
     return { image, record: results.scan.record };
   },
   async apply({ image, record }, run) {
+    const { attachScan } = await loadImageScanner();
     const attach = (): Promise<Descriptor> => attachScan(openImage(run, image.repository), image.descriptor, record);
     return { artifact: await orWithoutRecord(run.host, { ...SCAN_RECORD, repository: image.repository }, attach) };
   },

@@ -85,15 +85,29 @@ const TOOL_CACHE_ARCHITECTURES: Readonly<Record<string, string>> = { amd64: 'x64
  * is committed here, and keeps it in the tool cache. Throws what `failures` makes, `inspect` and `refuse` throw.
  */
 export async function findPinned(host: Host, pinned: PinnedProgram, wish: ProgramWish): Promise<FoundProgram> {
-  const onPath = await findOnPath(host, pinned, wish.version);
-  if (onPath !== undefined) return onPath;
-  const version = wish.version ?? pinned.releases[0]?.version ?? '';
+  const installed = await findInstalled(host, pinned, wish.version);
+  if (installed !== undefined) return installed;
+  const version = versionFor(pinned, wish.version);
   const directory = toolDirectory(host, pinned, version);
-  const cached = await findInToolCache(host, pinned, { directory, version });
-  if (cached !== undefined) return cached;
   const file = pinnedFile(pinned, version, `${host.os}/${host.architecture}`);
   if (file === undefined) throw missing(host, pinned, version);
   return install(host, pinned, { file, directory, wish });
+}
+
+/** The program that {@link findPinned} would take without a download. Throws what `inspect` and `refuse` throw. */
+export async function findInstalled(
+  host: Host,
+  pinned: PinnedProgram,
+  wanted: string | undefined,
+): Promise<FoundProgram | undefined> {
+  const onPath = await findOnPath(host, pinned, wanted);
+  if (onPath !== undefined) return onPath;
+  const version = versionFor(pinned, wanted);
+  return findInToolCache(host, pinned, { directory: toolDirectory(host, pinned, version), version });
+}
+
+function versionFor({ releases }: PinnedProgram, wanted: string | undefined): string {
+  return wanted ?? releases[0]?.version ?? '';
 }
 
 /** The file of a version for a platform; `undefined` when there is no checksum for it here. */

@@ -1,7 +1,7 @@
 import { BuildOnceError, type Problem, UsageError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { TransportSettings } from '../registry/transport.ts';
-import { type FoundProgram, findPinned, type PinnedRelease, type ProgramFailures } from './pinned-program.ts';
+import { type FoundProgram, findInstalled, findPinned, type PinnedProgram, type PinnedRelease, type ProgramFailures } from './pinned-program.ts';
 import { TRIVY_RELEASES } from './trivy-checksums.ts';
 import { archiveNames, askTrivy, GITHUB_RELEASES, parseTrivyVersion, refuseHijacked } from './trivy-release.ts';
 
@@ -31,19 +31,27 @@ const BUILT_VERSION = '/pkg/version/app.ver=';
  */
 export async function findTrivy(host: Host, finding: TrivyFinding): Promise<Trivy> {
   const { version, baseUrl } = readSettings(finding);
-  const pinned = {
+  return findPinned(host, pinnedTrivy(finding.releases), { version, baseUrl, transport: finding.transport });
+}
+
+/** The Trivy that {@link findTrivy} would take without a download; PolicyError `TRIVY_HIJACKED`. */
+export function findInstalledTrivy(host: Host): Promise<Trivy | undefined> {
+  return findInstalled(host, pinnedTrivy(), undefined);
+}
+
+function pinnedTrivy(releases = TRIVY_RELEASES): PinnedProgram {
+  return {
     title: 'Trivy',
     command: 'trivy',
     variables: TRIVY_VARIABLES,
-    releases: finding.releases ?? TRIVY_RELEASES,
+    releases,
     fileNames: archiveNames,
     isArchive: true,
     ask: askTrivy,
-    inspect: (where: Host, file: string) => refuseHijacked(builtVersion(where, file) ?? '', file),
+    inspect: (where, file) => refuseHijacked(builtVersion(where, file) ?? '', file),
     refuse: refuseHijacked,
     failures: FAILURES,
   };
-  return findPinned(host, pinned, { version, baseUrl, transport: finding.transport });
 }
 
 function readSettings({ version, downloadUrl = GITHUB_RELEASES }: TrivyFinding): {

@@ -29,17 +29,24 @@ export interface TrivyCall {
 /** Before it is ended from outside, Trivy has this long to say itself that its time is over. */
 const GRACE_MS = 15_000;
 const MAX_OUTPUT_BYTES = 4 << 20;
+/** Node ends a process that writes a million lines faster than they are read: `write EINVAL`. */
+const MAX_SHOWN_LINES = 100_000;
 const MAX_REPORT_BYTES = 256 << 20;
 
 /** Runs Trivy, and answers whatever its exit code is. CommandError `SCAN_FAILED` where it cannot run, `SCAN_TIMED_OUT`. */
 export async function runTrivy({ host, program }: Trivy, call: TrivyCall): Promise<CommandResult> {
+  let lines = 0;
+  const show = (line: string): void => {
+    lines += 1;
+    if (lines <= MAX_SHOWN_LINES) host.log.debug(line);
+  };
   try {
     const result = await host.exec({
       argv: [program, ...call.args],
       env: { ...withoutVariables(host, TRIVY_VARIABLES), ...call.env },
       timeoutMs: call.timeoutMs + GRACE_MS,
       maxOutputBytes: MAX_OUTPUT_BYTES,
-      onLine: (line) => host.log.debug(line),
+      onLine: show,
     });
     host.signal.throwIfAborted();
     return result;
