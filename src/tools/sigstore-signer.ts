@@ -62,7 +62,10 @@ export function openSigner(host: Host, settings: SigstoreSettings): Signer {
       certify(transport, (await services()).authority, await token()),
     )).value;
   return {
-    identity: token,
+    async identity() {
+      const { issuer, subject } = await token();
+      return { issuer, subject };
+    },
     async sign(statement) {
       const { logs, timestamps } = await services();
       const signed = makeEnvelope(statement, await certified());
