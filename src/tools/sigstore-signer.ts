@@ -164,7 +164,7 @@ function toEntry(service: Service, answer: unknown): Readonly<Record<string, unk
   const integratedTime = numberAt(entry, 'integratedTime');
   const promise = textAt(entry, 'verification', 'signedEntryTimestamp');
   const proof = valueAt(entry, 'verification', 'inclusionProof');
-  const isWhole = ![body, logId, logIndex, integratedTime, promise].includes(undefined);
+  const isWhole = ![body, logId, logIndex, integratedTime, promise, proof].includes(undefined);
   if (!isWhole || more.length > 0) throw invalidAnswer(service, 'it is no entry of a log');
   const hashes = valueAt(proof, 'hashes');
   return {
