@@ -23,8 +23,6 @@ export async function convertReport(
   const [empty, made] = [path.join(directory, 'empty'), path.join(directory, 'made')];
   host.files.write(empty, '');
   const name = quote(outputFile);
-  // Trivy makes no folder.
-  host.files.write(output, '');
   const call = {
     args: [
       'convert',
