@@ -19,9 +19,9 @@ describe('a command line', () => {
     [['build'], { command: 'build', raw: {} }],
     [['hash', '--json'], { command: 'hash', json: true }],
     [['hash', '--manifest', './web'], { command: 'hash', manifest: true, raw: { context: './web' } }],
-    [['explain'], { command: 'explain', raw: {}, compareWith: undefined, all: false }],
-    [['explain', '1.2.3', '--all'], { command: 'explain', raw: {}, compareWith: '1.2.3', all: true }],
-    [['explain', 'a/b:1', '--context', './web'], { compareWith: 'a/b:1', raw: { context: './web' } }],
+    [['explain'], { command: 'explain', raw: {}, reference: undefined, all: false }],
+    [['explain', '1.2.3', '--all'], { command: 'explain', raw: {}, reference: '1.2.3', all: true }],
+    [['explain', 'a/b:1', '--context', './web'], { reference: 'a/b:1', raw: { context: './web' } }],
     [['build', './web'], { command: 'build', raw: { context: './web' } }],
     [['build', '--context', './web'], { raw: { context: './web' } }],
     [['build', '--file', 'a b'], { raw: { file: 'a b' } }],
@@ -46,7 +46,7 @@ describe('a command line', () => {
   it.each<[string[], string]>([
     [
       ['biuld'],
-      'command: "biuld" is not a command: build, hash, explain, demo, help, version are; did you mean build?',
+      'command: "biuld" is not a command: build, hash, explain, scan, demo, help, version are; did you mean build?',
     ],
     [['constructor'], 'command: "constructor" is not a command'],
     [['build', '--no-push'], '"--no-push": is not a known flag; did you mean --push=false?'],

@@ -287,7 +287,7 @@ describe('a run with hash-scope: manifests', () => {
     const log: string[] = [];
     const host = hostOf(log);
     registry.forgetRequests();
-    const given = { ...MANIFESTS, images: `${registry.host}/app`, platforms: 'linux/amd64', ...raw };
+    const given = { ...MANIFESTS, scan: 'false', images: `${registry.host}/app`, platforms: 'linux/amd64', ...raw };
     const { report, error } = await runCommand(command, given, host);
     await host.finish();
     return { report, code: report.failure?.code, message: error?.message ?? '', log: log.join('\n') };

@@ -8,12 +8,12 @@ import { type Descriptor, MEDIA_TYPES } from '../src/oci/types.ts';
 import { readRecordedInputs } from '../src/recorded-inputs.ts';
 import type { FoundImage } from '../src/registry/image.ts';
 import { MemoryRepository } from './registry/memory-repository.ts';
-import { all, type Piece, pieceOf } from './registry/sample-image.ts';
+import { all, pieceOf } from './registry/sample-image.ts';
 import { pushHashed, sampleInputs } from './support/hashed-image.ts';
+import { type PlantedArtifact, plantArtifact } from './support/planted-artifact.ts';
 
 const CREATED = new Date('2026-01-02T03:04:05Z');
 const SECONDS = 'dev.build-once.build-seconds';
-const EMPTY = pieceOf('{}', MEDIA_TYPES.ociEmpty);
 const inputs = sampleInputs();
 const read = { ok: true, value: inputs.manifest };
 
@@ -27,39 +27,16 @@ beforeEach(async () => {
 const attach = (buildSeconds: number | undefined = 12.34) =>
   attachInputs(repository, image.descriptor, { inputs, buildSeconds, created: CREATED });
 
-interface Planted {
-  readonly layers?: readonly Piece[];
-  readonly config?: Piece;
-  readonly subject?: Descriptor;
-  readonly annotations?: Readonly<Record<string, unknown>>;
-  /** Not pushed, so that something is missing. */
-  readonly without?: readonly Piece[];
-}
+type Planted = Partial<PlantedArtifact>;
 
 /** What somebody else attached, as a record of inputs. */
-async function plant({
-  layers = [pieceOf(inputs.text, INPUTS_MEDIA_TYPE)],
-  config = EMPTY,
-  subject = image.descriptor,
-  annotations = {},
-  without = [],
-}: Planted): Promise<Descriptor> {
-  const document = {
-    schemaVersion: 2,
-    mediaType: MEDIA_TYPES.ociManifest,
-    artifactType: INPUTS_MEDIA_TYPE,
-    config: formatDescriptor(config.descriptor),
-    layers: layers.map(({ descriptor }) => formatDescriptor(descriptor)),
-    subject: formatDescriptor(subject),
-    annotations,
-  };
-  const manifest = pieceOf(JSON.stringify(document), MEDIA_TYPES.ociManifest);
-  for (const { descriptor, bytes } of [...layers, config, manifest]) {
-    if (!without.some((piece) => piece.descriptor.digest === descriptor.digest))
-      await repository.push(descriptor, bytes);
-  }
-  return manifest.descriptor;
-}
+const plant = (planted: Planted): Promise<Descriptor> =>
+  plantArtifact(repository, {
+    type: INPUTS_MEDIA_TYPE,
+    layers: [pieceOf(inputs.text, INPUTS_MEDIA_TYPE)],
+    subject: image.descriptor,
+    ...planted,
+  });
 
 describe('the record of what an image was built from', () => {
   it('is read as it was attached', async () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { BuildOnceError, RegistryError } from '../src/errors.ts';
 import { createTerminalHost } from '../src/hosts/terminal.ts';
-import { orWithoutRecord } from '../src/without-record.ts';
+import { INPUTS_RECORD, orWithoutRecord } from '../src/without-record.ts';
 
-const NAME = { registry: 'r.example', path: 'acme/app' };
+const RECORD = { ...INPUTS_RECORD, repository: { registry: 'r.example', path: 'acme/app' } };
 
 function hostWith(signal?: AbortSignal) {
   const lines: string[] = [];
@@ -14,14 +14,14 @@ function hostWith(signal?: AbortSignal) {
 describe('writing the record of an image', () => {
   it('gives what was written', async () => {
     const { host, lines } = hostWith();
-    expect(await orWithoutRecord(host, NAME, () => Promise.resolve(1))).toBe(1);
+    expect(await orWithoutRecord(host, RECORD, () => Promise.resolve(1))).toBe(1);
     expect(lines).toEqual([]);
   });
 
   it('that a registry refuses is a warning, which says where, why and what it costs', async () => {
     const { host, lines } = hostWith();
     const refuse = () => Promise.reject(new RegistryError('DENIED', 'no\n\u001b[31m::error::'));
-    expect(await orWithoutRecord(host, NAME, refuse)).toBeUndefined();
+    expect(await orWithoutRecord(host, RECORD, refuse)).toBeUndefined();
     const text = lines.join('');
     expect(text).toContain(
       'warning: the input manifest is not attached in r.example/acme/app, so later runs cannot say',
@@ -36,7 +36,7 @@ describe('writing the record of an image', () => {
     ['is a mistake in the program', new TypeError('x'), undefined],
   ])('ends the run when it %s', async (_, error, signal) => {
     const { host, lines } = hostWith(signal);
-    await expect(orWithoutRecord(host, NAME, () => Promise.reject(error))).rejects.toBe(error);
+    await expect(orWithoutRecord(host, RECORD, () => Promise.reject(error))).rejects.toBe(error);
     expect(lines).toEqual([]);
   });
 });

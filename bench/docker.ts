@@ -38,6 +38,7 @@ export async function openDockerScene(toolchain: Toolchain, size: SampleSize): P
   const theirs = `${toolchain.registry}/bench/${size}-theirs`;
   const inputs: Inputs = {
     images: ours,
+    scan: 'false',
     platforms: PLATFORMS,
     'build-args': `BASE=${toolchain.baseImage}`,
     provenance: 'false',

@@ -47,7 +47,7 @@ export async function openHitScene(): Promise<HitScene> {
     const image = `${registry.host}/acme/app`;
     const base = `${registry.host}/base/busybox`;
     await plantImage({ image: base, tags: ['1.38'], platforms: PLATFORMS.split(',') });
-    const inputs = { images: image, platforms: PLATFORMS, 'build-args': `BASE=${base}:1.38` };
+    const inputs = { scan: 'false', images: image, platforms: PLATFORMS, 'build-args': `BASE=${base}:1.38` };
     const place = { cwd: workspace, env: plainEnvironment(directory) };
     const hash = await setUp({
       steps: [{ ...place, argv: [process.execPath, CLI, 'hash', '--json', ...flags(inputs)] }],

@@ -3,6 +3,7 @@ import { type DockerScene, openDockerScene } from './docker.ts';
 import { type HitScene, openHitScene } from './hit.ts';
 import { openPushScene, type PushScene } from './push.ts';
 import type { SampleSize } from './sample.ts';
+import { openScanScene, type ScanScene } from './scan.ts';
 import { openSignScene, type SignScene } from './sign.ts';
 
 /** What rows are measured on: each scene is set up when a row first asks for it, and once. */
@@ -10,6 +11,7 @@ export interface Scenes {
   hit(): Promise<HitScene>;
   docker(size: SampleSize): Promise<DockerScene>;
   push(): Promise<PushScene>;
+  scan(): Promise<ScanScene>;
   sign(): Promise<SignScene>;
   /** Takes down what was set up, the newest first. */
   close(): Promise<void>;
@@ -24,6 +26,7 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
   };
   let hit: Promise<HitScene> | undefined;
   let push: Promise<PushScene> | undefined;
+  let scan: Promise<ScanScene> | undefined;
   let sign: Promise<SignScene> | undefined;
   const docker = new Map<SampleSize, Promise<DockerScene>>();
   return {
@@ -41,6 +44,11 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
       if (toolchain === undefined) throw new TypeError('this row needs the toolchain');
       push ??= remember(openPushScene(toolchain));
       return push;
+    },
+    scan() {
+      if (toolchain === undefined) throw new TypeError('this row needs the toolchain');
+      scan ??= remember(openScanScene(toolchain));
+      return scan;
     },
     sign() {
       sign ??= remember(openSignScene(toolchain));

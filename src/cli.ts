@@ -8,7 +8,7 @@ import { createTerminalHost } from './hosts/terminal.ts';
 import { orInterruption } from './interruption.ts';
 import { type CommandName, runCommand } from './pipeline.ts';
 import { renderText } from './report/render.ts';
-import { failureOf, redacted, redactedFailure } from './report/report.ts';
+import { failureOf, redacted, redactedFailure, reportDocument } from './report/report.ts';
 import { VERSION } from './version.ts';
 
 const interrupt = watchSignals(process);
@@ -29,7 +29,8 @@ try {
 /** Answers the error that the report has told already; what fails before there is a report is thrown. */
 async function main(line: CommandLine): Promise<Error | undefined> {
   const { command, problems } = line;
-  if (command === 'build' || command === 'hash' || command === 'explain') return run(command, line);
+  if (command === 'build' || command === 'hash' || command === 'explain' || command === 'scan')
+    return run(command, line);
   if (problems.length > 0) throw new UsageError(problems, { hint: 'build-once help lists everything.' });
   if (command === 'version') print(VERSION);
   else if (command === 'help') print(helpText());
@@ -38,14 +39,11 @@ async function main(line: CommandLine): Promise<Error | undefined> {
 }
 
 async function run(command: CommandName, line: CommandLine): Promise<Error | undefined> {
-  const { raw, json, problems, compareWith, all } = line;
-  const {
-    report: found,
-    manifest = '',
-    error,
-  } = await runCommand(command, raw, host, { found: problems, compareWith });
+  const { raw, json, problems, reference, all } = line;
+  const { report: found, manifest = '', error } = await runCommand(command, raw, host, { found: problems, reference });
   const report = redacted(found, host.hide);
-  if (json) printJson(report);
+  if (json) printJson(reportDocument(report));
+  else if (command === 'scan' && report.scan !== undefined) print(report.scan.text);
   else if (error !== undefined) return error;
   // To the byte: its sha256 is the content hash.
   else if (line.manifest) process.stdout.write(host.hide(manifest));

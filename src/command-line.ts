@@ -4,7 +4,7 @@ import type { Problem } from './errors.ts';
 import { isOptionName, OPTION_NAMES, OPTION_TABLE } from './option-table.ts';
 import type { RawOptions } from './options.ts';
 
-export const COMMAND_NAMES = ['build', 'hash', 'explain', 'demo', 'help', 'version'] as const;
+export const COMMAND_NAMES = ['build', 'hash', 'explain', 'scan', 'demo', 'help', 'version'] as const;
 export type CliCommand = (typeof COMMAND_NAMES)[number];
 
 /** Flags that are no inputs: they say what is printed. */
@@ -20,16 +20,16 @@ export interface CommandLine {
   readonly manifest: boolean;
   /** For `explain`: list everything. */
   readonly all: boolean;
-  /** For `explain`: the image to compare with. */
-  readonly compareWith: string | undefined;
+  /** The image that `explain` compares with, or that `scan` looks at. */
+  readonly reference: string | undefined;
   /** What is wrong with the words; the command may find more in the values. */
   readonly problems: readonly Problem[];
 }
 
 /**
  * Parses the arguments after the program's name. `--name value`, `--name=value`; lists may be repeated, switches need no
- * value but take `true` or `false`; one bare word after the command is the context, after `explain` the image to compare
- * with. What is wrong is listed, and left out of `raw`.
+ * value but take `true` or `false`; one bare word after the command is the context, after `explain` and `scan` the
+ * image. What is wrong is listed, and left out of `raw`.
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const problems: Problem[] = [];
@@ -62,8 +62,8 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const [first = 'help', word, ...more] = bare;
   const command = COMMAND_NAMES.find((known) => known === first);
   if (command === undefined) problems.push({ input: 'command', message: unknownCommand(first) });
-  const isCompared = command === 'explain';
-  const context = isCompared ? undefined : word;
+  const takesImage = command === 'explain' || command === 'scan';
+  const context = takesImage ? undefined : word;
   if (context !== undefined && raw['context'] !== undefined) {
     problems.push({
       input: 'context',
@@ -73,7 +73,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   if (more.length > 0)
     problems.push({
       input: 'arguments',
-      message: `${more.map(quote).join(' ')}: one ${isCompared ? 'image is allowed; --context names a directory' : 'context is allowed'}`,
+      message: `${more.map(quote).join(' ')}: one ${takesImage ? 'image is allowed; --context names a directory' : 'context is allowed'}`,
     });
   problems.push(...findStrayMarks(marks, command));
   return {
@@ -82,7 +82,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     json: marks.has('--json'),
     manifest: marks.has('--manifest'),
     all: marks.has('--all'),
-    compareWith: isCompared ? word : undefined,
+    reference: takesImage ? word : undefined,
     problems,
   };
 }

@@ -10,10 +10,11 @@ import { compareManifests } from './core/manifest-differences.ts';
 import type { Parsed } from './core/parsed.ts';
 import { formatPlatform } from './core/platform.ts';
 import { toLine } from './core/printable.ts';
-import { familiarName, formatReference, isLocalName } from './core/reference.ts';
+import { isLocalName } from './core/reference.ts';
 import { findUnfit } from './core/reuse.ts';
 import { formatDuration, parseTimestamp } from './core/timestamp.ts';
 import { BuildOnceError } from './errors.ts';
+import { findNamed, type NamedImage, referenceTo } from './named-image.ts';
 import { readRecordedInputs } from './recorded-inputs.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
@@ -35,13 +36,6 @@ export interface Explanation {
   readonly checked: readonly string[];
 }
 
-interface Compared {
-  /** As people write it. */
-  readonly reference: string;
-  readonly image: FoundImage;
-  readonly repository: Repository;
-}
-
 const NOTHING = { reference: undefined, digest: undefined, isSame: undefined, differences: [], checked: [] } as const;
 
 /**
@@ -59,7 +53,7 @@ export async function explainMiss(run: Run): Promise<Explanation> {
         'neither latest, nor a version, nor a tag of the default branch is there',
         'there is nothing to compare with',
       );
-    const reference = nameOf(repository, { tag: baseline.tag });
+    const reference = referenceTo(repository, { tag: baseline.tag });
     return await compare({ reference, image: baseline.image, repository }, run);
   } catch (error) {
     return notKnown(toLine(error instanceof Error ? error.message : String(error), 500));
@@ -81,22 +75,10 @@ export async function explainChoice(run: Run, choice: ImageChoice | undefined): 
   return { ...explanation, checked: [...checked, ...(await wouldBuild(run))] };
 }
 
-async function findCompared(run: Run, choice: ImageChoice | undefined): Promise<Compared> {
-  const name = choice?.repository ?? run.options.images[0];
-  if (name === undefined) throw nothingToCompare('images names no repository');
-  const repository = run.registries.open(name);
-  if (choice === undefined) {
-    const baseline = await findBaseline(repository, run);
-    if (baseline === undefined) {
-      const where = familiarName(`${name.registry}/${name.path}`);
-      throw nothingToCompare(`${where} has no latest, no version and no tag of the default branch`);
-    }
-    return { reference: nameOf(repository, { tag: baseline.tag }), image: baseline.image, repository };
-  }
-  const reference = nameOf(repository, choice.target);
-  const image = await fetchImage(repository, choice.target);
-  if (image === undefined) throw nothingToCompare(`${reference} is not there`);
-  return { reference, image, repository };
+async function findCompared(run: Run, choice: ImageChoice | undefined): Promise<NamedImage> {
+  const found = await findNamed(run, choice);
+  if (found.ok) return found.value;
+  throw nothingToCompare(found.problem);
 }
 
 function nothingToCompare(message: string): BuildOnceError {
@@ -105,7 +87,7 @@ function nothingToCompare(message: string): BuildOnceError {
   });
 }
 
-async function compare({ reference, image, repository }: Compared, run: Run): Promise<Explanation> {
+async function compare({ reference, image, repository }: NamedImage, run: Run): Promise<Explanation> {
   const { hash, manifest } = resultOf(run, 'hash');
   const { digest } = image.descriptor;
   const theirs = image.manifest.annotations[INPUTS_ANNOTATION];
@@ -151,7 +133,7 @@ async function wouldBuild(run: Run): Promise<readonly string[]> {
   if (run.options.force) return ['a build would run: force asks for it'];
   const { tag } = resultOf(run, 'hash');
   const repository = run.registries.open(name);
-  const reference = nameOf(repository, { tag });
+  const reference = referenceTo(repository, { tag });
   const image = await fetchImage(repository, { tag });
   if (image === undefined) return [`a build would run: ${reference} is not there`];
   const unfit = findUnfit(image.manifest, wantedOf(run));
@@ -161,11 +143,6 @@ async function wouldBuild(run: Run): Promise<readonly string[]> {
       ? `a build would reuse ${reference}, which is ${digest}`
       : `a build would run (${unfit.reason}): of ${reference}, ${unfit.detail}`,
   ];
-}
-
-function nameOf({ name }: Repository, target: ImageChoice['target']): string {
-  const { tag, digest } = { tag: undefined, digest: undefined, ...target };
-  return familiarName(formatReference({ repository: name, tag, digest }));
 }
 
 /** How an image that must not be replaced stands to this run's content. */

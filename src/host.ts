@@ -46,6 +46,8 @@ export interface Command {
   readonly timeoutMs?: number;
   /** How much it may write to its two streams together; with more it is ended, and `COMMAND_TOO_LOUD` thrown. */
   readonly maxOutputBytes?: number;
+  /** Ends it, as the signal of the run does. */
+  readonly signal?: AbortSignal;
   /** Called with each line as it is written, to show progress. */
   readonly onLine?: (line: string) => void;
 }

@@ -15,4 +15,4 @@ export type { RawOptions } from './options.ts';
 export { type CommandCall, type CommandName, type Finished, runCommand } from './pipeline.ts';
 export type { OutputName, Outputs } from './report/outputs.ts';
 export { renderMarkdown, renderText } from './report/render.ts';
-export type { Failure, PlatformRow, ProvenanceSubject, Report, Step, TagRow } from './report/report.ts';
+export type { Failure, PlatformRow, ProvenanceSubject, Report, ScanSection, Step, TagRow } from './report/report.ts';

@@ -1,26 +1,21 @@
+import { attachArtifact, checkAttachable, findArtifact, listArtifacts, orProblem } from './artifact.ts';
 import { compareCodePoints } from './core/code-point-order.ts';
-import { type Digest, digestOf, parseDigest } from './core/digest.ts';
+import { type Digest, parseDigest } from './core/digest.ts';
 import { MAX_INPUTS_BYTES, type SealedInputs } from './core/input-manifest.ts';
-import { INPUTS_ANNOTATION } from './core/labels.ts';
+import { CREATED_ANNOTATION, INPUTS_ANNOTATION } from './core/labels.ts';
 import { type Parsed, parsed, unparsable } from './core/parsed.ts';
 import { formatRepositoryName } from './core/reference.ts';
-import { isRegistryError, RegistryError } from './errors.ts';
-import { formatDescriptor } from './oci/format.ts';
-import { type Descriptor, MEDIA_TYPES } from './oci/types.ts';
+import type { Descriptor } from './oci/types.ts';
 import { copyImage } from './registry/copy.ts';
-import { type FoundImage, fetchImage } from './registry/image.ts';
+import type { FoundImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
 
 /** Type of the artifact and of its layer. Its version changes when a reader of this one could not read it any more. */
 export const INPUTS_MEDIA_TYPE = 'application/vnd.build-once.inputs.v1+json';
 
-const CREATED = 'org.opencontainers.image.created';
 const SECONDS = 'dev.build-once.build-seconds';
-const EMPTY_CONFIG = Buffer.from('{}');
 /** Anybody who may push may attach what is none; more than this are not looked at. */
 const MAX_CANDIDATES = 20;
-/** What reading a manifest or blob that cannot be used ends with. */
-const DAMAGED = new Set(['DIGEST_INVALID', 'MANIFEST_INVALID', 'SIZE_INVALID', 'TOO_LARGE', 'UNEXPECTED_ANSWER']);
 
 /** What is attached to an image. */
 export interface Attachment {
@@ -38,33 +33,13 @@ export async function attachInputs(
   image: Descriptor,
   { inputs, buildSeconds, created }: Attachment,
 ): Promise<Descriptor> {
-  const text = Buffer.from(inputs.text);
-  if (text.length > MAX_INPUTS_BYTES) {
-    throw new RegistryError(
-      'TOO_LARGE',
-      `the input manifest has ${text.length} bytes: ${MAX_INPUTS_BYTES} are the most that is attached`,
-    );
-  }
-  const config = describe(MEDIA_TYPES.ociEmpty, EMPTY_CONFIG);
-  const layer = describe(INPUTS_MEDIA_TYPE, text);
-  const manifest = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPES.ociManifest,
-      artifactType: INPUTS_MEDIA_TYPE,
-      config: formatDescriptor(config),
-      layers: [formatDescriptor(layer)],
-      subject: formatDescriptor({ mediaType: image.mediaType, digest: image.digest, sizeBytes: image.sizeBytes }),
-      annotations: {
-        [CREATED]: created.toISOString(),
-        ...(buildSeconds === undefined ? {} : { [SECONDS]: buildSeconds.toFixed(1) }),
-      },
-    }),
-  );
-  await Promise.all([repository.push(config, EMPTY_CONFIG), repository.push(layer, text)]);
-  const artifact = describe(MEDIA_TYPES.ociManifest, manifest);
-  await repository.push(artifact, manifest);
-  return artifact;
+  const content = Buffer.from(inputs.text);
+  checkAttachable(content, MAX_INPUTS_BYTES, 'the input manifest');
+  const annotations = {
+    [CREATED_ANNOTATION]: created.toISOString(),
+    ...(buildSeconds === undefined ? {} : { [SECONDS]: buildSeconds.toFixed(1) }),
+  };
+  return attachArtifact(repository, image, { type: INPUTS_MEDIA_TYPE, content, annotations });
 }
 
 /**
@@ -109,10 +84,13 @@ export async function firstUsable<T>(
   const where = `${formatRepositoryName(repository.name)}@${image.descriptor.digest}`;
   const content = parseDigest(`sha256:${image.manifest.annotations[INPUTS_ANNOTATION] ?? ''}`);
   if (content === undefined) return unparsable(`${where} carries no content hash`);
-  const artifacts = await orProblem(() => listRecords(repository, image.descriptor));
+  const artifacts = await listArtifacts(repository, image.descriptor, {
+    type: INPUTS_MEDIA_TYPE,
+    limit: MAX_CANDIDATES,
+  });
   if (!artifacts.ok) return unparsable(`${where}: ${artifacts.problem}`);
   let problem = 'no input manifest is attached to it';
-  for (const artifact of artifacts.value) {
+  for (const artifact of artifacts.value.sort((a, b) => compareCodePoints(a.digest, b.digest))) {
     const used = await orProblem(async () => {
       const candidate = await readCandidate(repository, { artifact, subject: image.descriptor.digest, content });
       return candidate.ok ? use(candidate.value) : candidate;
@@ -123,47 +101,20 @@ export async function firstUsable<T>(
   return unparsable(`${where}: ${problem}`);
 }
 
-async function listRecords(repository: Repository, image: Descriptor): Promise<Parsed<readonly Descriptor[]>> {
-  const artifacts: Descriptor[] = [];
-  for await (const artifact of repository.referrers(image, INPUTS_MEDIA_TYPE)) {
-    artifacts.push(artifact);
-    if (artifacts.length === MAX_CANDIDATES) break;
-  }
-  return parsed(artifacts.sort((a, b) => compareCodePoints(a.digest, b.digest)));
-}
-
-/** What was pushed by others may be anything: of that, nothing is an error. */
-async function orProblem<T>(read: () => Promise<Parsed<T>>): Promise<Parsed<T>> {
-  try {
-    return await read();
-  } catch (error) {
-    if (isRegistryError(error) && DAMAGED.has(error.code)) return unparsable(error.message);
-    throw error;
-  }
-}
-
 async function readCandidate(
   repository: Repository,
   { artifact, subject, content }: { readonly artifact: Descriptor; readonly subject: Digest; readonly content: Digest },
 ): Promise<Parsed<RecordCandidate>> {
-  const found = await fetchImage(repository, { digest: artifact.digest });
-  if (found === undefined) return unparsable('it is not there');
-  const { manifest, descriptor } = found;
-  if (manifest.kind !== 'manifest' || manifest.subject?.digest !== subject) return unparsable('it belongs elsewhere');
-  if (manifest.config.digest !== digestOf(EMPTY_CONFIG)) return unparsable('its config is not the empty one');
-  const [layer, ...more] = manifest.layers;
-  if (layer === undefined || more.length > 0) return unparsable(`it has ${manifest.layers.length} layers, not one`);
+  const found = await findArtifact(repository, artifact, subject);
+  if (!found.ok) return found;
+  const { layer } = found.value;
   if (layer.digest !== content) return unparsable(`it has the content ${layer.digest}, the image ${content}`);
   if (layer.sizeBytes > MAX_INPUTS_BYTES) return unparsable(`larger than ${MAX_INPUTS_BYTES} bytes`);
-  return parsed({ artifact: descriptor, layer });
+  return found;
 }
 
 /** At most 115 days: nobody's build, but no figure that breaks a page. */
 function secondsIn(annotations: Readonly<Record<string, string>>): number | undefined {
   const text = annotations[SECONDS] ?? '';
   return /^\d{1,7}(?:\.\d{1,3})?$/.test(text) ? Number(text) : undefined;
-}
-
-function describe(mediaType: string, bytes: Uint8Array): Descriptor {
-  return { mediaType, digest: digestOf(bytes), sizeBytes: bytes.length };
 }

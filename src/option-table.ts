@@ -27,6 +27,7 @@ import { parsePinnedReference, parseRegistryHost } from './core/reference.ts';
 import { parseCgroupParent, parseEntitlement, parseExtraHost, parseShmSize, parseUlimit } from './core/run-options.ts';
 import { parseTagLines } from './core/tag-rules.ts';
 import { list, text, toggle } from './option.ts';
+import { SCAN_OPTIONS } from './scan-option-table.ts';
 
 const registryHost = optional<string>((given) => parseRegistryHost(given.trim()));
 
@@ -237,6 +238,7 @@ export const OPTION_TABLE = {
     group: 'registry',
     about: 'Registries that may be spoken to over plain http: `registry.lan:5000`. This machine always may.',
   }),
+  ...SCAN_OPTIONS,
   summary: toggle({ group: 'report', about: 'Write a job summary.' }, true),
 } as const;
 

@@ -15,20 +15,27 @@ import { readProxies } from './registry/proxies.ts';
 import { readAuthorities } from './registry-authorities.ts';
 import { type Report, reportOf } from './report/report.ts';
 import { saidOnce } from './said-once.ts';
+import { findScanProblems } from './scan-problems.ts';
 import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { attachStage } from './stages/attach.ts';
 import { buildStage } from './stages/build.ts';
+import { chooseStage } from './stages/choose.ts';
 import { engineStage } from './stages/engine.ts';
 import { readEvent } from './stages/event.ts';
 import { explainStage } from './stages/explain.ts';
+import { passGate } from './stages/gate.ts';
 import { pinGitContexts } from './stages/git-contexts.ts';
 import { findContextProblems, hashStage } from './stages/hash.ts';
 import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
+import { pushStage } from './stages/push.ts';
+import { readyScanner } from './stages/ready.ts';
 import { tellSaved } from './stages/saved.ts';
+import { scanStage } from './stages/scan.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
 import { coverTriggers, foreseeTriggers } from './stages/triggers.ts';
+import { verdictStage } from './stages/verdict.ts';
 import { findSecretProblems } from './tools/build-secrets.ts';
 import { withoutMissingSecrets } from './untrusted.ts';
 
@@ -37,8 +44,12 @@ interface Command {
   readonly required: readonly OptionName[];
   /** It may call buildx, so that secrets must be there. */
   readonly builds: boolean;
-  /** It takes the name of an image to compare with. */
-  readonly compares?: boolean;
+  /** It takes the name of an image in a registry. */
+  readonly takesImage?: boolean;
+  /** It reads no files of a build. */
+  readonly hasNoContext?: true;
+  /** Whether Trivy may be needed. */
+  readonly scans?: (options: Options) => boolean;
   readonly stages: readonly RunnableStage[];
 }
 
@@ -46,6 +57,7 @@ const COMMANDS = {
   build: {
     required: ['images'],
     builds: true,
+    scans: ({ scan }) => scan,
     stages: [
       pinGitContexts,
       runnable(hashStage),
@@ -53,8 +65,13 @@ const COMMANDS = {
       runnable(lookupStage),
       coverTriggers({ hash: runnable(hashStage), lookup: [runnable(engineStage), runnable(lookupStage)] }),
       runnable(explainStage),
+      readyScanner,
       runnable(buildStage),
+      runnable(scanStage),
+      passGate,
+      runnable(pushStage),
       runnable(attachStage),
+      runnable(verdictStage),
       runnable(tagStage),
       runnable(loadStage),
       tellSaved,
@@ -68,13 +85,21 @@ const COMMANDS = {
   explain: {
     required: ['images'],
     builds: false,
-    compares: true,
+    takesImage: true,
     stages: [
       pinGitContexts,
       runnable(hashStage),
       foreseeTriggers(runnable(hashStage), { asBuild: true }),
       runnable(explainStage),
     ],
+  },
+  scan: {
+    required: ['images'],
+    builds: false,
+    takesImage: true,
+    hasNoContext: true,
+    scans: () => true,
+    stages: [runnable(chooseStage), runnable(scanStage), passGate],
   },
 } as const satisfies Record<string, Command>;
 
@@ -84,8 +109,11 @@ export type CommandName = keyof typeof COMMANDS;
 export interface CommandCall {
   /** Problems that the caller has seen already, to be told together with those of the inputs. */
   readonly found?: readonly Problem[];
-  /** For `explain`: the image to compare with, a tag or digest of the first of `images`, or a full reference. */
-  readonly compareWith?: string | undefined;
+  /**
+   * The image that `explain` compares with, or that `scan` looks at: a tag or digest of the first of `images`, or a full
+   * reference.
+   */
+  readonly reference?: string | undefined;
 }
 
 /** How a run ended: what happened up to there, and the error that ended it. */
@@ -114,10 +142,11 @@ export async function runCommand(
   for (const secret of [options.password, options.githubToken, ...options.secrets.map(({ value }) => value)]) {
     if (secret !== undefined) host.log.mask(secret);
   }
-  const registries = openRegistries({ ...registrySettings(options, host), authorities });
+  const access = { ...registrySettings(options, host), authorities };
+  const registries = openRegistries(access);
   const stages = isIdle(command, prepared) ? [] : command.stages;
   const talking = { ...host, log: saidOnce(host.log) };
-  let run: Run = { ...prepared, host: talking, registries, startedAt, results: {}, journal: [] };
+  let run: Run = { ...prepared, host: talking, registries, access, startedAt, results: {}, journal: [] };
   try {
     for (const stage of stages) run = await stage(run);
     return { ...finished(run, elapsed(host, startedAt)), error: undefined };
@@ -126,6 +155,7 @@ export async function runCommand(
     const error = cause instanceof Error ? cause : new Error('something was thrown that is no error', { cause });
     return { ...finished(run, elapsed(host, startedAt), error), error };
   } finally {
+    await run.scanner?.stop();
     registries.close();
   }
 }
@@ -154,14 +184,14 @@ function registrySettings(
   };
 }
 
-type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags' | 'compareWith'> &
+type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags' | 'named'> &
   Pick<RegistriesSettings, 'authorities'>;
 
 /** Everything that can be decided, and be wrong, before the first request: values, files, event, tags; problems all at once. */
-function prepare(raw: RawOptions, command: Command, host: Host, { found = [], compareWith }: CommandCall): Prepared {
+function prepare(raw: RawOptions, command: Command, host: Host, { found = [], reference }: CommandCall): Prepared {
   const seen = readEvent(host);
   const given = seen.untrusted === undefined ? { raw, missing: [] } : withoutMissingSecrets(raw);
-  const choice = chooseImage(command, compareWith);
+  const choice = chooseImage(command, reference);
   const chosen = choice.ok ? choice.value : undefined;
   const required = chosen?.repository === undefined ? command.required : [];
   const { options, problems, fromEnvironment } = parseOptions(given.raw, host.env, required);
@@ -171,10 +201,11 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], co
   const all = [
     ...found,
     ...problems,
-    ...findContextProblems(options, host.files),
+    ...(command.hasNoContext === true ? [] : findContextProblems(options, host.files)),
     ...(choice.ok ? findLocalProblems(command, chosen, options) : [{ input: 'REF', message: choice.problem }]),
     ...authorities.problems,
     ...readProxies(host.env).problems,
+    ...(command.scans?.(options) === true ? findScanProblems(options, host.files) : []),
     ...(command.builds ? [...findSecretProblems(host, options), ...findLocalNameProblems(options)] : []),
     ...(tags.ok ? [] : tags.problems),
   ];
@@ -193,25 +224,25 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], co
     event,
     tags: plan,
     authorities: authorities.text,
-    ...(chosen === undefined ? {} : { compareWith: chosen }),
+    ...(chosen === undefined ? {} : { named: chosen }),
   };
 }
 
-/** The image that `explain` is to compare with. */
-function chooseImage({ compares }: Command, compareWith: string | undefined): Parsed<ImageChoice | undefined> {
-  return compares !== true || compareWith === undefined ? parsed(undefined) : parseImageChoice(compareWith);
+/** The image that the command is about. */
+function chooseImage({ takesImage }: Command, reference: string | undefined): Parsed<ImageChoice | undefined> {
+  return takesImage !== true || reference === undefined ? parsed(undefined) : parseImageChoice(reference);
 }
 
-/** The local engine keeps no record of what its images were made from. */
+/** Of the local engine's images, nothing is known but what the engine says. */
 function findLocalProblems(
-  { compares }: Command,
+  { takesImage }: Command,
   image: ImageChoice | undefined,
   { images }: Options,
 ): readonly Problem[] {
   const [first] = images;
-  if (compares !== true || image?.repository !== undefined || first === undefined || !isLocalName(first)) return [];
+  if (takesImage !== true || image?.repository !== undefined || first === undefined || !isLocalName(first)) return [];
   const name = quote(familiarName(formatRepositoryName(first)));
-  return [{ input: 'images', message: `${name} names no registry, and only a registry has what is compared` }];
+  return [{ input: 'images', message: `${name} names no registry, and only images in registries can be named here` }];
 }
 
 /** Nothing was pushed to where the run is: it must not move that branch's tags, nor build on its behalf. */

@@ -6,10 +6,12 @@ import type { TagCandidate, TagPlan } from './core/tag-candidates.ts';
 import type { Host } from './host.ts';
 import type { Platform } from './oci/types.ts';
 import type { Options } from './options.ts';
+import type { Scanner } from './platform-scans.ts';
 import type { FoundImage } from './registry/image.ts';
-import type { Registries, RegistryRepository } from './registry/open.ts';
+import type { Registries, RegistriesSettings, RegistryRepository } from './registry/open.ts';
 import type { AttachResult } from './stages/attach.ts';
 import type { BuildResult } from './stages/build.ts';
+import type { ChooseResult } from './stages/choose.ts';
 import type { EngineResult } from './stages/engine.ts';
 import type { RunEvent } from './stages/event.ts';
 import type { ExplainResult } from './stages/explain.ts';
@@ -17,7 +19,10 @@ import type { GitContexts } from './stages/git-contexts.ts';
 import type { HashResult } from './stages/hash.ts';
 import type { LoadResult } from './stages/load.ts';
 import type { LookupResult } from './stages/lookup.ts';
+import type { PushResult } from './stages/push.ts';
+import type { ScanResult } from './stages/scan.ts';
 import type { TagResult } from './stages/tag.ts';
+import type { VerdictResult } from './stages/verdict.ts';
 
 /** What each stage leaves for those after it. */
 export interface Results {
@@ -26,7 +31,11 @@ export interface Results {
   readonly lookup: LookupResult;
   readonly explain: ExplainResult;
   readonly build: BuildResult;
+  readonly choose: ChooseResult;
+  readonly scan: ScanResult;
+  readonly push: PushResult;
   readonly attach: AttachResult;
+  readonly verdict: VerdictResult;
   readonly tag: TagResult;
   readonly load: LoadResult;
 }
@@ -56,13 +65,17 @@ export interface Run {
   readonly tags: TagPlan;
   readonly host: Host;
   readonly registries: Registries;
-  /** The image to compare with; the baseline without one. */
-  readonly compareWith?: ImageChoice;
+  /** How these registries are reached, for what opens its own. */
+  readonly access: RegistriesSettings;
+  /** The image that the command is about; the baseline without one. */
+  readonly named?: ImageChoice;
   readonly startedAt: Date;
   /** Set before the hash, where a context is a git repository. */
   readonly git?: GitContexts;
   /** Set where base images have triggers that the hash, made again, is to cover. */
   readonly bases?: KnownBases;
+  /** Set where an image is to be scanned that is only being built. */
+  readonly scanner?: { readonly ready: Promise<Scanner>; stop(): Promise<void> };
   readonly results: Partial<Results>;
   /** How long the build took of the image that was reused, where that is known: at the end. */
   readonly savedSeconds?: number;
@@ -89,9 +102,9 @@ export function resultOf<Name extends StageName>(run: Run, name: Name): Results[
   return result;
 }
 
-/** The image that the run has ended with so far: what the tags are on, else what was built or found. */
-export function imageOf({ results: { tag, build, lookup } }: Run): FoundImage | undefined {
-  return tag?.image ?? build?.image ?? lookup?.image;
+/** The image that the run has ended with so far: what the tags are on, else what was built, found or named. */
+export function imageOf({ results: { tag, build, lookup, choose } }: Run): FoundImage | undefined {
+  return tag?.image ?? build?.image ?? lookup?.image ?? choose?.image;
 }
 
 /** What an image must be to be reused by this run. */

@@ -42,13 +42,17 @@ const BAD: readonly (readonly [input: string, value: string, message: RegExp])[]
   ['registry-ca', 'Dockerfile', /registry-ca: "Dockerfile" holds no certificate in PEM form/],
   ['registry-insecure', 'http://registry.lan:5000/x', /registry-insecure: .*has a scheme: .*"registry\.lan:5000"/],
   ['hash-files', 'missing.lock', /hash-files: "missing\.lock" is not there/],
+  ['trivy-version', '0.69.4', /trivy-version: 0\.69\.4 is one of the malicious releases.*GHSA-69fq-xp46-6x23/],
+  ['scan-ignore-file', 'missing.yaml', /scan-ignore-file: "missing\.yaml" is not there: the path of a file is allowed/],
+  ['scan-vex', 'repo\nmissing.json', /scan-vex: "missing\.json" is not there: a file, repo or oci is allowed/],
 ];
 
 describe('bad input, before any request or write', () => {
   it.each(BAD)('%s: %s', async (input, value, message) => {
     const good = { images: `${registry.host}/t/app`, tags: input === 'forbid-tags' ? 'latest' : '' };
     const undeclared = input === 'platfroms' ? { [input]: value } : {};
-    const inputs = input === 'platfroms' ? good : { ...good, [input]: value };
+    const scan = input.startsWith('scan-') ? { scan: 'true' } : {};
+    const inputs = input === 'platfroms' ? good : { ...good, ...scan, [input]: value };
     const result = await runAction({ action: CHECKOUT, workspace, with: inputs, undeclared });
     expect(result.log).toMatch(message);
     expect(result).toMatchObject({ status: 'failure', exitCode: 2, outputs: {}, summary: '' });
@@ -68,13 +72,23 @@ describe('bad input, before any request or write', () => {
         file: 'Dockerfile.missing',
         secrets: 'hunter2-without-id',
         'max-age': 'soon',
+        scan: 'true',
+        'scan-fail-on': 'all',
+        'scan-severity': 'SEVERE',
+        'scan-budget': 'HIGH=many',
+        'scan-ignore-file': 'missing.yaml',
+        'scan-vex': 'missing.json',
+        'trivy-version': '0.69.4',
+        'trivy-download-url': 'https://me:hunter3@mirror.example/trivy',
       },
       undeclared: { platfroms: 'linux/amd64' },
     });
     expect(result.exitCode).toBe(2);
     const listed = ['images:', 'platforms:', 'forbid-tags', 'context:', 'file:', 'secrets:', 'max-age:', 'platfroms'];
-    for (const input of listed) expect(result.log).toContain(input);
-    expect(result.log).not.toContain('hunter2');
+    const ofScan = ['fail-on', 'severity', 'budget', 'ignore-file', 'vex'].map((name) => `scan-${name}:`);
+    for (const input of [...listed, ...ofScan, 'trivy-version:', 'trivy-download-url:'])
+      expect(result.log).toContain(input);
+    expect(result.log).not.toMatch(/hunter[23]/);
     expect(registry.requests).toEqual([]);
   });
 
@@ -85,8 +99,25 @@ describe('bad input, before any request or write', () => {
     expect(bad).toMatchObject({ status: 2, stdout: '' });
     for (const said of ['did you mean --platforms', 'carries a tag', 'max-age: "soon"'])
       expect(bad.stderr).toContain(said);
+    const none = await cli('scan', 'latest', '--scan-scanners=vulns', '--scan-vex=gone.json', '--scan=maybe');
+    expect(none).toMatchObject({ status: 2, stdout: '' });
+    for (const said of [
+      'images: is required',
+      'did you mean vuln?',
+      'scan-vex: "gone.json" is not there',
+      'scan: "maybe"',
+    ])
+      expect(none.stderr).toContain(said);
+    expect(none.stderr).not.toContain('Dockerfile');
     expect(await cli('biuld')).toMatchObject({ status: 2, stderr: expect.stringContaining('did you mean build') });
     expect(await cli('build')).toMatchObject({ status: 2, stderr: expect.stringContaining('images: is required') });
+  });
+
+  it('looks for no file of the scan when nothing is scanned', async () => {
+    const inputs = { images: `${registry.host}/t/app`, 'scan-ignore-file': 'missing', 'scan-vex': 'missing' };
+    const result = await runAction({ action: CHECKOUT, workspace, with: { ...inputs, 'max-age': 'soon' } });
+    expect(result.log).toContain('max-age:');
+    expect(result.log).not.toContain('scan-');
   });
 
   it('takes the upper case of this GitHub repository, which is how its name is spelt', async () => {

@@ -89,7 +89,10 @@ async function plant(): Promise<string> {
 }
 
 async function expectHit(way: Way, digest: string): Promise<void> {
-  const { status, stdout, stderr } = await cli(['build', `--images=${image}`, '--tags=edge', '--json'], way);
+  const { status, stdout, stderr } = await cli(
+    ['build', '--scan=false', `--images=${image}`, '--tags=edge', '--json'],
+    way,
+  );
   expect(status, stderr).toBe(0);
   expect(JSON.parse(stdout).outputs).toMatchObject({ reason: 'hit', digest, built: 'false' });
 }
@@ -163,7 +166,10 @@ describe.skipIf(!canChangeUser)('as a user without rights', () => {
     image = `${asking.host}/t/app`;
     const home = join(directory, 'home');
     mkdirSync(join(home, '.docker'), { recursive: true, mode: 0o700 });
-    const { status, stderr } = await cli(['build', `--images=${image}`], { user: NOBODY, env: { HOME: home } });
+    const { status, stderr } = await cli(['build', '--scan=false', `--images=${image}`], {
+      user: NOBODY,
+      env: { HOME: home },
+    });
     await asking.close();
     expect(status).toBe(2);
     expect(stderr).toContain(`DOCKER_CONFIG_INVALID: Docker's configuration "${home}/.docker/config.json"`);

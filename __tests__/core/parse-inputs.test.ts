@@ -14,6 +14,7 @@ import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { parseOptions } from '../../src/options.ts';
 import type { Run } from '../../src/stage.ts';
 import { hashStage } from '../../src/stages/hash.ts';
+import { changed } from '../support/changed-value.ts';
 import { type Schema, valuesOf, violations } from '../support/json-schema.ts';
 import { sampleRun } from '../support/sample-run.ts';
 import { writeTree } from '../support/write-tree.ts';
@@ -228,21 +229,6 @@ describe('the input manifest of a run', () => {
 function hasItsUses(value: unknown): boolean {
   const read = parse(value);
   return read.ok || !read.problem.endsWith('is no position in uses');
-}
-
-/** The value with one part of it replaced, removed or added. */
-function changed(value: unknown, pick: (count: number) => number, other: unknown): unknown {
-  if (typeof value !== 'object' || value === null || pick(4) === 0) return other;
-  if (Array.isArray(value)) {
-    const at = pick(value.length + 1);
-    if (pick(4) === 0) return value.toSpliced(at, 1);
-    return at === value.length ? [...value, other] : value.with(at, changed(value[at], pick, other));
-  }
-  const entries = Object.entries(value);
-  const at = pick(entries.length + 1);
-  const [name, item] = entries[at] ?? ['added', undefined];
-  if (pick(4) === 0) return Object.fromEntries(entries.toSpliced(at, 1));
-  return { ...value, [name]: changed(item, pick, other) };
 }
 
 function again(value: unknown): unknown {

@@ -192,6 +192,7 @@ describe.skipIf(!toolchain.layers.docker)('a git repository as context', () => {
       join(NODE_DIRECTORY, 'node'),
       join(CHECKOUT, 'dist/cli.js'),
       'build',
+      '--scan=false',
       '--tags=1.0.0',
       ...flags,
     ] as const;

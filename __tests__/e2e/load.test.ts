@@ -235,7 +235,16 @@ describe.skipIf(!toolchain.layers.docker)('a name without a registry', () => {
   it('does so for the CLI, which has no event: the hash tag is its one name', async () => {
     const node = join(NODE_DIRECTORY, 'node');
     const env = { ...process.env, ...job.env };
-    const argv = [node, join(CHECKOUT, 'dist/cli.js'), 'build', '--images', name, '--push=false', '--load'] as const;
+    const argv = [
+      node,
+      join(CHECKOUT, 'dist/cli.js'),
+      'build',
+      '--scan=false',
+      '--images',
+      name,
+      '--push=false',
+      '--load',
+    ] as const;
     const build = ['--platforms=linux/amd64', '--build-args', `BASE=${toolchain.baseImage}`, '--json'] as const;
     const first: unknown = JSON.parse(await mustRun([...argv, ...build], { cwd: job.workspace, env }));
     expect(await dockerRun(String(valueAt(first, 'image')))).toBe('x86_64');

@@ -155,6 +155,7 @@ describe('the summary', () => {
     warnings: [],
     platforms: [],
     tags: [],
+    scan: undefined,
     subjects: [],
     steps: [],
     durationMs: 0,

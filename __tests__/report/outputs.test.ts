@@ -31,7 +31,14 @@ function outputs(labels: string, results: Partial<Results>): Outputs {
 
 describe('the output metadata', () => {
   it('is an object for fromJSON', () => {
-    const build: Results['build'] = { image, labels: {}, sizesBytes: new Map(), metadata, layoutPath: undefined };
+    const build: Results['build'] = {
+      image,
+      labels: {},
+      sizesBytes: new Map(),
+      metadata,
+      problems: [],
+      layoutPath: undefined,
+    };
     expect(JSON.parse(outputs('', { lookup: miss, build }).metadata ?? '')).toEqual(metadata);
     expect(JSON.parse(outputs('', { lookup: hit }).metadata ?? '')).toEqual({});
   });

@@ -22,6 +22,7 @@ const report: Report = {
     { platform: 'linux/arm64', digest: DIGEST, sizeBytes: undefined },
   ],
   tags: [{ reference: 'ghcr.io/acme/app:1.2.3', outcome: 'created' }],
+  scan: undefined,
   subjects: [],
   steps: [
     { name: 'hash', durationMs: 120, skipped: undefined },
@@ -254,5 +255,44 @@ describe('the text for a terminal', () => {
       expect(lines.join('')).not.toMatch(/\p{Cc}|\p{Cs}|\p{Bidi_Control}/u);
       expect(lines.join('').length).toBeLessThan(10_000);
     }
+  });
+});
+
+describe('a scan', () => {
+  const scan = {
+    passed: true,
+    summary: '2 findings | <b>1 critical</b>',
+    keptSince: undefined,
+    document: {},
+    markdown: '#### What the scan found\n\n| a | b |',
+    text: 'a table',
+  };
+
+  it('ends the summary, as it was rendered', () => {
+    const text = renderMarkdown({ ...report, scan });
+    expect(text.endsWith(`\n\n${scan.markdown}\n`)).toBe(true);
+    expect(text).not.toContain('| Scan |');
+  });
+
+  it('that was kept says since when, and shows what it says to the letter', () => {
+    const text = renderMarkdown({ ...report, scan: { ...scan, keptSince: '2026-11-21T17:00:00Z' } });
+    expect(text).toContain(
+      '| Scan | passed: 2 findings &#124; &#60;b&#62;1 critical&#60;/b&#62; &#40;kept since 2026-11-21T17:00:00Z&#41; |',
+    );
+  });
+
+  it.each([
+    [scan, '  scan      passed: 2 findings | <b>1 critical</b>'],
+    [{ ...scan, passed: false, summary: 'one\n\u001b[31mtwo' }, /^ {2}scan {6}failed: one.*two$/m],
+    [{ ...scan, keptSince: '2026-11-21T17:00:00Z' }, '(kept since 2026-11-21T17:00:00Z)'],
+  ])('is one line in a terminal', (section, line) => {
+    const text = renderText({ ...report, scan: section });
+    expect(text).toMatch(line);
+    expect(text).not.toContain('\u001b');
+  });
+
+  it('that did not happen is nowhere', () => {
+    expect(renderMarkdown(report)).not.toContain('Scan');
+    expect(renderText(report)).not.toContain('scan');
   });
 });

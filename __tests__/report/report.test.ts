@@ -8,10 +8,11 @@ import { MEDIA_TYPES } from '../../src/oci/types.ts';
 import { parseOptions } from '../../src/options.ts';
 import type { FoundImage } from '../../src/registry/image.ts';
 import { OUTPUT_TABLE, outputsOf, platformDigests } from '../../src/report/outputs.ts';
-import { failureOf, redacted, reportOf } from '../../src/report/report.ts';
+import { failureOf, redacted, reportDocument, reportOf } from '../../src/report/report.ts';
 import type { JournalEntry, Results, Run } from '../../src/stage.ts';
 import { sampleHash } from '../support/sample-hash.ts';
 import { sampleRun } from '../support/sample-run.ts';
+import { sampleScan } from '../support/sample-scan.ts';
 
 const HASH = 'ab'.repeat(32);
 const DIGEST = digestOf('index');
@@ -61,6 +62,7 @@ const build: Results['build'] = {
   labels: { a: 'b' },
   sizesBytes: new Map([[AMD64, 1000]]),
   metadata: { 'containerimage.digest': DIGEST },
+  problems: [],
   layoutPath: undefined,
 };
 const tagged: Results['tag'] = {
@@ -106,6 +108,12 @@ describe('the outputs', () => {
       'images-digests': `ghcr.io/acme/app@${DIGEST}\ndocker.io/acme/app@${DIGEST}`,
       'platforms-digests': `{"linux/amd64":"${AMD64}","linux/arm64":"${ARM64}"}`,
       pushed: 'true',
+      'scan-result': '',
+      critical: '',
+      high: '',
+      'new-vulnerabilities': '',
+      sarif: '',
+      report: '',
       'seconds-saved': '',
     });
   });
@@ -362,6 +370,72 @@ describe('a failure', () => {
       message,
       hint: expect.stringContaining('please report it'),
       at: undefined,
+    });
+  });
+});
+
+describe('a scan', () => {
+  const SECRET = 'hunter2';
+  const scan = sampleScan({
+    passed: false,
+    summary: `found ${SECRET}`,
+    text: `the text has ${SECRET}`,
+    markdown: `**${SECRET}**`,
+    keptSince: '2026-11-21T17:00:00Z',
+    newVulnerabilities: 0,
+    counts: { CRITICAL: 1, HIGH: 12, MEDIUM: 0, LOW: 0, UNKNOWN: 0 },
+    document: { schema: 1, passed: false, findings: [{ id: 'CVE-1', title: `of ${SECRET}`, score: 9.8, url: null }] },
+  });
+  const hide = (text: string): string => text.replaceAll(SECRET, '***');
+
+  it('of an image that was named is a run of its own, whatever else there is', () => {
+    const report = reportOf(runWith({ choose: { image, reference: 'ghcr.io/acme/app:1' }, scan }), 5);
+    expect(report).toMatchObject({ status: 'scanned', headline: 'Scanned', image: `ghcr.io/acme/app@${DIGEST}` });
+  });
+
+  it('is in the outputs, also when the run failed', () => {
+    const report = reportOf(runWith({ hash, lookup: hit, scan }), 5, new BuildOnceError('SCAN_REJECTED', 'no', 1));
+    expect(report.status).toBe('failed');
+    expect(report.outputs).toMatchObject({
+      digest: DIGEST,
+      pushed: 'false',
+      'scan-result': 'failed',
+      critical: '1',
+      high: '12',
+      'new-vulnerabilities': '0',
+      sarif: '/tmp/reports/scan.sarif',
+      report: '/tmp/reports',
+    });
+  });
+
+  it('that nobody compared, without SARIF, leaves those outputs empty', () => {
+    const files = { directory: '/tmp/reports', sarif: undefined };
+    const { outputs } = reportOf(runWith({ hash, lookup: hit, scan: sampleScan({ files }) }), 5);
+    expect(outputs).toMatchObject({ 'scan-result': 'passed', critical: '0', 'new-vulnerabilities': '', sarif: '' });
+  });
+
+  it('is shown for programs without what is for people', () => {
+    const report = reportOf(runWith({ hash, lookup: hit, scan }), 5);
+    expect(reportDocument(report)).toMatchObject({
+      status: 'reused',
+      scan: { ...scan.document, summary: scan.summary },
+    });
+    expect(JSON.stringify(reportDocument(report))).not.toMatch(/the text has|"markdown"/);
+    const without = reportOf(runWith({ hash, lookup: hit }), 5);
+    expect(reportDocument(without)).toBe(without);
+  });
+
+  it('shows no secret anywhere, and keeps all else to the letter', () => {
+    const report = reportOf(runWith({ hash, lookup: hit, scan }), 5);
+    const hidden = redacted(report, hide);
+    expect(JSON.stringify([hidden, reportDocument(hidden)])).not.toContain(SECRET);
+    expect(hidden.scan).toEqual({
+      passed: false,
+      summary: 'found ***',
+      text: 'the text has ***',
+      markdown: '*******',
+      keptSince: scan.keptSince,
+      document: { schema: 1, passed: false, findings: [{ id: 'CVE-1', title: 'of ***', score: 9.8, url: null }] },
     });
   });
 });

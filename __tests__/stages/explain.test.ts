@@ -62,7 +62,7 @@ function checkout(event: Readonly<Record<string, string>> = {}): Checkout {
     makeExecutable: (file) => chmodSync(join(workspace, file), 0o755),
     publish: async (tags, annotations = {}) => plantBuild(await manifest(), { image, tags, annotations }),
     explain: (call = {}, inputs = {}) => runCommand('explain', { ...own, ...inputs }, host, call),
-    build: (inputs = {}) => runCommand('build', { ...own, ...inputs }, host),
+    build: (inputs = {}) => runCommand('build', { ...own, scan: 'false', ...inputs }, host),
   };
 }
 
@@ -173,8 +173,8 @@ describe('explain', () => {
     const digest = await publish(['old']);
     write({ 'src/a.ts': 'A' });
     await publish(['latest']);
-    const compared = async (compareWith: string, inputs = {}) => {
-      const { report, error } = await explain({ compareWith }, inputs);
+    const compared = async (reference: string, inputs = {}) => {
+      const { report, error } = await explain({ reference }, inputs);
       return error?.message ?? [report.explanation?.reference, report.explanation?.differences.length];
     };
     expect(await compared('old')).toEqual([`${image}:old`, 1]);
@@ -189,10 +189,10 @@ describe('explain', () => {
     ['acme/app', 'REF: "acme/app" names no image: a tag, REPOSITORY:TAG or REPOSITORY@sha256:… is allowed; --context'],
     ['myapp:1', 'REF: "myapp:1" names no registry'],
     ['a\u001b[31m b', 'REF: "a b" is not a repository name'],
-  ])('refuses the name %j before any request', async (compareWith, problem) => {
+  ])('refuses the name %j before any request', async (reference, problem) => {
     const { explain } = checkout();
     registry.forgetRequests();
-    await expect(explain({ compareWith })).rejects.toThrow(problem);
+    await expect(explain({ reference })).rejects.toThrow(problem);
     expect(registry.requests).toEqual([]);
   });
 
@@ -204,7 +204,7 @@ describe('explain', () => {
   it('asks no registry for what only the local engine has, when the image to compare with is elsewhere', async () => {
     const { publish, explain, image } = checkout();
     await publish(['old']);
-    const { error, report } = await explain({ compareWith: `${image}:old` }, { images: 'myapp', push: 'false' });
+    const { error, report } = await explain({ reference: `${image}:old` }, { images: 'myapp', push: 'false' });
     expect(error).toBeUndefined();
     expect(report.explanation).toMatchObject({ isSame: true });
   });

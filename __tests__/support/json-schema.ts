@@ -65,6 +65,8 @@ export function valuesOf(root: Schema, schema: Schema = root): fc.Arbitrary<unkn
   if (schema['enum'] !== undefined) return fc.constantFrom(...list(schema['enum']));
   if (schema['oneOf'] !== undefined) return fc.oneof(...list(schema['oneOf']).map(of));
   if (schema['type'] === 'integer') return fc.nat(5);
+  if (schema['type'] === 'number') return fc.double({ noNaN: true, noDefaultInfinity: true });
+  if (schema['type'] === 'boolean') return fc.boolean();
   const { pattern } = schema;
   if (typeof pattern === 'string') return fc.stringMatching(new RegExp(pattern));
   if (schema['type'] === 'string') return fc.string({ unit: 'binary', maxLength: 8 });
@@ -73,7 +75,7 @@ export function valuesOf(root: Schema, schema: Schema = root): fc.Arbitrary<unkn
   const additional = schema['additionalProperties'];
   if (additional !== false) return fc.dictionary(fc.string({ maxLength: 8 }), of(additional), { maxKeys: 3 });
   const properties = Object.entries(schemaIn(schema['properties'])).map(([name, part]) => [name, of(part)] as const);
-  return fc.record(Object.fromEntries(properties), { requiredKeys: list(schema['required']).map(String) });
+  return fc.record(Object.fromEntries(properties), { requiredKeys: list(schema['required'] ?? []).map(String) });
 }
 
 /** A schema is JSON. */

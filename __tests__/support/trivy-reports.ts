@@ -21,6 +21,16 @@ export function trivyReport(name: string): string {
   return readFileSync(path.join(SCAN_FIXTURES, 'trivy', `${name}.json`), 'utf8');
 }
 
+/** The same with a token wherever Trivy found one, in clear and where it masks it. */
+export function leakyReport(name: string): { readonly report: unknown; readonly token: string } {
+  const token = `ghp_${'a1B2c3D4e5F6'.repeat(3)}`;
+  const text = trivyReport(name)
+    .replaceAll(STAND_IN, token)
+    .replace(/\*{8,}/g, token);
+  if (!text.includes(token)) throw new Error(`${name} has no token`);
+  return { report: JSON.parse(text), token };
+}
+
 export function scanOf(json: unknown, platform = 'linux/amd64'): PlatformScan {
   const scan = parseTrivyReport(json, platform);
   if (!scan.ok) throw new Error(scan.problem);

@@ -19,7 +19,7 @@ export function parseImageChoice(text: string): Parsed<ImageChoice> {
   if (!reference.ok) return reference;
   const { repository, tag } = reference.value;
   if (isLocalName(repository))
-    return unparsable(`${quote(text)} names no registry, and only a registry has what is to be compared`);
+    return unparsable(`${quote(text)} names no registry, and only images in registries can be named here`);
   if (reference.value.digest !== undefined) return parsed({ repository, target: { digest: reference.value.digest } });
   if (tag !== undefined) return parsed({ repository, target: { tag } });
   return unparsable(

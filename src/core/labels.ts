@@ -6,7 +6,8 @@ export const INPUTS_ANNOTATION = 'dev.build-once.inputs';
 /** The dependency manifests that were hashed, so that a reader sees at a glance what the image was made from. */
 const MANIFESTS_ANNOTATION = 'dev.build-once.manifests';
 
-const CREATED = 'org.opencontainers.image.created';
+/** When something was made, RFC 3339. */
+export const CREATED_ANNOTATION = 'org.opencontainers.image.created';
 const REVISION = 'org.opencontainers.image.revision';
 const PREFIX = 'org.opencontainers.image.';
 const MAX_LISTED_LENGTH = 2048;
@@ -46,7 +47,7 @@ export function imageLabels(facts: ImageFacts): Readonly<Record<string, string>>
     [`${PREFIX}url`]: facts.source,
     [REVISION]: facts.revision,
     [`${PREFIX}version`]: facts.version,
-    [CREATED]: facts.created,
+    [CREATED_ANNOTATION]: facts.created,
     [MANIFESTS_ANNOTATION]: listed(facts.dependencyManifests),
     [INPUTS_ANNOTATION]: facts.hash,
   };
@@ -99,7 +100,7 @@ export function revisionOf(annotations: Readonly<Record<string, string>>): strin
 
 /** When the image says that it was made, as RFC 3339 text. */
 export function createdOf(annotations: Readonly<Record<string, string>>): string | undefined {
-  return annotations[CREATED];
+  return annotations[CREATED_ANNOTATION];
 }
 
 function listed(paths: readonly string[]): string {

@@ -1,4 +1,3 @@
-import { type Digest, parseDigest } from './digest.ts';
 import {
   type Entry,
   type InputManifest,
@@ -8,13 +7,29 @@ import {
   type UseInput,
 } from './input-manifest.ts';
 import { valueAt } from './json.ts';
-import { type Parsed, parsed, unparsable } from './parsed.ts';
+import type { Parsed } from './parsed.ts';
 import { quote } from './printable.ts';
+import {
+  eachOf,
+  exactly,
+  type JsonLimits,
+  malformed,
+  parseStrictly,
+  type Read,
+  readDigest,
+  readList,
+  readOneOf,
+  readText,
+  readVersion,
+} from './strict-json.ts';
 
-/** Four times what the largest one has. Text of that size that holds more, or nests deeper, would fill the memory. */
-const MAX_CONTAINERS = 2_000_000;
-/** Five are the most of the schema: an entry, in a list, of a use, in a list, of the manifest. */
-const MAX_DEPTH = 8;
+const LIMITS: JsonLimits = {
+  maxBytes: MAX_INPUTS_BYTES,
+  // Four times what the largest one has.
+  maxContainers: 2_000_000,
+  // Five are the most of the schema: an entry, in a list, of a use, in a list, of the manifest.
+  maxDepth: 8,
+};
 
 /** A digest and the exec bit of a file, the target of a link, an empty directory, what is none of them, a commit. */
 const LEAF = /^(?:[0-9a-f]{64}[x-]|@[\s\S]*|\/|\?|#[0-9a-f]{40,64})$/;
@@ -27,59 +42,12 @@ const SCOPES = ['inputs', 'manifests'] as const;
  * not known may mean something, so that a comparison without it would lie.
  */
 export function parseInputs(content: Uint8Array): Parsed<InputManifest> {
-  if (content.length > MAX_INPUTS_BYTES) return unparsable(`larger than ${MAX_INPUTS_BYTES} bytes`);
-  if (!isFlat(content)) return unparsable('it nests too deep, or holds too many lists and objects');
-  try {
-    return parsed(readManifest(jsonOf(content)));
-  } catch (error) {
-    if (error instanceof Malformed) return unparsable(error.message);
-    throw error;
-  }
-}
-
-/** Thrown inside this file only: reading stops at the first thing that is wrong. */
-class Malformed extends Error {}
-
-function malformed(problem: string): never {
-  throw new Malformed(problem);
-}
-
-/** What is no JSON may pass. */
-function isFlat(content: Uint8Array): boolean {
-  const [mark, backslash, list, object, listEnd, objectEnd] = Buffer.from('"\\[{]}');
-  let containers = 0;
-  let depth = 0;
-  let isText = false;
-  for (let at = 0; at < content.length; at += 1) {
-    const byte = content[at];
-    if (byte === mark) isText = !isText;
-    else if (isText) at += byte === backslash ? 1 : 0;
-    else if (byte === listEnd || byte === objectEnd) depth -= 1;
-    else if (byte === list || byte === object) {
-      containers += 1;
-      depth += 1;
-      if (depth > MAX_DEPTH || containers > MAX_CONTAINERS) return false;
-    }
-  }
-  return true;
-}
-
-function jsonOf(content: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content));
-  } catch {
-    return malformed('it is not JSON');
-  }
+  return parseStrictly(content, LIMITS, readManifest);
 }
 
 function readManifest(json: unknown): InputManifest {
-  const scheme = valueAt(json, 'scheme');
-  if (scheme !== 3) {
-    const seen = typeof scheme === 'number' ? String(scheme) : 'none';
-    return malformed(`its scheme is ${seen}; this release of build-once knows scheme 3`);
-  }
   return exactly(json, 'it', {
-    scheme,
+    scheme: readVersion(json, 'scheme', 3),
     form: readOneOf(FORMS, valueAt(json, 'form'), 'form'),
     scope: readOneOf(SCOPES, valueAt(json, 'scope'), 'scope'),
     uses: readList(json, 'uses', readUse),
@@ -144,38 +112,8 @@ function readEntry(json: unknown, where: string): Entry {
   return [readText(path, where), content];
 }
 
-function readDigest(json: unknown, where: string): Digest {
-  return parseDigest(readText(json, where)) ?? malformed(`${where} is no digest`);
-}
-
-function readOneOf<T extends string>(allowed: readonly T[], json: unknown, where: string): T {
-  return allowed.find((one) => one === json) ?? malformed(`${where} is none of ${allowed.join(', ')}`);
-}
-
-function readText(json: unknown, where: string): string {
-  return typeof json === 'string' ? json : malformed(`${where} is no text`);
-}
-
-type Read<T> = (json: unknown, where: string) => T;
-
-function readList<T>(json: unknown, name: string, read: Read<T>): readonly T[] {
-  return eachOf(valueAt(json, name), name, read);
-}
-
-function eachOf<T>(json: unknown, where: string, read: Read<T>): readonly T[] {
-  if (!Array.isArray(json)) return malformed(`${where} is no list`);
-  return json.map((item: unknown, position) => read(item, `${where}[${position}]`));
-}
-
 function readRecord<T>(json: unknown, name: string, read: Read<T>): Readonly<Record<string, T>> {
   const record = valueAt(json, name);
   if (typeof record !== 'object' || record === null || Array.isArray(record)) return malformed(`${name} is no object`);
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, read(value, `${name}[${quote(key)}]`)]));
-}
-
-/** What was read of an object, when that was all of it. */
-function exactly<T extends object>(json: unknown, where: string, read: T): T {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return malformed(`${where} is no object`);
-  const stray = Object.keys(json).find((key) => !Object.hasOwn(read, key));
-  return stray === undefined ? read : malformed(`${where} has ${quote(stray)}, which is not known`);
 }

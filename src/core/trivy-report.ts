@@ -11,10 +11,12 @@ import {
 import { booleanAt, numberAt, textAt, valueAt } from './json.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
+import { parseWebUrl } from './web-url.ts';
 
 /** Far more than images have, and twice what GitHub takes. */
 export const MAX_FINDINGS = 50_000;
-const MAX_NAME_LENGTH = 4096;
+/** What is longer is cut, and an address passed over. */
+export const MAX_NAME_LENGTH = 4096;
 const MAX_PROSE_LENGTH = 4000;
 const SCHEMA_VERSION = 2;
 /** What the image's configuration is called, as it has no name of its own. */
@@ -167,7 +169,7 @@ function readLicense(json: unknown, place: Place): Finding {
     ...facts,
     title: category === undefined ? `license ${facts.id}` : `license ${facts.id} (${category})`,
     description: '',
-    url: readUrl(textAt(json, 'Link')),
+    url: parseWebUrl(textAt(json, 'Link')),
     file: nameAt(json, 'FilePath')?.replace(/^\/+/, '') ?? place.file,
     package: packageName,
     category,
@@ -193,7 +195,7 @@ function readFacts(json: unknown, { where, target, file, layers }: Place, idName
     severity: readSeverity(valueAt(json, 'Severity'), where),
     title: proseAt(json, 'Title') ?? id,
     description: proseAt(json, 'Description') ?? '',
-    url: readUrl(textAt(json, 'PrimaryURL')),
+    url: parseWebUrl(textAt(json, 'PrimaryURL')),
     target,
     file,
     layer: readLayer(valueAt(json, 'Layer'), layers),
@@ -225,15 +227,9 @@ function readLines(json: unknown): { readonly startLine: number | undefined; rea
 }
 
 function scoreOf(json: unknown): number | undefined {
-  const sources = [textAt(json, 'SeveritySource') ?? 'nvd', 'nvd', 'ghsa'];
+  const sources = [nameAt(json, 'SeveritySource') ?? 'nvd', 'nvd', 'ghsa'];
   const scores = sources.map((source) => numberAt(json, 'CVSS', source, 'V3Score'));
   return scores.find((score) => score !== undefined && score > 0 && score <= 10);
-}
-
-function readUrl(text: string | undefined): string | undefined {
-  if (text === undefined || text.length > MAX_NAME_LENGTH || !URL.canParse(text)) return undefined;
-  const url = new URL(text);
-  return url.protocol === 'https:' || url.protocol === 'http:' ? url.href : undefined;
 }
 
 function nameAt(json: unknown, ...path: readonly string[]): string | undefined {

@@ -30,12 +30,12 @@ const MAX_TOTAL_BYTES = process.platform === 'darwin' ? 1 << 20 : 2 << 20;
 
 /**
  * Runs a program without a shell; see `Host.exec`. The program is looked for on the PATH of the given environment. An
- * abort of the signal ends it with SIGTERM, after 5 seconds with SIGKILL, and rejects with the signal's reason. A program
+ * abort of a signal ends it with SIGTERM, after 5 seconds with SIGKILL, and rejects with the signal's reason. A program
  * that a signal ended has the status that a shell would give: 128 and the signal's number.
  */
 export async function execCommand(command: Command, context: ExecContext): Promise<CommandResult> {
   const bounds = boundsOf(command);
-  const signal = AbortSignal.any([context.signal, bounds.signal]);
+  const signal = AbortSignal.any([context.signal, bounds.signal, ...(command.signal ? [command.signal] : [])]);
   const [program, ...args] = command.argv;
   const env = definedOnly({ ...context.env, ...command.env });
   const [stdout, stderr] = [lineReader(command.onLine), lineReader(command.onLine)];

@@ -3,7 +3,7 @@ import { formatPlatform } from '../core/platform.ts';
 import { toPrintable } from '../core/printable.ts';
 import { formatReference } from '../core/reference.ts';
 import type { Descriptor } from '../oci/types.ts';
-import { imageOf, type Run } from '../stage.ts';
+import { imageOf, type Results, type Run } from '../stage.ts';
 
 /** Every output of the action, and what it holds; `action.yml` and the README's table are made from these. */
 export const OUTPUT_TABLE = {
@@ -24,6 +24,14 @@ export const OUTPUT_TABLE = {
   'images-digests': '`repository@digest` of each of `images`, one a line.',
   'platforms-digests': 'Digest of each platform as JSON: `{"linux/amd64":"sha256:…"}`.',
   pushed: '`true` when the image and its tags are in the registry.',
+  'scan-result':
+    '`passed` or `failed`: whether the scan found what `scan-fail-on` and `scan-budget` forbid; this and the next five are empty without a scan.',
+  critical: 'How many CRITICAL findings the scan has, those of several platforms once.',
+  high: 'How many HIGH ones.',
+  'new-vulnerabilities':
+    'With `scan-fail-on: new`, how many vulnerabilities the published image does not have; empty when there is none to compare with.',
+  sarif: "The scan's SARIF file, for `github/codeql-action/upload-sarif`.",
+  report: 'The folder with the files of the scan that `scan-format` asks for.',
   'seconds-saved': 'On a hit, how long the build of the reused image took, in seconds; empty when that is not known.',
 } as const;
 
@@ -32,7 +40,7 @@ export type Outputs = Partial<Readonly<Record<OutputName, string>>>;
 
 /** The outputs that this run can give, also when it failed half-way. Pure. */
 export function outputsOf(run: Run): Outputs {
-  const { hash, lookup, build, tag } = run.results;
+  const { hash, lookup, build, tag, scan } = run.results;
   const image = imageOf(run);
   if (wasIdle(run)) return { built: 'false', pushed: 'false' };
   return {
@@ -42,7 +50,23 @@ export function outputsOf(run: Run): Outputs {
     ...(image === undefined ? {} : imageOutputs(run, image)),
     ...(image === undefined
       ? {}
-      : { pushed: String(tag !== undefined), 'seconds-saved': String(run.savedSeconds ?? '') }),
+      : {
+          pushed: String(tag !== undefined),
+          ...scanOutputs(scan),
+          'seconds-saved': String(run.savedSeconds ?? ''),
+        }),
+  };
+}
+
+/** Empty without a scan. */
+function scanOutputs(scan: Results['scan'] | undefined): Outputs {
+  return {
+    'scan-result': scan === undefined ? '' : scan.passed ? 'passed' : 'failed',
+    critical: String(scan?.counts.CRITICAL ?? ''),
+    high: String(scan?.counts.HIGH ?? ''),
+    'new-vulnerabilities': String(scan?.newVulnerabilities ?? ''),
+    sarif: scan?.files.sarif ?? '',
+    report: scan?.files.directory ?? '',
   };
 }
 

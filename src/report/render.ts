@@ -4,7 +4,7 @@ import { formatSize } from '../core/size-text.ts';
 import { formatDuration } from '../core/timestamp.ts';
 import { explanationLines } from './explanation.ts';
 import { code, escape, MAX_LINE_LENGTH, plain, table } from './markdown.ts';
-import type { Report } from './report.ts';
+import type { Report, ScanSection } from './report.ts';
 
 const MAX_ROWS = 200;
 /** Of the names that facts have in a terminal. */
@@ -30,6 +30,7 @@ export function renderMarkdown(report: Report): string {
   if (report.warnings.length > 0)
     rows.push(['Warnings', [...shown(report.warnings).map(plain), ...rest(report.warnings)].join('<br>')]);
   rows.push(['Took', plain(timeLine(report))]);
+  if (report.scan?.keptSince !== undefined) rows.push(['Scan', plain(scanLine(report.scan))]);
   if (report.savedSeconds !== undefined) rows.push(['Saved', plain(savedLine(report.savedSeconds))]);
   const parts = [`### ${plain(report.headline)}`, failureBlock(report), table(['', ''], rows)];
   if (report.platforms.length > 0) {
@@ -44,6 +45,7 @@ export function renderMarkdown(report: Report): string {
     const listed = shown(report.tags).map(({ reference, outcome }) => [code(familiarName(reference)), plain(outcome)]);
     parts.push(table(['Tag', 'What happened'], [...listed, ...rest(report.tags).map((more) => [more, ''])]));
   }
+  if (report.scan !== undefined) parts.push(report.scan.markdown);
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
@@ -67,9 +69,15 @@ export function renderText(report: Report, all = false): string {
   for (const { platform, digest, sizeBytes } of report.platforms)
     add('platform', platform, digest, formatSize(sizeBytes));
   for (const { reference, outcome } of report.tags) add('tag', familiarName(reference), outcome);
+  if (report.scan !== undefined) add('scan', scanLine(report.scan));
   add('took', timeLine(report));
   if (report.savedSeconds !== undefined) add('saved', savedLine(report.savedSeconds));
   return lines.join('\n');
+}
+
+function scanLine({ passed, summary, keptSince }: ScanSection): string {
+  const when = keptSince === undefined ? '' : ` (kept since ${keptSince})`;
+  return `${passed ? 'passed' : 'failed'}: ${summary}${when}`;
 }
 
 function timeLine({ durationMs, steps }: Report): string {

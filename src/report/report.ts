@@ -17,6 +17,7 @@ const HEADLINES = {
   built: 'Built',
   hashed: 'Hashed',
   explained: 'Compared',
+  scanned: 'Scanned',
   idle: 'Nothing to build',
   failed: 'Failed',
 } as const;
@@ -56,9 +57,23 @@ export interface Failure {
   readonly at: Location | undefined;
 }
 
+/** What a scan found, and whether it passed. */
+export interface ScanSection {
+  readonly passed: boolean;
+  /** One sentence. */
+  readonly summary: string;
+  /** Since when the result was kept with the image (RFC 3339); `undefined` when this run has scanned. */
+  readonly keptSince: string | undefined;
+  /** Everything, as in the file `scan.json`. */
+  readonly document: object;
+  /** The same for people. */
+  readonly markdown: string;
+  readonly text: string;
+}
+
 /** A finished run as data: what the summary, the terminal and `--json` say. */
 export interface Report {
-  readonly status: 'reused' | 'built' | 'hashed' | 'explained' | 'idle' | 'failed';
+  readonly status: 'reused' | 'built' | 'hashed' | 'explained' | 'scanned' | 'idle' | 'failed';
   /** What happened, in a few words. */
   readonly headline: string;
   /** Why: one sentence. */
@@ -80,6 +95,8 @@ export interface Report {
   readonly warnings: readonly string[];
   readonly platforms: readonly PlatformRow[];
   readonly tags: readonly TagRow[];
+  /** `undefined` when nothing was scanned. */
+  readonly scan: ScanSection | undefined;
   /** What this run has built and pushed, for an attestation of its provenance: none of a reused image, nor of another run's. */
   readonly subjects: readonly ProvenanceSubject[];
   readonly steps: readonly Step[];
@@ -107,6 +124,7 @@ export function reportOf(run: Run, durationMs: number, error?: unknown): Report 
     warnings: hash === undefined ? [] : hash.warnings.map((warning) => located(hash.dockerfile, warning)),
     platforms: platformRows(run),
     tags: tagRows(run),
+    scan: scanOf(run),
     subjects: error === undefined ? subjectsOf(run) : [],
     steps: run.journal.map(({ stage, durationMs: tookMs, skipped }) => ({ name: stage, durationMs: tookMs, skipped })),
     durationMs,
@@ -127,8 +145,42 @@ export function redacted(report: Report, hide: (text: string) => string): Report
     inputs: report.inputs.map(hide),
     warnings: report.warnings.map(hide),
     tags: report.tags.map(({ reference, outcome }) => ({ reference, outcome: hide(outcome) })),
+    scan: report.scan && hiddenScan(report.scan, hide),
     failure: failure && redactedFailure(failure, hide),
   };
+}
+
+function scanOf({ results: { scan } }: Run): ScanSection | undefined {
+  if (scan === undefined) return undefined;
+  const { passed, summary, keptSince, document, markdown, text } = scan;
+  return { passed, summary, keptSince, document, markdown, text };
+}
+
+function hiddenScan(scan: ScanSection, hide: (text: string) => string): ScanSection {
+  return {
+    ...scan,
+    summary: hide(scan.summary),
+    document: hiddenObject(scan.document, hide),
+    markdown: hide(scan.markdown),
+    text: hide(scan.text),
+  };
+}
+
+function hiddenObject(value: object, hide: (text: string) => string): object {
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, hiddenValue(item, hide)]));
+}
+
+function hiddenValue(value: unknown, hide: (text: string) => string): unknown {
+  if (typeof value === 'string') return hide(value);
+  if (Array.isArray(value)) return value.map((item: unknown) => hiddenValue(item, hide));
+  return typeof value === 'object' && value !== null ? hiddenObject(value, hide) : value;
+}
+
+/** The report as JSON shows it: what is for people is left out where there is the same for programs. */
+export function reportDocument(report: Report): object {
+  if (report.scan === undefined) return report;
+  const { markdown: _, text: __, document, ...scan } = report.scan;
+  return { ...report, scan: { ...scan, ...document } };
 }
 
 /** The failure with its sentences passed through `hide`. */
@@ -182,6 +234,7 @@ function reasonOf(status: Report['status'], { event, results: { lookup } }: Run)
 function statusOf(run: Run): Report['status'] {
   const { results } = run;
   if (wasIdle(run)) return 'idle';
+  if (results.choose !== undefined) return 'scanned';
   if (results.lookup === undefined) return results.explain === undefined ? 'hashed' : 'explained';
   return results.build === undefined ? 'reused' : 'built';
 }

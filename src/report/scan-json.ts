@@ -2,12 +2,17 @@ import { countBySeverity, type PlatformScan } from '../core/findings.ts';
 import type { ImageFinding } from '../core/image-findings.ts';
 import type { ImageScan } from '../core/image-scan.ts';
 
-/** A scan for programs: everything that was found, each finding once, and what the gate made of it. */
+/** The same as a file. */
 export function renderScanJson(scan: ImageScan): string {
+  return `${JSON.stringify(scanDocument(scan), undefined, 2)}\n`;
+}
+
+/** A scan for programs: everything that was found, each finding once, and what the gate made of it. */
+export function scanDocument(scan: ImageScan): object {
   const { image, comparedWith, findings, verdict } = scan;
   const { rules, passed, breaches } = verdict;
   const positions = new Map(findings.map((found, position) => [found, position]));
-  const document = {
+  return {
     schema: 1,
     image,
     comparedWith,
@@ -25,7 +30,6 @@ export function renderScanJson(scan: ImageScan): string {
     platforms: scan.scans.map(platformOf),
     findings: findings.map(findingOf),
   };
-  return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
 function platformOf({ platform, scanner, system, findings, hidden }: PlatformScan): object {

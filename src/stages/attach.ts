@@ -2,7 +2,7 @@ import { attachInputs } from '../input-record.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { FoundImage } from '../registry/image.ts';
 import { openImage, resultOf, type Stage } from '../stage.ts';
-import { orWithoutRecord } from '../without-record.ts';
+import { INPUTS_RECORD, orWithoutRecord } from '../without-record.ts';
 
 /** What was attached to the image that was built; `undefined` when the registry refused it. */
 export interface AttachResult {
@@ -28,6 +28,6 @@ export const attachStage: Stage<'attach', AttachPlan> = {
     const repository = openImage(run, image.repository);
     const attachment = { inputs: resultOf(run, 'hash'), buildSeconds, created: run.startedAt };
     const attach = (): Promise<Descriptor> => attachInputs(repository, image.descriptor, attachment);
-    return { artifact: await orWithoutRecord(run.host, image.repository, attach) };
+    return { artifact: await orWithoutRecord(run.host, { ...INPUTS_RECORD, repository: image.repository }, attach) };
   },
 };

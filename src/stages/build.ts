@@ -2,20 +2,21 @@ import path from 'node:path';
 import { findChanges } from '../context-inputs.ts';
 import { auxiliaryRegistries, type BuildSettings, localCaches, presetCaches } from '../core/build-options.ts';
 import type { Digest } from '../core/digest.ts';
+import type { DockerfileProblem } from '../core/dockerfile-problems.ts';
 import { imageLabels, readAssignments } from '../core/labels.ts';
 import { quote } from '../core/printable.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import { findUnfit } from '../core/reuse.ts';
 import { BuildOnceError } from '../errors.ts';
-import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
 import { openImage, type Run, resultOf, type Stage, wantedOf } from '../stage.ts';
 import type { BuilderNeeds, RegistryAccess } from '../tools/builder.ts';
+import type { Docker } from '../tools/docker.ts';
 import { openDocker, type RegistryLogin } from '../tools/docker-config.ts';
-import { loadBuildx } from '../tools/load.ts';
+import { loadBuildCheck, loadBuildx } from '../tools/load.ts';
 
-/** What was built and, when the run pushes, lies in the first repository by digest, without a tag. */
+/** What was built: in the first repository by digest, without a tag, or in a layout. */
 export interface BuildResult {
   readonly image: FoundImage;
   /** All that the image was given, the user's among them. */
@@ -24,6 +25,8 @@ export interface BuildResult {
   readonly sizesBytes: ReadonlyMap<Digest, number>;
   /** As buildx wrote it. */
   readonly metadata: unknown;
+  /** What buildx would have otherwise in the Dockerfile, where somebody wants to know. */
+  readonly problems: readonly DockerfileProblem[];
   /** The OCI layout that it lies in, until the run's end; `undefined` when the builder pushed it itself. */
   readonly layoutPath: string | undefined;
 }
@@ -34,7 +37,7 @@ interface BuildPlan {
   readonly needs: BuilderNeeds;
 }
 
-/** Builds all platforms in one call, pinned to what was hashed; pushes by digest, or through an OCI layout. */
+/** Builds all platforms in one call, pinned to what was hashed; pushed by digest, or into an OCI layout. */
 export const buildStage: Stage<'build', BuildPlan> = {
   name: 'build',
   title: 'Build the image',
@@ -60,7 +63,7 @@ export const buildStage: Stage<'build', BuildPlan> = {
     const builder = await chooseBuilder(docker, named, plan.needs, emulation === 'auto' ? binfmtImage : undefined);
     const layoutPath =
       builder.delivery === 'push' ? undefined : host.files.makeTemporaryDirectory('build-once-layout-');
-    const outcome = await buildImage(docker, {
+    const build = buildImage(docker, {
       settings: plan.settings,
       builder,
       destination:
@@ -68,20 +71,34 @@ export const buildStage: Stage<'build', BuildPlan> = {
       pins: resultOf(run, 'hash').pins,
       origin: event.runUrl === undefined ? undefined : { url: event.runUrl, isPrivate: event.repository?.isPrivate },
     });
+    // Beside the build, which takes longer; both have ended before anything is cleaned up.
+    const [check] = await Promise.allSettled([findProblems(docker, builder.name, plan, run), build]);
+    const outcome = await build;
+    if (check.status === 'rejected') throw check.reason;
     refuseChangedContext(run);
-    const target = openImage(run, plan.repository);
-    const built = layoutPath === undefined ? target : run.registries.openLayout(layoutPath);
-    if (built !== target && event.push) await copyImage(built, target, outcome.descriptor);
+    const built = layoutPath === undefined ? openImage(run, plan.repository) : run.registries.openLayout(layoutPath);
     const image = await readBack(built, outcome.descriptor.digest, run);
     return {
       image: { ...image, repository: plan.repository },
       labels: readAssignments(plan.settings.labels),
       sizesBytes: await sizesOf(built, image),
       metadata: outcome.metadata,
+      problems: check.value,
       layoutPath,
     };
   },
 };
+
+async function findProblems(
+  docker: Docker,
+  builder: string,
+  { settings }: BuildPlan,
+  { options }: Run,
+): Promise<readonly DockerfileProblem[]> {
+  if (!options.scan) return [];
+  const { checkBuild } = await loadBuildCheck();
+  return checkBuild(docker, { settings, builder });
+}
 
 const MAX_NAMED_CHANGES = 5;
 

@@ -26,7 +26,7 @@ export const explainStage: Stage<'explain', ExplainPlan> = {
   },
   async apply({ isMiss }, run) {
     const { explainChoice, explainMiss } = await loadExplanation();
-    if (!isMiss) return explainChoice(run, run.compareWith);
+    if (!isMiss) return explainChoice(run, run.named);
     const explanation = await explainMiss(run);
     const { summary, unknown } = explanation;
     run.host.log.info(unknown === undefined ? summary : `${summary}: ${unknown}`);

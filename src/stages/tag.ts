@@ -13,7 +13,7 @@ import type { Repository } from '../registry/repository.ts';
 import { judgeRelease, type Release } from '../release.ts';
 import { candidatesFor, openImage, type Run, resultOf, type Stage, wantedOf } from '../stage.ts';
 import { loadGitHub } from '../tools/load.ts';
-import { orWithoutRecord } from '../without-record.ts';
+import { INPUTS_RECORD, orWithoutRecord } from '../without-record.ts';
 
 /** What became of one tag. */
 export interface TagOutcome {
@@ -271,7 +271,8 @@ class Tagger {
     if (this.#copied || sameRepository(image.repository, this.#repository.name)) return;
     const source = openImage(this.#run, image.repository);
     await copyImage(source, this.#repository, image.descriptor);
-    await orWithoutRecord(this.#run.host, this.#repository.name, () => this.#bringInputs(source));
+    const record = { ...INPUTS_RECORD, repository: this.#repository.name };
+    await orWithoutRecord(this.#run.host, record, () => this.#bringInputs(source));
     this.#copied = true;
   }
 

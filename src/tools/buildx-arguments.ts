@@ -43,14 +43,27 @@ export function buildArguments(call: BuildCall): readonly string[] {
     '--progress=plain',
     `--metadata-file=${call.metadataFile}`,
     `--output=${outputAttributes(destination)}`,
-    `--file=${settings.file}`,
-    `--platform=${settings.platforms.map(formatPlatform).join(',')}`,
-    ...one('target', settings.target),
-    ...imageArguments(settings),
+    ...sourceArguments(settings),
+    ...many('label', settings.labels),
+    ...many('annotation', settings.annotations.map(withLevel)),
     ...secretArguments(settings),
     ...runArguments(settings),
     ...cacheArguments(settings),
     ...attestationArguments(call),
+    '--',
+    settings.context,
+  ];
+}
+
+/** The arguments after `docker` for a look at the Dockerfile that builds nothing, and so needs no secrets. */
+export function checkArguments(settings: BuildSettings, builder: string): readonly string[] {
+  return [
+    'buildx',
+    'build',
+    `--builder=${builder}`,
+    '--progress=plain',
+    '--call=check,format=json',
+    ...sourceArguments(settings),
     '--',
     settings.context,
   ];
@@ -86,9 +99,12 @@ function outputAttributes(destination: Destination): string {
   ]);
 }
 
-/** What ends up in the image. */
-function imageArguments(settings: BuildSettings): string[] {
+/** What is read, and how: all that decides what a Dockerfile means. */
+function sourceArguments(settings: BuildSettings): string[] {
   return [
+    `--file=${settings.file}`,
+    `--platform=${settings.platforms.map(formatPlatform).join(',')}`,
+    ...one('target', settings.target),
     ...many('build-arg', settings.buildArgs),
     // One platform becomes an index too: it carries annotations and names its platform. Last, so that it holds.
     ...many('build-arg', settings.platforms.length === 1 ? ['BUILDKIT_MULTI_PLATFORM=1'] : []),
@@ -96,8 +112,6 @@ function imageArguments(settings: BuildSettings): string[] {
       'build-context',
       settings.buildContexts.map(({ name, value }) => `${name}=${value}`),
     ),
-    ...many('label', settings.labels),
-    ...many('annotation', settings.annotations.map(withLevel)),
   ];
 }
 

@@ -12,6 +12,9 @@ export interface DockerCall {
   /** Added to the client's environment. Secrets travel here. */
   readonly env?: Readonly<Record<string, string>>;
   readonly onLine?: (line: string) => void;
+  /** As in `Command`. */
+  readonly timeoutMs?: number;
+  readonly maxOutputBytes?: number;
 }
 
 const INSTALL =
@@ -24,9 +27,8 @@ export async function runDocker(
   call: DockerCall = {},
 ): Promise<CommandResult> {
   const { host } = docker;
-  const onLine = call.onLine === undefined ? {} : { onLine: call.onLine };
   try {
-    const result = await host.exec({ argv: ['docker', ...args], env: { ...docker.env, ...call.env }, ...onLine });
+    const result = await host.exec({ ...call, argv: ['docker', ...args], env: { ...docker.env, ...call.env } });
     host.signal.throwIfAborted();
     return result;
   } catch (cause) {

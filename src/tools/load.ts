@@ -17,6 +17,11 @@ export async function loadBuildx(host: Host): Promise<typeof import('./buildx.ts
   }
 }
 
+/** What buildx says of a Dockerfile: a bundle of its own, without the toolkit, loaded when an image is to be scanned. */
+export function loadBuildCheck(): Promise<typeof import('./build-check.ts')> {
+  return import(/* webpackIgnore: true */ './build-check.ts');
+}
+
 /** The local engine: a bundle of its own, loaded when an image is to be in it. */
 export function loadEngine(): Promise<typeof import('./engine.ts')> {
   return import(/* webpackIgnore: true */ './engine.ts');

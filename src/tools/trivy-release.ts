@@ -1,4 +1,5 @@
 import { quote } from '../core/printable.ts';
+import { HIJACKED_TRIVY } from '../core/scan-options.ts';
 import { parseVersion } from '../core/version.ts';
 import { PolicyError, type Problem } from '../errors.ts';
 import { TRIVY_RELEASES, type TrivyRelease } from './trivy-checksums.ts';
@@ -22,9 +23,6 @@ export interface TrivyArchive {
   readonly sha256: string;
 }
 
-/** Published by whoever had taken the project's release pipeline over: https://github.com/advisories/GHSA-69fq-xp46-6x23 */
-const HIJACKED: ReadonlySet<string> = new Set(['0.69.4', '0.69.5', '0.69.6']);
-
 /** The version without its `v`, or what is wrong with the input `trivy-version`. A hijacked one is refused by {@link refuseHijacked}. */
 export function parseTrivyVersion(text: string): { readonly version: string } | Problem {
   const parsed = parseVersion(text.trim());
@@ -34,7 +32,7 @@ export function parseTrivyVersion(text: string): { readonly version: string } | 
 
 /** PolicyError `TRIVY_HIJACKED` for a release that is known to be malicious; `origin` says where it was met. */
 export function refuseHijacked(version: string, origin: string): void {
-  if (!HIJACKED.has(version)) return;
+  if (!HIJACKED_TRIVY.has(version)) return;
   throw new PolicyError(
     'TRIVY_HIJACKED',
     `Trivy ${version} (${origin}) is one of the malicious releases of March 2026 (GHSA-69fq-xp46-6x23)`,

@@ -1,20 +1,21 @@
 import path from 'node:path';
 import type { Digest } from '../core/digest.ts';
-import { numberAt, parseJson } from '../core/json.ts';
+import { numberAt } from '../core/json.ts';
 import { toLine } from '../core/printable.ts';
 import { formatRepositoryName, isLoopback, type RepositoryName } from '../core/reference.ts';
-import { BuildOnceError, CommandError, isBuildOnceError } from '../errors.ts';
 import type { CommandResult, Host } from '../host.ts';
 import type { Descriptor } from '../oci/types.ts';
-import { whyUnreadable } from '../regular-file.ts';
-import { lastLine } from './docker.ts';
 import type { ScanAccess } from './trivy-access.ts';
 import type { TrivyDatabase } from './trivy-database.ts';
-import { type Trivy, withoutOwnVariables } from './trivy-install.ts';
+import type { Trivy } from './trivy-install.ts';
+import { invalidReport, readJsonOutput, runTrivy, type ScanReport, trivyFailure } from './trivy-run.ts';
 
 export { NO_ACCESS, openScanAccess } from './trivy-access.ts';
+export { convertReport } from './trivy-convert.ts';
 export { prepareDatabase } from './trivy-database.ts';
-export { findTrivy } from './trivy-install.ts';
+export { checkDockerfile } from './trivy-dockerfile.ts';
+export { findInstalledTrivy, findTrivy } from './trivy-install.ts';
+export type { ScanReport } from './trivy-run.ts';
 
 /** One platform of an image, by the digest of its own manifest: no emulation, and no choice is left to Trivy. */
 export type ScanTarget =
@@ -42,17 +43,6 @@ export interface ScanRequest {
   readonly access: ScanAccess;
 }
 
-/** What Trivy found. The file goes with the run; with the image's configuration, there may be secrets of the image in it. */
-export interface ScanReport {
-  readonly file: string;
-  /** The parsed JSON, `SchemaVersion` 2. */
-  readonly json: unknown;
-}
-
-/** Before it is ended from outside, Trivy has this long to say itself that its time is over. */
-const GRACE_MS = 15_000;
-const MAX_OUTPUT_BYTES = 4 << 20;
-const MAX_REPORT_BYTES = 256 << 20;
 const REPORT_SCHEMA = 2;
 const NEEDS_JAVA = /Java DB/;
 
@@ -70,13 +60,20 @@ export async function scanImage(
   const directory = host.files.makeTemporaryDirectory('build-once-scan-');
   const place = preparePlace(host, directory, request);
   const args = scanArguments(request, { ...place, cache: database?.directory ?? place.cache });
-  const run = (): Promise<CommandResult> => runTrivy(trivy, args, request);
+  const call = {
+    args,
+    env: request.access.env,
+    timeoutMs: request.settings.timeoutMs,
+    failure: `${describe(request.target)} could not be scanned`,
+    lateHint: 'Give scan-timeout more, or leave out folders with scan-skip-dirs.',
+  };
+  const run = (): Promise<CommandResult> => runTrivy(trivy, call);
   let result = await run();
   if (result.status !== 0 && database !== undefined && NEEDS_JAVA.test(result.stderr)) {
     await database.addJava();
     result = await run();
   }
-  if (result.status !== 0) throw scanFailure(request.target, result);
+  if (result.status !== 0) throw trivyFailure(call, result);
   return readReport(host, place.report, request.target);
 }
 
@@ -171,76 +168,13 @@ function csvField(value: string): string {
   return /[",\n\r]|^\s/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
 }
 
-async function runTrivy(trivy: Trivy, args: readonly string[], request: ScanRequest): Promise<CommandResult> {
-  const { host, program } = trivy;
-  const { timeoutMs } = request.settings;
-  try {
-    const result = await host.exec({
-      argv: [program, ...args],
-      env: { ...withoutOwnVariables(host), ...request.access.env },
-      timeoutMs: timeoutMs + GRACE_MS,
-      maxOutputBytes: MAX_OUTPUT_BYTES,
-      onLine: (line) => host.log.debug(line),
-    });
-    host.signal.throwIfAborted();
-    return result;
-  } catch (cause) {
-    host.signal.throwIfAborted();
-    if (!isBuildOnceError(cause) || !cause.code.startsWith('COMMAND_')) throw cause;
-    if (cause.code === 'COMMAND_TIMED_OUT') throw timedOut(request, cause);
-    throw new CommandError('SCAN_FAILED', `${describe(request.target)} could not be scanned: ${cause.message}`, {
-      command: 'trivy',
-      ...(cause.hint === undefined ? {} : { hint: cause.hint }),
-      cause,
-    });
-  }
-}
-
-function readReport({ files }: Host, file: string, target: ScanTarget): ScanReport {
-  const problem = (what: string, cause?: unknown): BuildOnceError =>
-    new BuildOnceError('SCAN_INVALID', `the report on ${describe(target)} ${what}`, 1, {
-      hint: 'Look whether the trivy that ran is the real one, and whether the disk is full.',
-      cause,
-    });
-  let text: string | undefined;
-  try {
-    text = files.readRegular(file, MAX_REPORT_BYTES);
-  } catch (cause) {
-    throw problem(whyUnreadable(cause), cause);
-  }
-  if (text === undefined) throw problem('was not written, though Trivy says that it succeeded');
-  const json = parseJson(text);
-  if (json === undefined) throw problem('is not JSON');
+function readReport(host: Host, file: string, target: ScanTarget): ScanReport {
+  const name = `the report on ${describe(target)}`;
+  const { json } = readJsonOutput(host, file, name);
   const schema = numberAt(json, 'SchemaVersion');
   if (schema === REPORT_SCHEMA) return { file, json };
-  throw problem(`has the schema ${toLine(String(schema ?? 'unknown'), 20)}, and ${REPORT_SCHEMA} is understood`);
-}
-
-function scanFailure(target: ScanTarget, { status, stderr }: CommandResult): CommandError {
-  const reason = reasonOf(stderr);
-  if (/context deadline exceeded/.test(reason)) return timedOut({ target }, undefined);
-  return new CommandError('SCAN_FAILED', `${describe(target)} could not be scanned: ${reason}`, {
-    command: 'trivy',
-    status,
-    stderrTail: reason,
-    hint: 'With debug logging (RUNNER_DEBUG, BUILD_ONCE_DEBUG) all that Trivy says is shown.',
-  });
-}
-
-function timedOut({ target }: Pick<ScanRequest, 'target'>, cause: unknown): CommandError {
-  return new CommandError('SCAN_TIMED_OUT', `the scan of ${describe(target)} was not done in time`, {
-    command: 'trivy',
-    hint: 'Give scan-timeout more, or leave out folders with scan-skip-dirs.',
-    cause,
-  });
-}
-
-/** The last cause in Trivy's fatal error: it writes the whole way there, and lists several on lines of their own. */
-function reasonOf(stderr: string): string {
-  const fatal = stderr.split('\n').findLast((line) => /\tFATAL\t/.test(line));
-  const [, said] = /\tFATAL\t(?:Fatal error\t)?(.+)$/.exec(fatal ?? '') ?? [];
-  if (said === undefined) return lastLine(stderr);
-  return said.endsWith('occurred:') ? `${toLine(said, 300)} ${lastLine(stderr)}` : toLine(said, 600);
+  const seen = toLine(String(schema ?? 'unknown'), 20);
+  throw invalidReport(name, `has the schema ${seen}, and ${REPORT_SCHEMA} is understood`);
 }
 
 function describe(target: ScanTarget): string {
