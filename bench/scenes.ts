@@ -4,6 +4,7 @@ import { type HitScene, openHitScene } from './hit.ts';
 import { openPushScene, type PushScene } from './push.ts';
 import type { SampleSize } from './sample.ts';
 import { openScanScene, type ScanScene } from './scan.ts';
+import { openSignScene, type SignScene } from './sign.ts';
 
 /** What rows are measured on: each scene is set up when a row first asks for it, and once. */
 export interface Scenes {
@@ -11,6 +12,7 @@ export interface Scenes {
   docker(size: SampleSize): Promise<DockerScene>;
   push(): Promise<PushScene>;
   scan(): Promise<ScanScene>;
+  sign(): Promise<SignScene>;
   /** Takes down what was set up, the newest first. */
   close(): Promise<void>;
 }
@@ -25,6 +27,7 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
   let hit: Promise<HitScene> | undefined;
   let push: Promise<PushScene> | undefined;
   let scan: Promise<ScanScene> | undefined;
+  let sign: Promise<SignScene> | undefined;
   const docker = new Map<SampleSize, Promise<DockerScene>>();
   return {
     hit() {
@@ -46,6 +49,10 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
       if (toolchain === undefined) throw new TypeError('this row needs the toolchain');
       scan ??= remember(openScanScene(toolchain));
       return scan;
+    },
+    sign() {
+      sign ??= remember(openSignScene(toolchain));
+      return sign;
     },
     async close() {
       for (const scene of opened.reverse()) await scene.close();

@@ -1,8 +1,9 @@
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isBuildOnceError } from '../../src/errors.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
+import { openTrust, readSigningConfig } from '../../src/tools/sigstore-trust.ts';
 import { fetchTarget } from '../../src/tools/sigstore-tuf.ts';
 import { type ScriptedServer, serve } from '../registry/scripted-server.ts';
 import { startForwardProxy } from '../support/forward-proxy.ts';
@@ -107,6 +108,18 @@ describe('a file of a TUF repository', () => {
     });
   });
 
+  test('is found again where a run that was killed left half a root', async () => {
+    const directory = makeDirectory();
+    const { files, root } = makeTufRepository({ targets: { a: 'x' } });
+    const server = await publish({ files });
+    const cache = join(directory, '.cache/build-once/tuf', server.host.replace(':', '_'));
+    mkdirSync(cache, { recursive: true });
+    for (const name of ['root.json', 'timestamp.json', 'snapshot.json', 'targets.json'])
+      writeFileSync(join(cache, name), root.subarray(0, 100));
+    const repository = { url: `http://${server.host}`, root };
+    expect(await fetchTarget(openHost(directory), TRANSPORT, { repository, name: 'a' })).toBe('x');
+  });
+
   test('comes through the proxy of the environment', async () => {
     const { files, root } = makeTufRepository({ targets: { a: 'x' } });
     const server = await publish({ files });
@@ -115,6 +128,22 @@ describe('a file of a TUF repository', () => {
     const repository = { url: 'http://tuf.test', root };
     expect(await fetchTarget(openHost(makeDirectory()), transport, { repository, name: 'a' })).toBe('x');
     expect(proxy.requests.length).toBeGreaterThan(3);
+    await proxy.close();
+  });
+});
+
+describe('public Sigstore', () => {
+  test.each(['trust', 'services'])('is asked for %s by TUF, through the proxy of the environment', async (what) => {
+    const proxy = await startForwardProxy({ routes: {} });
+    const directory = makeDirectory();
+    const transport = { ...TRANSPORT, env: { HTTPS_PROXY: proxy.url } };
+    const settings = { transport, trustedRoot: undefined, signingConfig: undefined };
+    const host = openHost(directory);
+    const asked = what === 'trust' ? openTrust(host, settings) : readSigningConfig(host, settings);
+    await expect(asked).rejects.toMatchObject({ code: 'VERIFY_ROOT_UNAVAILABLE' });
+    expect(proxy.requests.map(({ method, target }) => `${method} ${target}`)).toEqual([
+      'CONNECT tuf-repo-cdn.sigstore.dev:443',
+    ]);
     await proxy.close();
   });
 });

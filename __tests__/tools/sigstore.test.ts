@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
 import { exactly, oneOf, SIGNED_BY_ANYBODY, type SignerRule } from '../../src/core/signer-rule.ts';
 import { fetchImage } from '../../src/registry/image.ts';
-import { attest, openKeyTrust, signImage, verifyImage } from '../../src/tools/sigstore.ts';
+import { attest, openKeyTrust, openSigner, signImage, verifyImage } from '../../src/tools/sigstore.ts';
 import { mustRun, type ProgramResult, run } from '../support/programs.ts';
 import {
   openPlace,
@@ -88,6 +88,25 @@ describe('signing', () => {
     expect([...services.requests].sort()).toEqual([
       'GET /oidc',
       ...places.map(() => 'POST /api/v1/log/entries'),
+      'POST /api/v2/signingCert',
+    ]);
+  });
+
+  test('takes a new token and certificate before the old ones expire', async () => {
+    const [services, registry] = await Promise.all([openSigstore(), openRegistry()]);
+    const places = [await openPlace(registry.host, 'acme/a'), await openPlace(registry.host, 'acme/b')] as const;
+    const { host, settings, trust } = await openSigning(services);
+    const clock = { late: 0 };
+    const later = { ...host, now: () => new Date(Date.now() + clock.late) };
+    const signer = openSigner(later, settings);
+    await signImage({ host: later, signer, trust }, places[0]);
+    clock.late = 6 * 60_000;
+    await signImage({ host: later, signer, trust }, places[1]);
+    signer.close();
+    expect(services.requests.filter((line) => !line.includes('/log/'))).toEqual([
+      'GET /oidc',
+      'POST /api/v2/signingCert',
+      'GET /oidc',
       'POST /api/v2/signingCert',
     ]);
   });

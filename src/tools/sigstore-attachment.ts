@@ -1,4 +1,5 @@
 import { digestOf } from '../core/digest.ts';
+import { SIGNATURE_PREDICATE } from '../core/signed-statement.ts';
 import { isRegistryError } from '../errors.ts';
 import { formatDescriptor } from '../oci/format.ts';
 import { type Descriptor, MEDIA_TYPES } from '../oci/types.ts';
@@ -20,8 +21,9 @@ const CREATED = 'org.opencontainers.image.created';
 const EMPTY_CONFIG = Buffer.from('{}');
 /** Anybody who may push may attach more; so many are looked at, the newest first. */
 const MAX_CANDIDATES = 50;
-/** Of a bundle, whose statement is in it in base64. */
-const MAX_BUNDLE_BYTES = 32 << 20;
+/** Of a bundle, whose statement is in it in base64: that of a signature is short, that of an SBOM is not. */
+const MAX_SIGNATURE_BYTES = 1 << 20;
+const MAX_ATTESTATION_BYTES = 32 << 20;
 /** What reading a manifest or blob that cannot be used ends with. */
 const DAMAGED = new Set(['DIGEST_INVALID', 'MANIFEST_INVALID', 'SIZE_INVALID', 'TOO_LARGE', 'UNEXPECTED_ANSWER']);
 
@@ -92,9 +94,11 @@ export async function readBundle(
     if ((manifest.annotations[PREDICATE_TYPE] ?? predicateType) !== predicateType) return { kind: 'other' };
     const [layer] = manifest.layers;
     if (layer === undefined) return { kind: 'damaged', problem: 'it has no content' };
-    const content = layer.sizeBytes > MAX_BUNDLE_BYTES ? undefined : await repository.fetch(layer);
-    if (content === undefined) return { kind: 'damaged', problem: 'its content is too large, or not there' };
-    return { kind: 'bundle', text: Buffer.from(await content.bytes(MAX_BUNDLE_BYTES)).toString() };
+    const limitBytes = predicateType === SIGNATURE_PREDICATE ? MAX_SIGNATURE_BYTES : MAX_ATTESTATION_BYTES;
+    if (layer.sizeBytes > limitBytes) return { kind: 'damaged', problem: `it is larger than ${limitBytes} bytes` };
+    const content = await repository.fetch(layer);
+    if (content === undefined) return { kind: 'damaged', problem: 'its content is not there' };
+    return { kind: 'bundle', text: Buffer.from(await content.bytes(limitBytes)).toString() };
   } catch (error) {
     if (isRegistryError(error) && DAMAGED.has(error.code)) return { kind: 'damaged', problem: error.message };
     throw error;

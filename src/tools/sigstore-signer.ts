@@ -64,7 +64,10 @@ export function openSigner(host: Host, settings: SigstoreSettings): Signer {
       certify(transport, (await services()).authority, await token()),
     )).value;
   return {
-    identity: token,
+    async identity() {
+      const { issuer, subject } = await token();
+      return { issuer, subject };
+    },
     async sign(statement) {
       const { logs, timestamps } = await services();
       const signed = makeEnvelope(statement, await certified());
@@ -163,7 +166,7 @@ function toEntry(service: Service, answer: unknown): Readonly<Record<string, unk
   const integratedTime = numberAt(entry, 'integratedTime');
   const promise = textAt(entry, 'verification', 'signedEntryTimestamp');
   const proof = valueAt(entry, 'verification', 'inclusionProof');
-  const isWhole = ![body, logId, logIndex, integratedTime, promise].includes(undefined);
+  const isWhole = ![body, logId, logIndex, integratedTime, promise, proof].includes(undefined);
   if (!isWhole || more.length > 0) throw invalidAnswer(service, 'it is no entry of a log');
   const hashes = valueAt(proof, 'hashes');
   return {

@@ -2,6 +2,7 @@ import path from 'node:path';
 import seeds from '@sigstore/tuf/seeds.json' with { type: 'json' };
 import { BaseFetcher, Updater } from 'tuf-js';
 import { DownloadHTTPError } from 'tuf-js/dist/error.js';
+import { parseJson } from '../core/json.ts';
 import { quote, toLine } from '../core/printable.ts';
 import { BuildOnceError, isBuildOnceError, isRegistryError } from '../errors.ts';
 import type { Host } from '../host.ts';
@@ -39,7 +40,9 @@ export async function fetchTarget(
   const place = path.join(cacheDirectory(host), 'tuf', new URL(repository.url).host.replace(/[^a-z0-9.-]/gi, '_'));
   const directory = await writableOr(host, place);
   const at = (file: string): string => path.join(directory, file);
-  if (host.files.kindOf(at('root.json')) !== 'file') host.files.write(at('root.json'), repository.root);
+  // A run that was killed may have left half of it.
+  if (parseJson(host.files.readText(at('root.json')) ?? '') === undefined)
+    host.files.write(at('root.json'), repository.root);
   // Makes the directory.
   host.files.write(at(path.join('targets', '.keep')), '');
   const transport = createTransport({ ...settings, attempts: settings.attempts ?? ATTEMPTS });
