@@ -10,6 +10,10 @@ const EMPTY_CONFIG = Buffer.from('{}');
 /** What reading a manifest or blob that cannot be used ends with. */
 const DAMAGED = new Set(['DIGEST_INVALID', 'MANIFEST_INVALID', 'SIZE_INVALID', 'TOO_LARGE', 'UNEXPECTED_ANSWER']);
 
+/** How registries refuse a manifest whose blobs they do not have. */
+const LOST_BLOB = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN']);
+const ATTEMPTS = 3;
+
 /** What is attached to an image: one piece of content. */
 export interface Artifact {
   /** Of the artifact and of its layer. */
@@ -41,10 +45,22 @@ export async function attachArtifact(
       annotations,
     }),
   );
-  await Promise.all([repository.push(config, EMPTY_CONFIG), repository.push(layer, content)]);
   const artifact = describe(MEDIA_TYPES.ociManifest, manifest);
-  await repository.push(artifact, manifest);
-  return artifact;
+  for (let attempt = 1; ; attempt += 1) {
+    await Promise.all([repository.push(config, EMPTY_CONFIG), repository.push(layer, content)]);
+    try {
+      await repository.push(artifact, manifest);
+      return artifact;
+    } catch (error) {
+      // Whoever else attaches pushes the same config: docker-registry has none for the moment in which it takes two.
+      if (attempt === ATTEMPTS || !lacksBlob(error)) throw error;
+    }
+  }
+}
+
+function lacksBlob(error: unknown): boolean {
+  if (!isRegistryError(error)) return false;
+  return [error.code, ...error.entries.map(({ code }) => code)].some((code) => LOST_BLOB.has(code));
 }
 
 /** RegistryError TOO_LARGE for content that nobody would read again; `what` it is, for the message. */

@@ -89,6 +89,16 @@ describe('signing fails', () => {
     expect(services.requests).toHaveLength(2 + 3 + 3);
   });
 
+  test('never, when the registry has lost sight of a blob for a moment', async () => {
+    const [services, registry] = await Promise.all([openSigstore(), openRegistry()]);
+    const [place, signing] = [await openPlace(registry.host), await openSigning(services)];
+    // As docker-registry does when two push the same blob.
+    const errors = [{ code: 'DIGEST_INVALID' }, { code: 'MANIFEST_BLOB_UNKNOWN' }];
+    const action = { kind: 'status', status: 400, body: JSON.stringify({ errors }) } as const;
+    registry.fail({ method: 'PUT', kind: 'manifest', times: 2, action });
+    expect(await signImage(signing, place)).toMatchObject({ isNew: true });
+  });
+
   test('never, when the log took an entry whose answer was lost', async () => {
     const [services, registry] = await Promise.all([openSigstore(), openRegistry()]);
     const place = await openPlace(registry.host);

@@ -181,7 +181,7 @@ describe('a signature', () => {
   test('of a size that none has is refused, and is not downloaded', async () => {
     const [services, registry] = await Promise.all([openSigstore(), openRegistry()]);
     const scene = { place: await openPlace(registry.host), signing: await openSigning(services) };
-    expect(await judge(scene, ' '.repeat(2 ** 20 + 1))).toBe('malformed: it is larger than 1048576 bytes');
+    expect(await judge(scene, ' '.repeat(2 ** 20 + 1))).toBe('malformed: larger than 1048576 bytes');
     expect(registry.requests.filter(({ method, kind }) => `${method} ${kind}` === 'GET blob')).toEqual([]);
   });
 

@@ -1,7 +1,6 @@
-import { digestOf } from '../core/digest.ts';
+import { attachArtifact, orProblem, readLayer } from '../artifact.ts';
+import { type Parsed, parsed, unparsable } from '../core/parsed.ts';
 import { SIGNATURE_PREDICATE } from '../core/signed-statement.ts';
-import { isRegistryError } from '../errors.ts';
-import { formatDescriptor } from '../oci/format.ts';
 import { type Descriptor, MEDIA_TYPES } from '../oci/types.ts';
 import { fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
@@ -18,40 +17,25 @@ export interface Attachment {
 const CONTENT = 'dev.sigstore.bundle.content';
 const PREDICATE_TYPE = 'dev.sigstore.bundle.predicateType';
 const CREATED = 'org.opencontainers.image.created';
-const EMPTY_CONFIG = Buffer.from('{}');
 /** Anybody who may push may attach more; so many are looked at, the newest first. */
 const MAX_CANDIDATES = 50;
 /** Of a bundle, whose statement is in it in base64: that of a signature is short, that of an SBOM is not. */
 const MAX_SIGNATURE_BYTES = 1 << 20;
 const MAX_ATTESTATION_BYTES = 32 << 20;
-/** What reading a manifest or blob that cannot be used ends with. */
-const DAMAGED = new Set(['DIGEST_INVALID', 'MANIFEST_INVALID', 'SIZE_INVALID', 'TOO_LARGE', 'UNEXPECTED_ANSWER']);
-
-/** Attaches a bundle to an image that is in this repository, in the form of cosign 3. The errors of `Repository.push`. */
-export async function attachBundle(repository: Repository, attachment: Attachment): Promise<Descriptor> {
-  const { image, predicateType, created } = attachment;
-  const content = Buffer.from(attachment.bundle);
-  const config = describe(MEDIA_TYPES.ociEmpty, EMPTY_CONFIG);
-  const layer = describe(BUNDLE_MEDIA_TYPE, content);
-  const manifest = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPES.ociManifest,
-      artifactType: BUNDLE_MEDIA_TYPE,
-      config: formatDescriptor({ ...config, artifactType: BUNDLE_MEDIA_TYPE }),
-      layers: [formatDescriptor(layer)],
-      annotations: {
-        [CONTENT]: 'dsse-envelope',
-        [PREDICATE_TYPE]: predicateType,
-        [CREATED]: created.toISOString().replace(/\.[0-9]+Z$/, 'Z'),
-      },
-      subject: formatDescriptor({ mediaType: image.mediaType, digest: image.digest, sizeBytes: image.sizeBytes }),
-    }),
-  );
-  await Promise.all([repository.push(config, EMPTY_CONFIG), repository.push(layer, content)]);
-  const artifact = describe(MEDIA_TYPES.ociManifest, manifest);
-  await repository.push(artifact, manifest);
-  return artifact;
+/** Attaches a bundle to an image that is in this repository, as cosign 3 does. The errors of `attachArtifact`. */
+export function attachBundle(
+  repository: Repository,
+  { image, bundle, predicateType, created }: Attachment,
+): Promise<Descriptor> {
+  return attachArtifact(repository, image, {
+    type: BUNDLE_MEDIA_TYPE,
+    content: Buffer.from(bundle),
+    annotations: {
+      [CONTENT]: 'dsse-envelope',
+      [PREDICATE_TYPE]: predicateType,
+      [CREATED]: created.toISOString().replace(/\.[0-9]+Z$/, 'Z'),
+    },
+  });
 }
 
 /**
@@ -74,37 +58,24 @@ export async function listBundles(
   return found.sort((a, b) => (createdAt(a) < createdAt(b) ? 1 : -1)).slice(0, MAX_CANDIDATES);
 }
 
-/** What an artifact turned out to be. */
-export type ReadBundle =
-  | { readonly kind: 'bundle'; readonly text: string }
-  | { readonly kind: 'damaged'; readonly problem: string }
-  /** No bundle, or one that states something else. */
-  | { readonly kind: 'other' };
-
-/** Reads a bundle, in two requests. Errors of `Repository` that are not about this content are thrown. */
-export async function readBundle(
+/**
+ * The text of a bundle, in two requests; `undefined` for what is none, or states something else, and a problem for one that
+ * cannot be read. The errors of `Repository` that are not about this content.
+ */
+export function readBundle(
   repository: Repository,
-  artifact: Descriptor,
+  { digest }: Descriptor,
   predicateType: string,
-): Promise<ReadBundle> {
-  try {
-    const manifest = (await fetchImage(repository, { digest: artifact.digest }))?.manifest;
-    if (manifest === undefined) return { kind: 'damaged', problem: 'it is not there' };
-    if (manifest.artifactType !== BUNDLE_MEDIA_TYPE || manifest.kind !== 'manifest') return { kind: 'other' };
-    if ((manifest.annotations[PREDICATE_TYPE] ?? predicateType) !== predicateType) return { kind: 'other' };
+): Promise<Parsed<string | undefined>> {
+  return orProblem<string | undefined>(async () => {
+    const manifest = (await fetchImage(repository, { digest }))?.manifest;
+    if (manifest === undefined) return unparsable('it is not there');
+    if (manifest.artifactType !== BUNDLE_MEDIA_TYPE || manifest.kind !== 'manifest') return parsed(undefined);
+    if ((manifest.annotations[PREDICATE_TYPE] ?? predicateType) !== predicateType) return parsed(undefined);
     const [layer] = manifest.layers;
-    if (layer === undefined) return { kind: 'damaged', problem: 'it has no content' };
-    const limitBytes = predicateType === SIGNATURE_PREDICATE ? MAX_SIGNATURE_BYTES : MAX_ATTESTATION_BYTES;
-    if (layer.sizeBytes > limitBytes) return { kind: 'damaged', problem: `it is larger than ${limitBytes} bytes` };
-    const content = await repository.fetch(layer);
-    if (content === undefined) return { kind: 'damaged', problem: 'its content is not there' };
-    return { kind: 'bundle', text: Buffer.from(await content.bytes(limitBytes)).toString() };
-  } catch (error) {
-    if (isRegistryError(error) && DAMAGED.has(error.code)) return { kind: 'damaged', problem: error.message };
-    throw error;
-  }
-}
-
-function describe(mediaType: string, bytes: Uint8Array): Descriptor {
-  return { mediaType, digest: digestOf(bytes), sizeBytes: bytes.length };
+    if (layer === undefined) return unparsable('it has no content');
+    const maxBytes = predicateType === SIGNATURE_PREDICATE ? MAX_SIGNATURE_BYTES : MAX_ATTESTATION_BYTES;
+    const content = await readLayer(repository, layer, { type: BUNDLE_MEDIA_TYPE, maxBytes });
+    return content.ok ? parsed(Buffer.from(content.value).toString()) : content;
+  });
 }

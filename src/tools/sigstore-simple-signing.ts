@@ -1,6 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
+import { orProblem, readLayer } from '../artifact.ts';
 import { numberAt, parseJson, textAt } from '../core/json.ts';
-import { isRegistryError } from '../errors.ts';
+import { parsed } from '../core/parsed.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { fetchImage } from '../registry/image.ts';
 import { fallbackTag } from '../registry/referrers.ts';
@@ -23,9 +24,6 @@ const CERTIFICATE = 'dev.sigstore.cosign/certificate';
 const BUNDLE = 'dev.sigstore.cosign/bundle';
 const MAX_SIGNATURES = 50;
 const MAX_PAYLOAD_BYTES = 1 << 20;
-/** What reading a manifest or blob that cannot be used ends with. */
-const DAMAGED = new Set(['DIGEST_INVALID', 'MANIFEST_INVALID', 'SIZE_INVALID', 'TOO_LARGE', 'UNEXPECTED_ANSWER']);
-
 /**
  * The signatures under the tag `sha256-….sig`: https://github.com/sigstore/cosign/blob/v3.0.2/specs/SIGNATURE_SPEC.md One
  * request, and one for each signature. Errors of `Repository` that are not about this content are thrown.
@@ -34,23 +32,17 @@ export async function* readSimpleSignatures(
   repository: Repository,
   image: Descriptor,
 ): AsyncGenerator<SimpleSignature> {
-  const found = await orNothing(() => fetchImage(repository, { tag: `${fallbackTag(image.digest)}.sig` }));
-  const layers = found?.manifest.kind === 'manifest' ? found.manifest.layers : [];
+  const tag = `${fallbackTag(image.digest)}.sig`;
+  const found = await orProblem(async () => parsed((await fetchImage(repository, { tag }))?.manifest));
+  const layers = found.ok && found.value?.kind === 'manifest' ? found.value.layers : [];
   const signatures = layers.filter(({ mediaType }) => mediaType === MEDIA_TYPE);
   for (const artifact of signatures.slice(-MAX_SIGNATURES).reverse()) {
-    const bytes = await orNothing(async () => (await repository.fetch(artifact))?.bytes(MAX_PAYLOAD_BYTES));
-    if (bytes === undefined) continue;
-    const payload = Buffer.from(bytes);
+    const content = await orProblem(() =>
+      readLayer(repository, artifact, { type: MEDIA_TYPE, maxBytes: MAX_PAYLOAD_BYTES }),
+    );
+    if (!content.ok) continue;
+    const payload = Buffer.from(content.value);
     yield { artifact, bundle: toBundle(artifact.annotations ?? {}, payload), payload };
-  }
-}
-
-async function orNothing<T>(read: () => Promise<T | undefined>): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (isRegistryError(error) && DAMAGED.has(error.code)) return undefined;
-    throw error;
   }
 }
 

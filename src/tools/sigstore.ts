@@ -121,9 +121,9 @@ async function judgeArtifact(
   claim: Claim,
 ): Promise<AcceptedSignature | RefusedSignature | undefined> {
   const read = await readBundle(repository, artifact, claim.predicateType);
-  if (read.kind === 'other') return undefined;
-  if (read.kind === 'damaged') return { artifact, code: 'malformed', reason: read.problem };
-  const verdict = judgeBundle(trust, read.text, claim);
+  if (!read.ok) return { artifact, code: 'malformed', reason: read.problem };
+  if (read.value === undefined) return undefined;
+  const verdict = judgeBundle(trust, read.value, claim);
   return verdict.ok ? { ...verdict.value, artifact } : { ...verdict.problem, artifact };
 }
 
