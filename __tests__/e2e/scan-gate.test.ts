@@ -91,7 +91,10 @@ describe.skipIf(!canScan)('scan-fail-on: new', () => {
   });
 
   it('takes for new what an update has made worse', async () => {
-    job.write({ 'rootfs/etc/alpine-release': '3.21.0\n', Dockerfile: dockerfile(PUBLISHED) });
+    const updated = Object.entries(VULNAPP)
+      .filter(([name]) => name.startsWith('rootfs/etc/'))
+      .map(([name, text]) => [name, text.replace('3.20.3', '3.21.0')]);
+    job.write({ ...Object.fromEntries(updated), Dockerfile: dockerfile(PUBLISHED) });
     const stopped = await job.scan();
     expect(stopped, stopped.log).toMatchObject({ exitCode: 1, outputs: { 'new-vulnerabilities': '1', critical: '2' } });
     const [error] = stopped.annotations.filter(({ level }) => level === 'error');
