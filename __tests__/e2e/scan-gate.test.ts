@@ -178,6 +178,27 @@ describe.skipIf(!canScan)('.trivyignore in the workspace', () => {
   });
 });
 
+describe.skipIf(!canScan)('an image for the local engine', () => {
+  let job: ScanJob;
+  beforeAll(() => {
+    job = openScanJob(toolchain, { database, inputs: { ...ONE_PLATFORM, push: 'false', load: 'true' } });
+    job.write(WITH_LODASH);
+  });
+  afterAll(() => job?.remove());
+  const loaded = (): Promise<string> => job.run('docker', 'image', 'ls', '--quiet', job.image);
+
+  it('does not get there when the gate stops the run, and does not pass the gate because it is there', async () => {
+    const stopped = await job.scan(FAIL_ON_ANY);
+    expect(stopped, stopped.log).toMatchObject({ exitCode: 1, outputs: { 'scan-result': 'failed' } });
+    expect(await loaded()).toBe('');
+    const passed = await job.scan();
+    expect(passed, passed.log).toMatchObject({ status: 'success', outputs: { 'scan-result': 'passed' } });
+    expect(await loaded()).not.toBe('');
+    const again = await job.scan(FAIL_ON_ANY);
+    expect(again, again.log).toMatchObject({ exitCode: 1, outputs: { 'scan-result': 'failed', critical: '1' } });
+  });
+});
+
 describe.skipIf(!canScan)('an image that is pushed nowhere', () => {
   let job: ScanJob;
   let proxy: RegistryProxy;
