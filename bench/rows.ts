@@ -93,6 +93,39 @@ const PUSHERS: readonly (readonly [pusher: Pusher, what: string, needs: readonly
   ['docker', '`docker push` (client and engine)', ['docker', 'crane']],
 ];
 
+const SCANS: readonly Row[] = [
+  {
+    name: 'scan-platforms',
+    ours: '`build-once scan`, two platforms',
+    theirs: 'the same, one platform, and one more start of Trivy',
+    comparison: 'slower',
+    target: 1.3,
+    needs: ['docker', 'trivy'],
+    pairs: 1,
+    open: async (scenes) => (await scenes.scan()).platforms(),
+  },
+  {
+    name: 'scan-kept',
+    ours: `${NAMES.cli}, with a kept result`,
+    theirs: 'the same with `scan: false`',
+    comparison: 'over',
+    target: undefined,
+    needs: ['docker', 'trivy'],
+    pairs: 3,
+    open: async (scenes) => (await scenes.scan()).kept(),
+  },
+  {
+    name: 'scan-miss',
+    ours: 'miss, docker driver, cached, with a scan of two platforms',
+    theirs: 'the same with `scan: false`',
+    comparison: 'over',
+    target: undefined,
+    needs: ['docker', 'trivy'],
+    pairs: 1,
+    open: async (scenes) => (await scenes.scan()).miss(),
+  },
+];
+
 /** The rows, in the order in which they are measured and shown. Targets: DESIGN §8. */
 export const ROWS: readonly Row[] = [
   short('start', 'empty', 'over', 60),
@@ -148,6 +181,7 @@ export const ROWS: readonly Row[] = [
     async (scenes) => (await scenes.docker('large')).fresh(),
   ),
   ...MISSES,
+  ...SCANS,
   ...PUSHERS.flatMap(([rival, what, needs]): Row[] =>
     rival === 'ours'
       ? []

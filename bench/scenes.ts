@@ -3,12 +3,14 @@ import { type DockerScene, openDockerScene } from './docker.ts';
 import { type HitScene, openHitScene } from './hit.ts';
 import { openPushScene, type PushScene } from './push.ts';
 import type { SampleSize } from './sample.ts';
+import { openScanScene, type ScanScene } from './scan.ts';
 
 /** What rows are measured on: each scene is set up when a row first asks for it, and once. */
 export interface Scenes {
   hit(): Promise<HitScene>;
   docker(size: SampleSize): Promise<DockerScene>;
   push(): Promise<PushScene>;
+  scan(): Promise<ScanScene>;
   /** Takes down what was set up, the newest first. */
   close(): Promise<void>;
 }
@@ -22,6 +24,7 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
   };
   let hit: Promise<HitScene> | undefined;
   let push: Promise<PushScene> | undefined;
+  let scan: Promise<ScanScene> | undefined;
   const docker = new Map<SampleSize, Promise<DockerScene>>();
   return {
     hit() {
@@ -38,6 +41,11 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
       if (toolchain === undefined) throw new TypeError('this row needs the toolchain');
       push ??= remember(openPushScene(toolchain));
       return push;
+    },
+    scan() {
+      if (toolchain === undefined) throw new TypeError('this row needs the toolchain');
+      scan ??= remember(openScanScene(toolchain));
+      return scan;
     },
     async close() {
       for (const scene of opened.reverse()) await scene.close();

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BuildOnceError } from './errors.ts';
+import { toLine } from './core/printable.ts';
+import { BuildOnceError, isBuildOnceError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Machine } from './hosts/machine.ts';
 import { createTerminalHost } from './hosts/terminal.ts';
@@ -10,6 +11,7 @@ import { runCommand } from './pipeline.ts';
 import { type RunningRegistry, startRegistry } from './registry/server.ts';
 import { renderText } from './report/render.ts';
 import type { Report } from './report/report.ts';
+import { loadTrivy } from './tools/load.ts';
 
 /** One run of the demo: what changes before it, and what it asks for. */
 interface Episode {
@@ -22,6 +24,8 @@ interface Row {
   readonly title: string;
   readonly happened: string;
   readonly why: string;
+  /** Empty where nothing is scanned. */
+  readonly scan: string;
   readonly time: string;
   readonly requests: string;
 }
@@ -48,16 +52,21 @@ const EPISODES: readonly Episode[] = [
 ];
 
 const MAX_RUN_PATH = 50;
+const MAX_REASON_LENGTH = 300;
 
 /**
  * Shows the main job on a small sample: build, skip, rebuild, version tags; in a registry of its own, on the machine's
- * Docker or on a private one. Everything is removed at the end, also after Ctrl-C. Returns the table to print.
+ * Docker or on a private one; with a scan where Trivy is installed. Everything is removed at the end, also after Ctrl-C, but
+ * for what Trivy looks things up in, which stays in the cache. Returns the table to print.
  */
 export async function runDemo(host: Machine): Promise<string> {
   const engine = await findEngine(host);
+  const noScan = await whyNoScan(host, engine);
+  if (noScan !== undefined) host.log.info(`The demo does not scan: ${noScan}.`);
   const registry = await startRegistry();
   try {
     const workspace = host.files.makeTemporaryDirectory('build-once-demo-');
+    const reports = host.files.makeTemporaryDirectory('build-once-demo-reports-');
     const image = `${registry.host}/demo/app`;
     host.log.info(`The registry of the demo is ${registry.host}, the sample is in ${workspace}.`);
     writeFiles(host, workspace, SAMPLE);
@@ -65,7 +74,9 @@ export async function runDemo(host: Machine): Promise<string> {
     for (const episode of EPISODES) {
       host.signal.throwIfAborted();
       writeFiles(host, workspace, episode.files);
-      rows.push(await runEpisode(episode, { host, engine, registry, workspace, image }));
+      rows.push(
+        await runEpisode(episode, { host, engine, scan: noScan === undefined, registry, workspace, reports, image }),
+      );
     }
     return `${table(rows)}\n\n${ending(image)}`;
   } finally {
@@ -76,25 +87,30 @@ export async function runDemo(host: Machine): Promise<string> {
 interface Setting {
   readonly host: Host;
   readonly engine: Host['env'];
+  readonly scan: boolean;
   readonly registry: RunningRegistry;
   readonly workspace: string;
+  readonly reports: string;
   readonly image: string;
 }
 
 async function runEpisode(episode: Episode, setting: Setting): Promise<Row> {
   const { host, registry, workspace, image } = setting;
   const lines: string[] = [];
-  const env = { ...host.env, ...setting.engine };
+  // Reports are kept for what comes after a run: nothing does here.
+  const env = { ...host.env, ...setting.engine, RUNNER_TEMP: setting.reports };
   const inner = createTerminalHost({ env, cwd: workspace, signal: host.signal, write: (line) => lines.push(line) });
   const raw: RawOptions = {
     images: image,
     context: '.',
     platforms: 'linux/amd64,linux/arm64',
     version: episode.version,
+    scan: String(setting.scan),
+    provenance: 'false',
   };
   const before = registry.requests.length;
   try {
-    const { report, error } = await runCommand('build', { ...raw, provenance: 'false' }, inner);
+    const { report, error } = await runCommand('build', raw, inner);
     if (error !== undefined) {
       for (const line of lines) host.log.info(line);
       throw error;
@@ -115,9 +131,41 @@ function rowOf({ title }: Episode, report: Report, requests: number): Row {
     title,
     happened: `${report.status}${tags.length === 0 ? '' : `, tags ${tags.join(' ')}`}`,
     why: report.outputs.reason ?? '',
+    scan: scanOf(report),
     time: `${(report.durationMs / 1000).toFixed(2)} s`,
     requests: String(requests),
   };
+}
+
+function scanOf({ scan }: Report): string {
+  if (scan === undefined) return '';
+  return scan.keptSince === undefined ? scan.summary : `${scan.summary}, kept since ${scan.keptSince}`;
+}
+
+/**
+ * Why the runs of the demo cannot be scanned, or `undefined`. Trivy is not downloaded for it. What Trivy looks things up in is
+ * fetched here, unless it is on this machine, so that no run waits for it.
+ */
+async function whyNoScan(host: Machine, engine: Host['env']): Promise<string | undefined> {
+  const env = { ...host.env, ...engine };
+  const inner = createTerminalHost({ env, cwd: host.cwd, signal: host.signal, write: () => undefined });
+  try {
+    const { findInstalledTrivy, prepareDatabase } = await loadTrivy();
+    if ((await findInstalledTrivy(inner)) === undefined) return 'there is no Trivy here, and it downloads none';
+    await prepareDatabase(inner, {
+      repositories: [],
+      javaRepositories: [],
+      registries: { env, signal: host.signal },
+      cache: undefined,
+    });
+    return undefined;
+  } catch (error) {
+    host.signal.throwIfAborted();
+    if (!isBuildOnceError(error)) throw error;
+    return toLine(error.message, MAX_REASON_LENGTH);
+  } finally {
+    await inner.finish();
+  }
 }
 
 /** The environment that leads to an engine: nothing to add for the machine's own, or that of a private one. */
@@ -194,8 +242,16 @@ function splitOnce(line: string): [string, string] {
 }
 
 function table(rows: readonly Row[]): string {
-  const head: Row = { title: 'run', happened: 'what happened', why: 'why', time: 'time', requests: 'requests' };
-  const columns = ['title', 'happened', 'why', 'time', 'requests'] as const;
+  const head: Row = {
+    title: 'run',
+    happened: 'what happened',
+    why: 'why',
+    scan: 'scan',
+    time: 'time',
+    requests: 'requests',
+  };
+  const names = ['title', 'happened', 'why', 'scan', 'time', 'requests'] as const;
+  const columns = names.filter((name) => rows.some((row) => row[name] !== ''));
   const widths = columns.map((column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
   const line = (row: Row): string =>
     columns

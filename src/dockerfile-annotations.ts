@@ -2,7 +2,7 @@ import { counted } from './core/counted.ts';
 import { chooseAnnotations, type DockerfileProblem, formatProblem } from './core/dockerfile-problems.ts';
 import type { Location, Log } from './host.ts';
 
-/** GitHub shows no more of a step, of each level: https://docs.github.com/en/rest/checks/runs (10 warnings, 10 notices). */
+/** GitHub shows no more of a step, of each level: https://github.com/actions/toolkit/pull/734 */
 const ANNOTATIONS_PER_LEVEL = 10;
 const MAX_LINES = 100;
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { CHECKOUT, findProgram, NODE_DIRECTORY, run } from '../support/programs.ts';
+import { NO_MIRROR, seedDatabase } from '../support/trivy-database.ts';
 
 const toolchain = inject('toolchain');
 /** The machine's own Node, whatever its version: what a newcomer has. */
@@ -12,13 +13,17 @@ const machineNode = findProgram('node', machinePath.join(':')) ?? join(NODE_DIRE
 const cli = join(CHECKOUT, 'dist/cli.js');
 
 let home: string;
+let cache: string;
 let env: Record<string, string>;
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'build-once-home-'));
+  cache = mkdtempSync(join(tmpdir(), 'build-once-cache-'));
   // Where the private toolchain is unpacked, or the machine's own engine: all that a new machine lacks is here.
-  env = { HOME: home, TMPDIR: home, PATH: machinePath.join(':'), ...prefix() };
+  env = { HOME: home, TMPDIR: home, PATH: machinePath.join(':'), ...prefix(), XDG_CACHE_HOME: cache, ...NO_MIRROR };
 });
-afterEach(() => rmSync(home, { recursive: true }));
+afterEach(() => {
+  for (const directory of [home, cache]) rmSync(directory, { recursive: true });
+});
 
 function prefix(): Record<string, string> {
   const { TOOLCHAIN_PREFIX, XDG_CACHE_HOME, HOME } = process.env;
@@ -48,8 +53,35 @@ describe.skipIf(!toolchain.layers.docker)('the demo', () => {
       ['same content, 1.1.1', 'reused, tags 1.1.1', 'hit'],
       ['backport 1.0.1', 'built, tags 1.0.1 1.0', 'not-found'],
     ]);
+    expect(stderr).toMatch(
+      /^The demo does not scan: (?:there is no Trivy here, and it downloads none|no mirror gave the vulnerability database.*)\.$/m,
+    );
+    expect(stdout).not.toContain('scan');
     expect(traces()).toEqual(before);
   });
+
+  it.skipIf(!toolchain.layers.trivy || !toolchain.layers.registry)(
+    'scans what it builds where there is a Trivy with a database, and not what it reuses',
+    async () => {
+      await seedDatabase(toolchain, cache);
+      const before = traces();
+      const withTrivy = { ...env, PATH: `${env['PATH']}:${toolchain.env['PATH']}` };
+      const { status, stdout, stderr } = await run([machineNode, cli, 'demo'], { env: withTrivy, cwd: home });
+      expect(status, stderr).toBe(0);
+      expect(stderr).not.toContain('does not scan');
+      const rows = stdout.split('\n').filter((line) => / s {2}/.test(line));
+      const kept = expect.stringMatching(/^nothing found, kept since \d/);
+      expect(rows.map((row) => row.split(/ {2,}/).slice(0, 4))).toEqual([
+        ['release 1.0.0', 'built, tags 1.0.0 1.0 1 latest', 'not-found', 'nothing found'],
+        ['nothing changed', 'reused', 'hit', kept],
+        ['README edited', 'reused', 'hit', kept],
+        ['dependency added, 1.1.0', 'built, tags 1.1.0 1.1 1 latest', 'not-found', 'nothing found'],
+        ['same content, 1.1.1', 'reused, tags 1.1.1', 'hit', kept],
+        ['backport 1.0.1', 'built, tags 1.0.1 1.0', 'not-found', 'nothing found'],
+      ]);
+      expect(traces()).toEqual(before);
+    },
+  );
 
   it('cleans up after Ctrl-C', async () => {
     const before = traces();

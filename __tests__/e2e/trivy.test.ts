@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { valueAt } from '../../src/core/json.ts';
+import { textAt, valueAt } from '../../src/core/json.ts';
 import { parseReference, type RepositoryName } from '../../src/core/reference.ts';
 import { isBuildOnceError } from '../../src/errors.ts';
 import type { Command } from '../../src/host.ts';
@@ -16,7 +16,7 @@ import { fetchImage } from '../../src/registry/image.ts';
 import { openRegistries, type RegistriesSettings } from '../../src/registry/open.ts';
 import type { Repository } from '../../src/registry/repository.ts';
 import { loadTrivy } from '../../src/tools/load.ts';
-import type { ScanSettings, ScanTarget } from '../../src/tools/trivy.ts';
+import type { ScanReport, ScanSettings, ScanTarget } from '../../src/tools/trivy.ts';
 import type { DatabaseSettings } from '../../src/tools/trivy-database.ts';
 import { pieceOf, pushImage } from '../registry/sample-image.ts';
 import { startForwardProxy } from '../support/forward-proxy.ts';
@@ -95,8 +95,13 @@ interface Scene {
   readonly javaRepository?: string;
 }
 
-/** Everything from finding Trivy to its report, for each target at the same time. */
+/** What Trivy says of each target. */
 async function scan(targets: readonly ScanTarget[], scene: Scene = {}): Promise<readonly unknown[]> {
+  return (await scanReports(targets, scene)).map(({ json }) => json);
+}
+
+/** Everything from finding Trivy to its report, for each target at the same time. */
+async function scanReports(targets: readonly ScanTarget[], scene: Scene = {}): Promise<readonly ScanReport[]> {
   const { findTrivy, needsDatabase, openScanAccess, NO_ACCESS, prepareDatabase, scanImage } = await loadTrivy();
   const given: RegistriesSettings = { env: host.env, ...scene.registries };
   const registries = openRegistries(given);
@@ -115,7 +120,7 @@ async function scan(targets: readonly ScanTarget[], scene: Scene = {}): Promise<
       targets.map(async (target) => {
         const own = target.kind === 'layout' ? NO_ACCESS : await openScanAccess(host, target.repository, access);
         const request = { target, settings: wanted, access: own };
-        return (await scanImage(trivy, database, request)).json;
+        return scanImage(trivy, database, request);
       }),
     );
   } finally {
@@ -259,6 +264,37 @@ describe.skipIf(!canScan)('real Trivy', () => {
       await inRegistry({ 'root/token': `token=${TOKEN}\n` }, { config: { Env: [`TOKEN=${TOKEN}`] } }),
     ]);
     expect(findingsOf(report)).toEqual(['github-pat CRITICAL', 'github-pat CRITICAL']);
+    expect(lines.join('\n')).not.toContain(TOKEN);
+  });
+
+  it('makes CycloneDX of a report: all packages and what is wrong with them, and nothing of the environment', async () => {
+    const musl = 'P:musl\nV:1.2.5-r0\nA:x86_64\no:musl\nL:MIT\n';
+    const files = {
+      ...LODASH,
+      'app/node_modules/fine/package.json': '{"name":"fine","version":"1.0.0"}',
+      'etc/alpine-release': '3.20.3\n',
+      'etc/os-release': 'ID=alpine\nVERSION_ID=3.20.3\n',
+      'lib/apk/db/installed': `${musl}\n`,
+      'root/token': `token=${TOKEN}\n`,
+    };
+    const history = [{ created_by: `RUN curl -H ${TOKEN} https://a.example` }];
+    const target = await inRegistry(files, { config: { Env: [`TOKEN=${TOKEN}`, 'PLAIN=hunter2'] }, history });
+    const [report] = await scanReports([target], { settings: { scanners: ['vuln', 'secret', 'misconfig'] } });
+    if (report === undefined) throw new Error('there is no report');
+    const { convertReport, findTrivy } = await loadTrivy();
+    const trivy = await findTrivy(host, { version: undefined, downloadUrl: undefined, transport: {} });
+    await convertReport(trivy, report, 'cyclonedx', 'reports/app.cdx.json');
+    const text = readFileSync(path.join(directory, 'reports/app.cdx.json'), 'utf8');
+    const bom: unknown = JSON.parse(text);
+    const packages = listAt(bom, 'components').flatMap((component) => textAt(component, 'purl') ?? []);
+    expect(packages.toSorted()).toEqual([
+      'pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=3.20.3',
+      'pkg:npm/fine@1.0.0',
+      'pkg:npm/lodash@4.17.4',
+    ]);
+    expect(listAt(bom, 'vulnerabilities').map((found) => valueAt(found, 'id'))).toEqual(['CVE-2019-10744']);
+    expect(text).not.toContain(TOKEN);
+    expect(text).not.toContain('hunter2');
     expect(lines.join('\n')).not.toContain(TOKEN);
   });
 

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { runWorkflow, type WorkflowResult, type WorkflowRun } from '../support/act.ts';
 import { type Job, openJob, SAMPLE } from '../support/job.ts';
 import { CHECKOUT, mustRun } from '../support/programs.ts';
+import { NO_MIRROR, seedDatabase } from '../support/trivy-database.ts';
 
 const toolchain = inject('toolchain');
 const files = {
@@ -14,17 +15,40 @@ const files = {
   'package-lock.json': '{ "lockfileVersion": 3 }\n',
 };
 
-describe.skipIf(!toolchain.layers.act || !toolchain.layers.docker)("the README's workflows, run by act", () => {
-  let action: string;
+/** The outputs of a scan, of an image in which there is nothing to find. */
+const NOTHING_FOUND = {
+  'scan-result': 'passed',
+  critical: '0',
+  high: '0',
+  sarif: expect.stringMatching(/\/scan\.sarif$/),
+  report: expect.stringContaining('build-once-reports-'),
+};
+const UPLOAD = 'github/codeql-action@f205ea1c3313d32999d8d6a48b4f6530d4437b38';
+const { act, docker, trivy } = toolchain.layers;
 
-  beforeAll(() => {
+describe.skipIf(!act || !docker || !trivy)("the README's workflows, run by act", () => {
+  let action: string;
+  let cache: string;
+
+  beforeAll(async () => {
+    cache = mkdtempSync(join(tmpdir(), 'build-once-cache-'));
+    await seedDatabase(toolchain, cache);
     action = mkdtempSync(join(tmpdir(), 'build-once-action-'));
     for (const part of ['action.yml', 'dist']) cpSync(join(CHECKOUT, part), join(action, part), { recursive: true });
   });
-  afterAll(() => rmSync(action, { recursive: true }));
+  afterAll(() => {
+    for (const directory of [action, cache]) rmSync(directory, { recursive: true });
+  });
 
-  const runIn = (job: Job, name: string, image: string, more: Partial<WorkflowRun> = {}) =>
-    runWorkflow({ workflow: join(CHECKOUT, 'examples', name), image, action, files, env: job.env, ...more });
+  const runIn = (job: Job, name: string, image: string, { env, ...more }: Partial<WorkflowRun> = {}) =>
+    runWorkflow({
+      workflow: join(CHECKOUT, 'examples', name),
+      image,
+      action,
+      files,
+      env: { ...job.env, XDG_CACHE_HOME: cache, ...NO_MIRROR, ...env },
+      ...more,
+    });
   const runExample = async (name: string, image: string, more: Partial<WorkflowRun> = {}) => {
     const job = openJob(toolchain);
     try {
@@ -43,9 +67,13 @@ describe.skipIf(!toolchain.layers.act || !toolchain.layers.docker)("the README's
   it('one step: builds on the first push and reuses the image on the second', async () => {
     const image = `${toolchain.registry}/t/${randomUUID()}`;
     const first = succeeded(await runExample('one-step.yml', image));
-    expect(first.outputs).toMatchObject({ built: 'true', reason: 'not-found', pushed: 'true' });
+    expect(first.outputs).toMatchObject({ built: 'true', reason: 'not-found', pushed: 'true', ...NOTHING_FOUND });
+    expect(first.summary).toContain('### Scan: nothing found');
+    expect(first.summary).not.toContain('kept since');
     const second = succeeded(await runExample('one-step.yml', image));
-    expect(second.outputs).toMatchObject({ built: 'false', reason: 'hit', digest: first.outputs['digest'] });
+    const { digest = '' } = first.outputs;
+    expect(second.outputs).toMatchObject({ built: 'false', reason: 'hit', digest, ...NOTHING_FOUND });
+    expect(second.summary).toMatch(/passed: nothing found .*kept since \d/);
     expect(await digestOf(`${image}:main`)).toBe(first.outputs['digest']);
     expect(second.steps.filter(({ stage }) => stage === 'Post').map(({ result }) => result)).toContain('success');
   });
@@ -59,8 +87,31 @@ describe.skipIf(!toolchain.layers.act || !toolchain.layers.docker)("the README's
     expect(await Promise.all(tags.map((tag) => digestOf(`${image}:${tag}`)))).toEqual(tags.map(() => digest));
     expect(Object.keys(JSON.parse(first.outputs['platforms-digests'] ?? ''))).toEqual(['linux/amd64', 'linux/arm64']);
     expect(first.log).toContain(`Released ${image}@${digest}`);
+    expect(first.outputs).toMatchObject(NOTHING_FOUND);
     const again = succeeded(await runExample('release.yml', image, release));
-    expect(again.outputs).toMatchObject({ built: 'false', digest });
+    expect(again.outputs).toMatchObject({ built: 'false', digest, ...NOTHING_FOUND });
+    expect(again.summary).toContain('kept since');
+  });
+
+  it('a scan: stops an image with a new vulnerability before any tag, and its SARIF is uploaded all the same', async () => {
+    const image = `${toolchain.registry}/t/${randomUUID()}`;
+    const uploaded = join(cache, 'uploaded.sarif');
+    const readRuns = (): unknown => JSON.parse(readFileSync(uploaded, 'utf8')).runs;
+    const more = { others: { [UPLOAD]: join(CHECKOUT, '__tests__/fixtures/upload-sarif-stand-in') } };
+    const env = { UPLOADED: uploaded };
+    const { outputs } = succeeded(await runExample('scan.yml', image, { ...more, env }));
+    expect(outputs).toMatchObject({ built: 'true', 'new-vulnerabilities': '', ...NOTHING_FOUND });
+    expect(readRuns()).toEqual([expect.objectContaining({ results: [] })]);
+    const worse = { ...files, Dockerfile: `FROM ${toolchain.vulnerableImage}\n` };
+    const stopped = await runExample('scan.yml', image, { ...more, env, files: worse });
+    expect(stopped.status).toBe('failure');
+    expect(stopped.outputs).toMatchObject({
+      'scan-result': 'failed',
+      'new-vulnerabilities': expect.not.stringMatching(/^0?$/),
+    });
+    expect(stopped.summary).toContain('The scan stops this run');
+    expect(readRuns()).toEqual([expect.objectContaining({ results: expect.arrayContaining([expect.anything()]) })]);
+    expect(await digestOf(`${image}:main`)).toBe(outputs['digest']);
   });
 
   it('a release to a registry that asks for a login, which an earlier step made', async () => {
@@ -89,7 +140,7 @@ describe.skipIf(!toolchain.layers.act || !toolchain.layers.docker)("the README's
     await job.run('docker', 'buildx', ...create);
     try {
       const image = `${toolchain.registry}/t/${randomUUID()}`;
-      const env = { ...job.env, BUILDX_BUILDER: builder };
+      const env = { BUILDX_BUILDER: builder };
       const { outputs } = succeeded(await runIn(job, 'release.yml', image, { ref: 'refs/tags/v1.2.3', env }));
       expect(outputs).toMatchObject({ built: 'true', pushed: 'true' });
       expect(JSON.parse(outputs['metadata'] ?? '')).toMatchObject({

@@ -12,6 +12,8 @@ export interface WorkflowRun {
   readonly image: string;
   /** The folder of `action.yml` that `uses: build-once/build-once@v1` leads to. */
   readonly action: string;
+  /** Folders for actions of others, by `owner/name@ref`. */
+  readonly others?: Readonly<Record<string, string>>;
   /** The repository's files: path → content. */
   readonly files: Readonly<Record<string, string>>;
   /** `refs/heads/main` unless it says otherwise; a tag is made for `refs/tags/…`. */
@@ -94,8 +96,10 @@ function actArguments(
     event,
     '--platform',
     'ubuntu-latest=-self-hosted',
-    '--local-repository',
-    `${ACTION}=${options.action}`,
+    ...Object.entries({ [ACTION]: options.action, ...options.others }).flatMap(([name, folder]) => [
+      '--local-repository',
+      `${name}=${folder}`,
+    ]),
     '--cache-server-addr',
     '127.0.0.1',
     ...own.flatMap(([name, value]) => ['--env', `${name}=${value}`]),

@@ -58,15 +58,27 @@ export function openJob(toolchain: Toolchain, files = SAMPLE, logins: readonly A
   };
 }
 
+/** Programs that were spawned, with their arguments; `path` is the PATH of the job that sees it. */
+export interface Spy {
+  readonly path: string;
+  calls(): string[];
+}
+
 /** A `docker` that writes its arguments to a file and goes on to the real one: shows what was spawned, and with what. */
-export function spyOnDocker(job: Job, real: string): { readonly path: string; calls(): string[] } {
+export function spyOnDocker(job: Job, real: string): Spy {
+  return spyOn(job, { docker: real });
+}
+
+/** The same of several programs, by name. */
+export function spyOn(job: Job, programs: Readonly<Record<string, string>>): Spy {
   const directory = join(job.directory, 'spy');
   const log = join(directory, 'calls');
   mkdirSync(directory, { recursive: true });
   writeFileSync(log, '');
-  writeFileSync(join(directory, 'docker'), `#!/bin/sh\nprintf '%s\\n' "$*" >> '${log}'\nexec '${real}' "$@"\n`, {
-    mode: 0o755,
-  });
+  for (const [name, real] of Object.entries(programs)) {
+    const script = `#!/bin/sh\nprintf '%s\\n' "$*" >> '${log}'\nexec '${real}' "$@"\n`;
+    writeFileSync(join(directory, name), script, { mode: 0o755 });
+  }
   return {
     path: `${directory}:${job.env['PATH'] ?? ''}`,
     calls: () =>

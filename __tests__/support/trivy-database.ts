@@ -1,12 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { digestOf } from '../../src/core/digest.ts';
 import { parseReference } from '../../src/core/reference.ts';
+import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import type { Descriptor } from '../../src/oci/types.ts';
 import { openRegistries } from '../../src/registry/open.ts';
 import type { Repository } from '../../src/registry/repository.ts';
+import { prepareDatabase } from '../../src/tools/trivy-database.ts';
 import { mustRun, TOOLCHAIN_SCRIPTS } from './programs.ts';
+import type { Toolchain } from './toolchain.ts';
 
 /** What a small database knows; the format of tools/toolchain/go/mkdb. */
 export interface Advisories {
@@ -79,4 +83,33 @@ export function openByName(name: string): { readonly repository: Repository; rea
   if (!reference.ok) throw new Error(reference.problem);
   const registries = openRegistries({ env: {} });
   return { repository: registries.open(reference.value.repository, 'push'), close: () => registries.close() };
+}
+
+/** With this no mirror of the databases can be reached, on any machine, and what {@link seedDatabase} left is used. */
+export const NO_MIRROR = { HTTPS_PROXY: 'http://127.0.0.1:9' } as const;
+
+/** Pushes what is known of vulnapp as a mirror of the databases; answers its name, for `scan-db-repository`. */
+export async function pushMirror({ env, registry }: Toolchain): Promise<string> {
+  const name = `${registry}/db-${randomUUID()}`;
+  const { repository, close } = openByName(name);
+  await pushDatabase(repository, await makeDatabase(env, vulnappAdvisories()));
+  close();
+  return name;
+}
+
+/** Leaves what is known of vulnapp in a cache folder, for `XDG_CACHE_HOME`, as if a run had just downloaded it. */
+export async function seedDatabase(toolchain: Toolchain, cache: string): Promise<void> {
+  const { repository, close } = openByName(await pushMirror(toolchain));
+  const host = createTerminalHost({ env: { ...toolchain.env, XDG_CACHE_HOME: cache }, write: () => undefined });
+  try {
+    await prepareDatabase(host, {
+      repositories: [{ repository: repository.name, tag: undefined, digest: undefined }],
+      javaRepositories: [],
+      registries: { env: {} },
+      cache: undefined,
+    });
+  } finally {
+    close();
+    await host.finish();
+  }
 }

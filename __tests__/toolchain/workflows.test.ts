@@ -29,7 +29,7 @@ describe.each(workflows)('%s', (file) => {
     const foreign = uses.filter(({ line }) => !/uses: (?:\.\/|build-once\/build-once@v1)/.test(line));
     expect(foreign).not.toEqual([]);
     for (const { line, before } of foreign) {
-      expect(line).toMatch(/uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+      expect(line).toMatch(/uses: [\w-]+(?:\/[\w-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
       expect(before).toMatch(/# .*https:\/\/github\.com\//);
     }
   });

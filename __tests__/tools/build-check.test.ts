@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DockerfileProblem } from '../../src/core/dockerfile-problems.ts';
+import { BuildOnceError, CommandError } from '../../src/errors.ts';
+import type { Command } from '../../src/host.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import type { BuildCheckRequest } from '../../src/tools/build-check.ts';
 import { checkArguments } from '../../src/tools/buildx-arguments.ts';
@@ -112,9 +114,22 @@ describe('a check', () => {
     expect(lines[0]).toContain(reason);
   });
 
+  it('has two minutes, and 16 MiB to say it in', async () => {
+    const commands: Command[] = [];
+    const real = createTerminalHost({ cwd: '/', env: {}, write: (line) => void lines.push(line) });
+    const exec = (command: Command): Promise<never> => {
+      commands.push(command);
+      return Promise.reject(new CommandError('COMMAND_TIMED_OUT', '"docker" was ended', { command: 'docker' }));
+    };
+    const { checkBuild } = await loadBuildCheck();
+    expect(await checkBuild(openDocker({ ...real, exec }, []), REQUEST)).toEqual([]);
+    expect(commands).toMatchObject([{ timeoutMs: 120_000, maxOutputBytes: 16 << 20 }]);
+    expect(lines).toEqual([`${NOT_LOOKED}"docker" was ended`]);
+  });
+
   it('is ended with the run', async () => {
     const run = new AbortController();
-    run.abort(new Error('interrupted'));
+    run.abort(new BuildOnceError('INTERRUPTED', 'interrupted', 1));
     await expect(check(`out(${JSON.stringify(ANSWER)})`, REQUEST, run.signal)).rejects.toThrow('interrupted');
   });
 });

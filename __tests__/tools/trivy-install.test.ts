@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { isBuildOnceError } from '../../src/errors.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
-import { findTrivy, type TrivyFinding } from '../../src/tools/trivy-install.ts';
+import { findInstalledTrivy, findTrivy, type TrivyFinding } from '../../src/tools/trivy-install.ts';
 import { type ScriptedServer, serve } from '../registry/scripted-server.ts';
 import { startForwardProxy } from '../support/forward-proxy.ts';
 import { makeArchive, type SampleArchive, saysVersion, tableOf } from './trivy-archive.ts';
@@ -94,6 +94,17 @@ describe('a Trivy on the PATH', () => {
     const { directory: bin } = program(saysVersion(version));
     const host = open({ PATH: `${bin}:${SYSTEM_PATH}` });
     expect(await findTrivy(host, finding({ version: wanted }))).toEqual({ host, program: 'trivy', version });
+  });
+
+  it('is all that is looked for, with the tool cache, where nothing is to be downloaded', async () => {
+    expect(await findInstalledTrivy(open())).toBeUndefined();
+    const { directory: bin } = program(saysVersion('0.70.0'));
+    const host = open({ PATH: `${bin}:${SYSTEM_PATH}` });
+    expect(await findInstalledTrivy(host)).toEqual({ host, program: 'trivy', version: '0.70.0' });
+    const cached = path.join(directory, 'tools/trivy/0.70.0', process.arch);
+    fs.cpSync(bin, cached, { recursive: true });
+    fs.writeFileSync(`${cached}.complete`, '');
+    expect((await findInstalledTrivy(open()))?.program).toBe(path.join(cached, 'trivy'));
   });
 
   it.each([

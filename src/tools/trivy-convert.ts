@@ -9,8 +9,8 @@ const TIMEOUT_MS = 120_000;
 
 /**
  * Writes a report of `scanImage` in another format: of all packages, with what was found in them. CycloneDX holds labels of
- * the image, but neither its environment nor its history, nor secrets that were found. A relative path starts at `host.cwd`.
- * Errors as of `scanImage`.
+ * the image, but neither its environment nor its history, nor secrets that were found. A relative path starts at `host.cwd`;
+ * folders are made as needed. Errors as of `scanImage`, and `UNWRITABLE_FILE`.
  */
 export async function convertReport(
   trivy: Trivy,
@@ -19,19 +19,17 @@ export async function convertReport(
   outputFile: string,
 ): Promise<void> {
   const { host } = trivy;
-  const empty = path.join(host.files.makeTemporaryDirectory('build-once-convert-'), 'empty');
+  const directory = host.files.makeTemporaryDirectory('build-once-convert-');
+  const [empty, made] = [path.join(directory, 'empty'), path.join(directory, 'made')];
   host.files.write(empty, '');
-  const output = host.files.resolve(outputFile);
   const name = quote(outputFile);
-  // Trivy makes no folder.
-  host.files.write(output, '');
   const call = {
     args: [
       'convert',
       `--config=${empty}`,
       `--ignorefile=${empty}`,
       `--format=${format}`,
-      `--output=${output}`,
+      `--output=${made}`,
       '--',
       report.file,
     ],
@@ -41,6 +39,7 @@ export async function convertReport(
   };
   const result = await runTrivy(trivy, call);
   if (result.status !== 0) throw trivyFailure(call, result);
-  const made = textAt(readJsonOutput(host, output, name), 'bomFormat');
-  if (made !== 'CycloneDX') throw invalidReport(name, 'is not CycloneDX');
+  const { text, json } = readJsonOutput(host, made, name);
+  if (textAt(json, 'bomFormat') !== 'CycloneDX') throw invalidReport(name, 'is not CycloneDX');
+  host.files.write(outputFile, text);
 }

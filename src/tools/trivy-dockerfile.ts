@@ -66,7 +66,7 @@ async function askTrivy(trivy: Trivy, { file, ignoreFile, timeoutMs }: Dockerfil
   const call = { args, timeoutMs, failure: `${quote(file)} could not be scanned`, lateHint: 'Give scan-timeout more.' };
   const result = await runTrivy(trivy, call);
   if (result.status !== 0) throw trivyFailure(call, result);
-  return readJsonOutput(host, at('report.json'), `the report on ${quote(file)}`);
+  return readJsonOutput(host, at('report.json'), `the report on ${quote(file)}`).json;
 }
 
 function readDockerfile({ files }: Host, file: string): string {

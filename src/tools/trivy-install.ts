@@ -53,16 +53,20 @@ const TOOL_CACHE_ARCHITECTURES: Readonly<Record<string, string>> = { amd64: 'x64
  */
 export async function findTrivy(host: Host, finding: TrivyFinding): Promise<Trivy> {
   const { version: wanted, base } = readSettings(finding);
-  const onPath = await findOnPath(host, wanted);
-  if (onPath !== undefined) return onPath;
   const releases = finding.releases ?? TRIVY_RELEASES;
   const version = wanted ?? releases[0]?.version ?? '';
   const directory = toolDirectory(host, version);
-  const cached = await findInToolCache(host, directory, version);
-  if (cached !== undefined) return cached;
+  const installed = (await findOnPath(host, wanted)) ?? (await findInToolCache(host, directory, version));
+  if (installed !== undefined) return installed;
   const archive = archiveFor(version, `${host.os}/${host.architecture}`, releases);
   if (archive === undefined) throw missing(host, version, releases);
   return install(host, { archive, base, directory, transport: finding.transport });
+}
+
+/** The Trivy that {@link findTrivy} would take without a download; PolicyError `TRIVY_HIJACKED`. */
+export async function findInstalledTrivy(host: Host): Promise<Trivy | undefined> {
+  const version = TRIVY_RELEASES[0]?.version ?? '';
+  return (await findOnPath(host, undefined)) ?? findInToolCache(host, toolDirectory(host, version), version);
 }
 
 function readSettings({ version, downloadUrl = GITHUB_RELEASES }: TrivyFinding): {

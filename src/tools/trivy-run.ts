@@ -73,8 +73,13 @@ export function trivyFailure(call: TrivyCall, { status, stderr }: CommandResult)
   });
 }
 
+interface JsonOutput {
+  readonly text: string;
+  readonly json: unknown;
+}
+
 /** The JSON that Trivy wrote into this file; `name` is what errors call it. BuildOnceError `SCAN_INVALID`. */
-export function readJsonOutput({ files }: Host, file: string, name: string): unknown {
+export function readJsonOutput({ files }: Host, file: string, name: string): JsonOutput {
   let text: string | undefined;
   try {
     text = files.readRegular(file, MAX_REPORT_BYTES);
@@ -84,7 +89,7 @@ export function readJsonOutput({ files }: Host, file: string, name: string): unk
   if (text === undefined) throw invalidReport(name, 'was not written, though Trivy says that it succeeded');
   const json = parseJson(text);
   if (json === undefined) throw invalidReport(name, 'is not JSON');
-  return json;
+  return { text, json };
 }
 
 export function invalidReport(name: string, problem: string, cause?: unknown): BuildOnceError {

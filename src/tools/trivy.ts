@@ -14,7 +14,7 @@ export { NO_ACCESS, openScanAccess } from './trivy-access.ts';
 export { convertReport } from './trivy-convert.ts';
 export { prepareDatabase } from './trivy-database.ts';
 export { checkDockerfile } from './trivy-dockerfile.ts';
-export { findTrivy } from './trivy-install.ts';
+export { findInstalledTrivy, findTrivy } from './trivy-install.ts';
 export type { ScanReport } from './trivy-run.ts';
 
 /** One platform of an image, by the digest of its own manifest: no emulation, and no choice is left to Trivy. */
@@ -170,7 +170,7 @@ function csvField(value: string): string {
 
 function readReport(host: Host, file: string, target: ScanTarget): ScanReport {
   const name = `the report on ${describe(target)}`;
-  const json = readJsonOutput(host, file, name);
+  const { json } = readJsonOutput(host, file, name);
   const schema = numberAt(json, 'SchemaVersion');
   if (schema === REPORT_SCHEMA) return { file, json };
   const seen = toLine(String(schema ?? 'unknown'), 20);
