@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Command, Host } from '../src/host.ts';
 import { createTerminalHost } from '../src/hosts/terminal.ts';
@@ -24,7 +25,8 @@ describe('work that is done at the same time', () => {
     const seen: string[] = [];
     const first = new Error('first');
     const work = doJointly(openHost(), ({ signal }) => [
-      ended(signal).then(() => {
+      ended(signal).then(async () => {
+        await setImmediate();
         seen.push('ended');
         throw new Error('second');
       }),

@@ -19,7 +19,7 @@ const SCAN = assessImage(
 interface Written {
   readonly files: ScanFiles;
   readonly temporary: string;
-  finish(): Promise<void>;
+  readonly finish: () => Promise<void>;
 }
 
 async function write(format: string): Promise<Written> {
@@ -28,7 +28,11 @@ async function write(format: string): Promise<Written> {
   const host = createTerminalHost({ env: { RUNNER_TEMP: temporary }, cwd: '/', write: () => {} });
   const { options } = parseOptions({ 'scan-format': format });
   const settings = { category: 'acme/app', dockerfile: undefined, fresh: undefined };
-  return { files: await writeReports(sampleRun({ host, options }), SCAN, settings), temporary, finish: host.finish };
+  return {
+    files: await writeReports(sampleRun({ host, options }), SCAN, settings),
+    temporary,
+    finish: () => host.finish(),
+  };
 }
 
 describe('the files of a scan', () => {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { type CommandLine, parseCommandLine } from './command-line.ts';
 import { hashTag } from './core/input-manifest.ts';
+import { runDemo } from './demo.ts';
 import { isBuildOnceError, UsageError } from './errors.ts';
 import { helpText } from './help.ts';
 import { watchSignals } from './hosts/signals.ts';
@@ -34,7 +35,7 @@ async function main(line: CommandLine): Promise<Error | undefined> {
   if (problems.length > 0) throw new UsageError(problems, { hint: 'build-once help lists everything.' });
   if (command === 'version') print(VERSION);
   else if (command === 'help') print(helpText());
-  else if (command === 'demo') print(await (await import(/* webpackIgnore: true */ './demo.ts')).runDemo(host));
+  else if (command === 'demo') print(await runDemo(host));
   return undefined;
 }
 
