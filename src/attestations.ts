@@ -67,7 +67,6 @@ function origin({ run, image, workflow, identity, finishedAt }: Scene, hash: Has
     finishedAt,
     target: options.target,
     platforms: platforms.map(formatPlatform),
-    buildArgs: options.buildArgs.map((text) => text.split('=', 1)[0] ?? ''),
     secrets: [...options.secrets, ...options.secretEnvs, ...options.secretFiles].map(({ id }) => id),
     inputs,
     images: hash.pins,

@@ -1,4 +1,5 @@
 import type { Digest } from './digest.ts';
+import { toLine } from './printable.ts';
 import { familiarName, formatRepositoryName, parseReference } from './reference.ts';
 import { builderOf, type WorkflowRun } from './workflow-run.ts';
 
@@ -7,9 +8,13 @@ export const PROVENANCE_PREDICATE = 'https://slsa.dev/provenance/v1';
 
 /** https://github.com/slsa-framework/github-actions-buildtypes/tree/main/workflow/v1 */
 const WORKFLOW_BUILD = 'https://actions.github.io/buildtypes/workflow/v1';
+const MAX_URL_LENGTH = 4096;
 const LOCAL_BUILD = 'https://build-once.dev/buildtypes/local/v1';
 
-/** What is known of a build, and of nothing else that would be secret: names of args and secrets, never their values. */
+/**
+ * What is known of a build. No build args: they are in the input manifest as far as they count, and of a value of several lines
+ * one may look like a name.
+ */
 export interface BuildFacts {
   readonly run: WorkflowRun | undefined;
   /** The subject of the certificate that it will be signed with; `undefined` where that is not known. */
@@ -21,7 +26,7 @@ export interface BuildFacts {
   readonly finishedAt: string;
   readonly target: string | undefined;
   readonly platforms: readonly string[];
-  readonly buildArgs: readonly string[];
+  /** Ids, as the Dockerfile names them. */
   readonly secrets: readonly string[];
   /** The content hash, and what it is the hash of. */
   readonly inputs: { readonly digest: Digest; readonly mediaType: string };
@@ -41,8 +46,8 @@ interface Resource {
 
 /** How an image came to be, as SLSA's provenance v1. On runners of GitHub its outside is what GitHub's own attestations say. */
 export function provenanceOf(facts: BuildFacts): object {
-  const { run, identity, version, startedAt, finishedAt, target, platforms, buildArgs, secrets } = facts;
-  const build = { target, platforms, buildArgs, secrets };
+  const { run, identity, version, startedAt, finishedAt, target, platforms, secrets } = facts;
+  const build = { target, platforms, secrets };
   return {
     buildDefinition: {
       ...(run === undefined
@@ -91,7 +96,7 @@ function sourcesOf({ repository, ref, commit, workflow }: WorkflowRun): readonly
 }
 
 function gitResource(uri: string, commit: string): Resource {
-  return { uri: encodeURI(uri), digest: { gitCommit: commit } };
+  return { uri: encodeURI(toLine(uri, MAX_URL_LENGTH)), digest: { gitCommit: commit } };
 }
 
 /** `user@host:path` is no URL. */
@@ -102,7 +107,7 @@ function gitUrl(remote: string): string {
 /** https://github.com/package-url/purl-spec/blob/v1.0.0/types-doc/docker-definition.md */
 function imageUrl(name: string): string {
   const reference = parseReference(name);
-  if (!reference.ok) return `pkg:docker/${encodeURIComponent(name)}`;
+  if (!reference.ok) return `pkg:docker/${encodeURIComponent(toLine(name))}`;
   const { repository, tag, digest } = reference.value;
   const path = familiarName(formatRepositoryName(repository)).split('/').map(encodeURIComponent).join('/');
   const version = tag ?? (digest === undefined ? 'latest' : undefined);
