@@ -49,6 +49,19 @@ describe("the builder's SBOM", () => {
     expect(await readBuiltSboms(repository, await pushHashed(repository, { hash: '0'.repeat(64) }))).toEqual([]);
   });
 
+  it('is about what the index says where it leaves that open, as in images without a tag', async () => {
+    const repository = await openRepository();
+    const { image, platform } = await pushSbomImage(repository, { content: statement({ subject: [] }) });
+    const { digest } = platform;
+    expect(await readBuiltSboms(repository, image)).toMatchObject([{ ok: true, value: { subject: { digest } } }]);
+  });
+
+  it.each([[[{}]], [[null]], ['x'], [[{ digest: { sha1: '0'.repeat(40) } }]]])('is not about %j', async (subject) => {
+    const repository = await openRepository();
+    const { image } = await pushSbomImage(repository, { content: statement({ subject }) });
+    expect(await readBuiltSboms(repository, image)).toMatchObject([{ ok: false }]);
+  });
+
   const statement = (changes: object) => JSON.stringify({ ...JSON.parse(sbomStatement(digestOf('x'))), ...changes });
   it.each<[string, SbomChanges, string]>([
     ['that is about another image', { content: sbomStatement(digestOf('another')) }, 'about something else'],

@@ -1,6 +1,7 @@
 import { orProblem, readLayer } from './artifact.ts';
 import { MAX_PREDICATE_BYTES } from './core/attestations.ts';
 import type { Digest } from './core/digest.ts';
+import { valueAt } from './core/json.ts';
 import { type Parsed, parsed, unparsable } from './core/parsed.ts';
 import { readStatement, STATEMENT_MEDIA_TYPE, type Statement } from './core/signed-statement.ts';
 import { type JsonLimits, parseStrictly } from './core/strict-json.ts';
@@ -72,10 +73,14 @@ async function findSboms(repository: Repository, digest: Digest): Promise<Parsed
 async function readSbom(repository: Repository, layer: Descriptor, subject: Digest): Promise<Parsed<Statement>> {
   const content = await readLayer(repository, layer, { type: STATEMENT_MEDIA_TYPE, maxBytes: MAX_PREDICATE_BYTES });
   if (!content.ok) return content;
-  const read = parseStrictly(content.value, LIMITS, readStatement);
-  const statement = read.ok ? read.value : read;
-  if (!statement.ok) return statement;
-  const { predicateType, subjects } = statement.value;
-  if (predicateType !== SBOM_PREDICATE) return unparsable('it is none, but for its annotation');
-  return subjects.includes(subject) ? statement : unparsable('it is about something else');
+  const read = parseStrictly(content.value, LIMITS, (json) => {
+    const statement = readStatement(json);
+    if (!statement.ok) return statement;
+    const { predicateType, subjects } = statement.value;
+    if (predicateType !== SBOM_PREDICATE) return unparsable('it is none, but for its annotation');
+    // Of an image without a tag, BuildKit leaves it to the index what the SBOM is about.
+    const isLeftOpen = valueAt(json, 'subject', '0') === undefined;
+    return isLeftOpen || subjects.includes(subject) ? statement : unparsable('it is about something else');
+  });
+  return read.ok ? read.value : read;
 }
