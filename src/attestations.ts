@@ -28,9 +28,13 @@ import { VERSION } from './version.ts';
 export interface Attested {
   readonly subject: Descriptor;
   readonly predicateType: string;
-  /** JSON; where it is handed on, without what is absent, so that it is equal to itself when it is read back. */
+  /** JSON; in the end without what is absent, so that it is equal to itself when it is read back. */
   readonly predicate: unknown;
+  /** Of the predicate as JSON: logs take what is small, and some refuse megabytes without a word. */
+  readonly sizeBytes: number;
 }
+
+type Draft = Omit<Attested, 'sizeBytes'>;
 
 /** The run as it is told in what is attested. */
 interface Scene {
@@ -56,7 +60,7 @@ export async function attestationsOf(run: Run, image: FoundImage, identity?: str
   return [...drafts, ...scans(scene)].flatMap((draft) => sized(run, draft));
 }
 
-function origin({ run, image, workflow, identity, finishedAt }: Scene, hash: HashResult): readonly Attested[] {
+function origin({ run, image, workflow, identity, finishedAt }: Scene, hash: HashResult): readonly Draft[] {
   const { options, platforms, startedAt } = run;
   const inputs = { mediaType: INPUTS_MEDIA_TYPE, digest: digestOf(hash.text) };
   const provenance = provenanceOf({
@@ -95,7 +99,7 @@ interface Repository {
   readonly commit: string;
 }
 
-async function sboms({ run, image }: Scene): Promise<readonly Attested[]> {
+async function sboms({ run, image }: Scene): Promise<readonly Draft[]> {
   if (!mayMakeSbom(run.options)) return [];
   const { layoutPath } = resultOf(run, 'build');
   const repository =
@@ -108,14 +112,14 @@ async function sboms({ run, image }: Scene): Promise<readonly Attested[]> {
   });
 }
 
-function reuse({ run, image, workflow }: Scene): readonly Attested[] {
+function reuse({ run, image, workflow }: Scene): readonly Draft[] {
   if (!isRelease(run.tags)) return [];
   const tags = candidatesFor(run, image.repository).map(({ tag }) => tag);
   const predicate = reusePredicate({ run: workflow, version: run.tags.version, tags });
   return [{ subject: image.descriptor, predicateType: REUSE_PREDICATE, predicate }];
 }
 
-function scans({ run, image, workflow, identity, finishedAt }: Scene): readonly Attested[] {
+function scans({ run, image, workflow, identity, finishedAt }: Scene): readonly Draft[] {
   const record = run.results.scan?.record;
   if (record === undefined) return [];
   const { manifest, descriptor, repository } = image;
@@ -135,10 +139,10 @@ function scans({ run, image, workflow, identity, finishedAt }: Scene): readonly 
   });
 }
 
-function sized({ host }: Run, { subject, predicateType, predicate }: Attested): readonly Attested[] {
+function sized({ host }: Run, { subject, predicateType, predicate }: Draft): readonly Attested[] {
   const text = JSON.stringify(predicate);
   const sizeBytes = Buffer.byteLength(text);
-  if (sizeBytes <= MAX_PREDICATE_BYTES) return [{ subject, predicateType, predicate: JSON.parse(text) }];
+  if (sizeBytes <= MAX_PREDICATE_BYTES) return [{ subject, predicateType, predicate: JSON.parse(text), sizeBytes }];
   host.log.notice(
     `not attested: ${predicateType} of ${subject.digest} has ${sizeBytes} bytes, and ${MAX_PREDICATE_BYTES} are the most`,
   );

@@ -4,7 +4,7 @@ import { type FoundImage, fetchImage } from '../../src/registry/image.ts';
 import type { Repository } from '../../src/registry/repository.ts';
 import { onPlatform, type Piece, pieceOf, pushImage, sampleImage, sampleIndex } from '../registry/sample-image.ts';
 
-export const SPDX = 'https://spdx.dev/Document';
+const SPDX = 'https://spdx.dev/Document';
 const UNKNOWN = { os: 'unknown', architecture: 'unknown' };
 
 /** What the tests change in what BuildKit leaves. */
