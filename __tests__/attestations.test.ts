@@ -176,7 +176,7 @@ describe('nothing secret is attested', () => {
 });
 
 describe('a hostile builder', () => {
-  it('prints nothing that a terminal obeys, and stops nothing', async () => {
+  it('stops nothing, and prints nothing that a terminal obeys', async () => {
     const content = sbomStatement(digestOf('other'), ['\u001b[31m']);
     const opened = await open({ inputs: { sbom: 'true' }, sbom: { content } });
     expect((await attestedBy(opened)).map(([type]) => type)).toEqual([PROVENANCE, INPUTS]);

@@ -10,7 +10,6 @@ import {
 import { digestOf } from './core/digest.ts';
 import { commitOf, parseGitSource } from './core/git-source.ts';
 import { formatPlatform } from './core/platform.ts';
-import { toLine } from './core/printable.ts';
 import { PROVENANCE_PREDICATE, provenanceOf } from './core/provenance.ts';
 import { familiarName, formatReference } from './core/reference.ts';
 import { isGitSource } from './core/remote-source.ts';
@@ -107,7 +106,7 @@ async function sboms({ run, image }: Scene): Promise<readonly Draft[]> {
   const found = await readBuiltSboms(repository, image);
   return found.flatMap((sbom) => {
     if (sbom.ok) return [{ ...sbom.value, predicateType: SBOM_PREDICATE }];
-    run.host.log.notice(`not attested: ${toLine(sbom.problem, 400)}`);
+    run.host.log.notice(`not attested: ${sbom.problem}`);
     return [];
   });
 }
