@@ -1,5 +1,5 @@
 import { planSigning, type SignMode, type SignPlan } from './core/sign-plan.ts';
-import type { TagPlan } from './core/tag-candidates.ts';
+import { isRelease, type TagPlan } from './core/tag-candidates.ts';
 import { planTrust, type TrustPlan, type TrustSource } from './core/trust-plan.ts';
 import type { Problem } from './errors.ts';
 import type { Host } from './host.ts';
@@ -30,7 +30,7 @@ export function decideSigning(
     pushes: event.push,
     canIdentify: Boolean(env['ACTIONS_ID_TOKEN_REQUEST_URL'] && env['ACTIONS_ID_TOKEN_REQUEST_TOKEN']),
     isPublic: serverOf(env) === GITHUB && event.repository?.isPrivate === false,
-    releases: tags?.candidates.some(({ line, kind }) => line !== undefined || kind === 'immutable') === true,
+    releases: tags !== undefined && isRelease(tags),
   });
   const trust = planTrust({
     trust: options.trust,

@@ -46,6 +46,14 @@ export function parseAttest(text: string): Parsed<string> {
   return parsed(text);
 }
 
+/** Whether the build may make an SBOM: what is switched off by attributes counts as asked for too. */
+export function mayMakeSbom(options: {
+  readonly sbom: string | undefined;
+  readonly attests: readonly string[];
+}): boolean {
+  return (options.sbom ?? 'false') !== 'false' || options.attests.some((text) => /\btype\s*=\s*sbom\b/i.test(text));
+}
+
 function attestation(
   example: string,
   findProblem: (key: string, value: string) => string | undefined,

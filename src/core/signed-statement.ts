@@ -27,7 +27,11 @@ export function formatStatement(subject: Digest, predicateType: string, predicat
 }
 
 export function parseStatement(text: string): Parsed<Statement> {
-  const json = parseJson(text);
+  return readStatement(parseJson(text));
+}
+
+/** As {@link parseStatement}, of JSON that is parsed. */
+export function readStatement(json: unknown): Parsed<Statement> {
   const type = textAt(json, '_type') ?? '';
   if (!KNOWN_TYPES.includes(type)) return unparsable('what is signed is no statement of in-toto');
   const predicateType = textAt(json, 'predicateType');

@@ -50,6 +50,11 @@ export interface TagPlan {
   readonly notices: readonly string[];
 }
 
+/** Whether a version is among the tags to set. */
+export function isRelease({ candidates }: Pick<TagPlan, 'candidates'>): boolean {
+  return candidates.some(({ line, kind }) => line !== undefined || kind === 'immutable');
+}
+
 export type TagPlanning =
   | { readonly ok: true; readonly value: TagPlan }
   | { readonly ok: false; readonly problems: readonly RuleProblem[] };
