@@ -1,7 +1,9 @@
+import { attestationsOf } from './attestations.ts';
 import { formatReference, isLoopback } from './core/reference.ts';
 import type { AcceptedSignature, ImageVerdict } from './core/signature-verdict.ts';
 import { SIGNED_BY_ANYBODY, type SignerIdentity, type SignerRule } from './core/signer-rule.ts';
 import { namedRules, ownRule } from './core/trust-plan.ts';
+import { isBuildOnceError } from './errors.ts';
 import { type Descriptor, isManifestMediaType } from './oci/types.ts';
 import { Secret } from './registry/credentials.ts';
 import type { FoundImage } from './registry/image.ts';
@@ -15,6 +17,8 @@ import type { SigstoreTrust } from './tools/sigstore-trust.ts';
 export interface SignOutcome {
   /** The index first. */
   readonly signatures: readonly { readonly digest: Descriptor['digest']; readonly isNew: boolean }[];
+  /** The types of what is said about the image, signed the same way; one may be there for each platform. */
+  readonly attestations: readonly string[];
   /** `undefined` with a key. */
   readonly signer: SignerIdentity | undefined;
   /** For cosign 3. */
@@ -23,6 +27,8 @@ export interface SignOutcome {
 
 /** How many signatures are made at the same time. */
 const MAX_AT_ONCE = 4;
+/** Sigstore's public log is said to refuse predicates of some megabytes. */
+const SURELY_TAKEN_BYTES = 1 << 20;
 const PUBLISHED =
   "a keyless signature publishes in Sigstore's log, for good: the digest, and the repository, workflow, ref and commit of this run";
 
@@ -39,17 +45,38 @@ export async function signRun(run: Run, image: FoundImage): Promise<SignOutcome>
       digest: subject.digest,
       ...(await signImage(signing, { repository, image: subject })),
     }));
+    const attested = await attestAll(run, image, signing);
     const isPublished = run.signing === 'keyless' && run.options.sigstoreSigningConfig === undefined;
-    if (isPublished && signed.some(({ isNew }) => isNew)) run.host.log.info(PUBLISHED);
+    if (isPublished && [...signed, ...attested].some(({ isNew }) => isNew)) run.host.log.info(PUBLISHED);
     const signer = signed[0]?.signature.signer;
     return {
       signatures: signed.map(({ digest, isNew }) => ({ digest, isNew })),
+      attestations: attested.map(({ predicateType }) => predicateType),
       signer,
       verifyCommand: verifyCommandOf(run, image, signer),
     };
   } finally {
     signing.signer.close();
   }
+}
+
+/** Says what this run knows of the image, signed the same way. Above what every log takes, a refusal ends no run. */
+async function attestAll(run: Run, image: FoundImage, signing: Signing) {
+  const { attest } = await loadSigstore();
+  const { subject: identity } = await signing.signer.identity();
+  const repository = openImage(run, image.repository);
+  const all = await inParallel(await attestationsOf(run, image, identity), async (attested) => {
+    const { subject, predicateType, predicate, sizeBytes } = attested;
+    try {
+      const { isNew } = await attest(signing, { repository, image: subject }, { predicateType, predicate });
+      return [{ predicateType, isNew }];
+    } catch (error) {
+      if (!isBuildOnceError(error) || sizeBytes <= SURELY_TAKEN_BYTES || run.host.signal.aborted) throw error;
+      run.host.log.notice(`not attested, as ${sizeBytes} bytes may be too many: ${predicateType}: ${error.message}`);
+      return [];
+    }
+  });
+  return all.flat();
 }
 
 /** What is attached to an image and proved, what is not, and how a consumer sees the same. */

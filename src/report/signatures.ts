@@ -7,6 +7,8 @@ export function signatureLines({ sign, verify }: Partial<Results>): readonly str
   if (sign !== undefined) {
     const made = sign.signatures.filter(({ isNew }) => isNew).length;
     const lines = [`${made} signed, ${sign.signatures.length - made} signed before`, ...signerLines(sign.signer)];
+    const types = [...new Set(sign.attestations)];
+    if (types.length > 0) lines.push(`attested: ${types.join(', ')}`);
     return [...lines, `verify with: ${sign.verifyCommand}`];
   }
   if (verify === undefined) return [];

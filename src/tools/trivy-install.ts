@@ -1,7 +1,14 @@
 import { BuildOnceError, type Problem, UsageError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { TransportSettings } from '../registry/transport.ts';
-import { type FoundProgram, findInstalled, findPinned, type PinnedProgram, type PinnedRelease, type ProgramFailures } from './pinned-program.ts';
+import {
+  type FoundProgram,
+  findInstalled,
+  findPinned,
+  type PinnedProgram,
+  type PinnedRelease,
+  type ProgramFailures,
+} from './pinned-program.ts';
 import { TRIVY_RELEASES } from './trivy-checksums.ts';
 import { archiveNames, askTrivy, GITHUB_RELEASES, parseTrivyVersion, refuseHijacked } from './trivy-release.ts';
 
