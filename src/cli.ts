@@ -29,7 +29,7 @@ try {
 /** Answers the error that the report has told already; what fails before there is a report is thrown. */
 async function main(line: CommandLine): Promise<Error | undefined> {
   const { command, problems } = line;
-  if (command === 'build' || command === 'hash' || command === 'explain' || command === 'scan')
+  if (command === 'build' || command === 'hash' || command === 'explain' || command === 'scan' || command === 'verify')
     return run(command, line);
   if (problems.length > 0) throw new UsageError(problems, { hint: 'build-once help lists everything.' });
   if (command === 'version') print(VERSION);

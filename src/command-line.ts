@@ -4,7 +4,7 @@ import type { Problem } from './errors.ts';
 import { isOptionName, OPTION_NAMES, OPTION_TABLE } from './option-table.ts';
 import type { RawOptions } from './options.ts';
 
-export const COMMAND_NAMES = ['build', 'hash', 'explain', 'scan', 'demo', 'help', 'version'] as const;
+export const COMMAND_NAMES = ['build', 'hash', 'explain', 'scan', 'verify', 'demo', 'help', 'version'] as const;
 export type CliCommand = (typeof COMMAND_NAMES)[number];
 
 /** Flags that are no inputs: they say what is printed. */
@@ -20,7 +20,7 @@ export interface CommandLine {
   readonly manifest: boolean;
   /** For `explain`: list everything. */
   readonly all: boolean;
-  /** The image that `explain` compares with, or that `scan` looks at. */
+  /** The image that `explain` compares with, or that `scan` and `verify` look at. */
   readonly reference: string | undefined;
   /** What is wrong with the words; the command may find more in the values. */
   readonly problems: readonly Problem[];
@@ -28,8 +28,8 @@ export interface CommandLine {
 
 /**
  * Parses the arguments after the program's name. `--name value`, `--name=value`; lists may be repeated, switches need no
- * value but take `true` or `false`; one bare word after the command is the context, after `explain` and `scan` the
- * image. What is wrong is listed, and left out of `raw`.
+ * value but take `true` or `false`; one bare word after the command is the context, after `explain`, `scan` and
+ * `verify` the image. What is wrong is listed, and left out of `raw`.
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const problems: Problem[] = [];
@@ -62,7 +62,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const [first = 'help', word, ...more] = bare;
   const command = COMMAND_NAMES.find((known) => known === first);
   if (command === undefined) problems.push({ input: 'command', message: unknownCommand(first) });
-  const takesImage = command === 'explain' || command === 'scan';
+  const takesImage = command === 'explain' || command === 'scan' || command === 'verify';
   const context = takesImage ? undefined : word;
   if (context !== undefined && raw['context'] !== undefined) {
     problems.push({

@@ -9,6 +9,7 @@ Commands
   hash      print the hash tag of what the build would read
   explain   [REF] list in what this differs from an image: a tag, REPOSITORY:TAG, or the latest; --all for every line
   scan      [REF] scan every platform of an image that is in a registry, and judge what was found
+  verify    [REF] verify who has signed an image that is in a registry
   demo      show it all on a small sample, in a registry of its own, and clean up
   help      this page
   version   the version of this program

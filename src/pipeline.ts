@@ -19,7 +19,7 @@ import { readAuthorities } from './registry-authorities.ts';
 import { type Report, reportOf } from './report/report.ts';
 import { saidOnce } from './said-once.ts';
 import { findScanProblems } from './scan-problems.ts';
-import { decideSigning } from './signing-rules.ts';
+import { decideSigning, findVerifyProblems } from './signing-rules.ts';
 import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { attachStage } from './stages/attach.ts';
 import { buildStage } from './stages/build.ts';
@@ -36,10 +36,12 @@ import { pushStage } from './stages/push.ts';
 import { readyScanner } from './stages/ready.ts';
 import { tellSaved } from './stages/saved.ts';
 import { scanStage } from './stages/scan.ts';
+import { signStage } from './stages/sign.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
 import { coverTriggers, foreseeTriggers } from './stages/triggers.ts';
 import { verdictStage } from './stages/verdict.ts';
+import { refuseUnverified, verifyStage } from './stages/verify.ts';
 import { findSecretProblems } from './tools/build-secrets.ts';
 import { withoutMissingSecrets } from './untrusted.ts';
 
@@ -50,6 +52,8 @@ interface Command {
   readonly builds: boolean;
   /** It takes the name of an image in a registry. */
   readonly takesImage?: boolean;
+  /** It has to know whose signatures count. */
+  readonly verifies?: true;
   /** It reads no files of a build. */
   readonly hasNoContext?: true;
   /** Whether Trivy may be needed. */
@@ -76,6 +80,7 @@ const COMMANDS = {
       runnable(pushStage),
       runnable(attachStage),
       runnable(verdictStage),
+      runnable(signStage),
       runnable(tagStage),
       runnable(loadStage),
       tellSaved,
@@ -104,6 +109,14 @@ const COMMANDS = {
     hasNoContext: true,
     scans: () => true,
     stages: [runnable(chooseStage), runnable(scanStage), passGate],
+  },
+  verify: {
+    required: ['images'],
+    builds: false,
+    takesImage: true,
+    hasNoContext: true,
+    verifies: true,
+    stages: [runnable(chooseStage), runnable(verifyStage), refuseUnverified],
   },
 } as const satisfies Record<string, Command>;
 
@@ -229,6 +242,7 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], re
     ...(tags.ok ? [] : tags.problems),
     ...policies.problems,
     ...(command.builds ? signing.problems : []),
+    ...(command.verifies === true ? findVerifyProblems(host, options, event) : []),
   ];
   if (all.length > 0 || !tags.ok) throw new UsageError(all, policies.at === undefined ? {} : { at: policies.at });
   for (const sentence of [...fromEnvironment, ...tags.plan.notices]) host.log.notice(sentence);

@@ -50,6 +50,17 @@ export function decideSigning(
   };
 }
 
+/** Signatures of just anybody prove nothing. */
+export function findVerifyProblems(
+  { env }: Pick<Host, 'env'>,
+  { trustIdentity, signKey }: Options,
+  event: RunEvent,
+): readonly Problem[] {
+  if (trustIdentity.length > 0 || signKey !== undefined || sourceOf(env, event) !== undefined) return [];
+  const message = 'is required where no workflow runs: whose signatures count? sign-key names a key instead';
+  return [{ input: 'trust-identity', message }];
+}
+
 /** What certificates say of the runs of this workflow; `undefined` where none runs. */
 export function sourceOf(env: Host['env'], { repository, git }: RunEvent): TrustSource | undefined {
   if (repository === undefined) return undefined;

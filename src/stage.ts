@@ -24,8 +24,10 @@ import type { LoadResult } from './stages/load.ts';
 import type { LookupResult } from './stages/lookup.ts';
 import type { PushResult } from './stages/push.ts';
 import type { ScanResult } from './stages/scan.ts';
+import type { SignResult } from './stages/sign.ts';
 import type { TagResult } from './stages/tag.ts';
 import type { VerdictResult } from './stages/verdict.ts';
+import type { VerifyResult } from './stages/verify.ts';
 
 /** What each stage leaves for those after it. */
 export interface Results {
@@ -39,6 +41,8 @@ export interface Results {
   readonly push: PushResult;
   readonly attach: AttachResult;
   readonly verdict: VerdictResult;
+  readonly sign: SignResult;
+  readonly verify: VerifyResult;
   readonly tag: TagResult;
   readonly load: LoadResult;
 }

@@ -155,6 +155,7 @@ describe('the summary', () => {
     warnings: [],
     platforms: [],
     tags: [],
+    signatures: [],
     scan: undefined,
     subjects: [],
     steps: [],

@@ -22,6 +22,7 @@ const report: Report = {
     { platform: 'linux/arm64', digest: DIGEST, sizeBytes: undefined },
   ],
   tags: [{ reference: 'ghcr.io/acme/app:1.2.3', outcome: 'created' }],
+  signatures: [],
   scan: undefined,
   subjects: [],
   steps: [

@@ -113,6 +113,8 @@ describe('the outputs', () => {
       'new-vulnerabilities': '',
       sarif: '',
       report: '',
+      signed: 'false',
+      'verify-command': '',
       'seconds-saved': '',
     });
   });

@@ -7,7 +7,8 @@ import type { Descriptor } from '../../src/oci/types.ts';
 import { openRegistries } from '../../src/registry/open.ts';
 import type { Repository } from '../../src/registry/repository.ts';
 import { type RegistryOptions, type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
-import { openSigner, openTrust, type Signing } from '../../src/tools/sigstore.ts';
+import { loadSigstore } from '../../src/tools/load.ts';
+import type { Signing } from '../../src/tools/sigstore.ts';
 import type { SigstoreSettings } from '../../src/tools/sigstore-trust.ts';
 import { plantImage } from './planted-image.ts';
 import {
@@ -87,6 +88,7 @@ export async function openSigning(
     readonly transport?: SigstoreSettings['transport'];
   } = {},
 ): Promise<TestSigning> {
+  const { openSigner, openTrust } = await loadSigstore();
   const directory = makeDirectory();
   const lines: string[] = [];
   const host = createTerminalHost({

@@ -1,10 +1,12 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
+import { valueAt } from '../../src/core/json.ts';
 import { formatStatement, SIGNATURE_PREDICATE } from '../../src/core/signed-statement.ts';
 import { exactly, SIGNED_BY_ANYBODY, type SignerRule } from '../../src/core/signer-rule.ts';
 import { openKeyTrust, verifyImage } from '../../src/tools/sigstore.ts';
 import { attachBundle } from '../../src/tools/sigstore-attachment.ts';
+import { judgeBundle } from '../../src/tools/sigstore-bundle.ts';
 import { pieceOf, pushImage, sampleImage } from '../registry/sample-image.ts';
 import {
   openPlace,
@@ -47,11 +49,19 @@ async function judge(
   return refused.map(({ code, reason }) => `${code}: ${reason}`).join();
 }
 
-function changed(bundle: string, change: (json: Record<string, any>) => void): string {
-  const json = JSON.parse(bundle);
-  change(json);
-  return JSON.stringify(json);
+/** The bundle with something else at this path; nothing, where that is `undefined`. */
+function changed(bundle: string, path: string, change: (old: string) => unknown): string {
+  return JSON.stringify(edited(JSON.parse(bundle), path.split('.'), change));
 }
+
+function edited(json: unknown, [name, ...rest]: readonly string[], change: (old: string) => unknown): unknown {
+  if (name === undefined) return change(typeof json === 'string' ? json : '');
+  if (Array.isArray(json)) return json.map((one, at) => (String(at) === name ? edited(one, rest, change) : one));
+  const fields = typeof json === 'object' && json !== null ? json : {};
+  return { ...fields, [name]: edited(valueAt(json, name), rest, change) };
+}
+
+const ENTRY = 'verificationMaterial.tlogEntries.0';
 
 const encode = (text: string): string => Buffer.from(text).toString('base64');
 const decode = (text: string): string => Buffer.from(text, 'base64').toString();
@@ -64,27 +74,23 @@ describe('a signature', () => {
 
   test('with a tampered payload is refused', async () => {
     const scene = await openScene();
-    const bundle = changed(await signed(scene), ({ dsseEnvelope }) => {
-      dsseEnvelope.payload = encode(decode(dsseEnvelope.payload).replace('"predicate":{}', '"predicate":{"a":1}'));
-    });
+    const bundle = changed(await signed(scene), 'dsseEnvelope.payload', (payload) =>
+      encode(decode(payload).replace('"predicate":{}', '"predicate":{"a":1}')),
+    );
     expect(await judge(scene, bundle)).toBe('tampered: DSSE payload hash mismatch');
   });
 
   test('with another signature is refused', async () => {
     const scene = await openScene();
     const other = JSON.parse(await signed(scene)).dsseEnvelope.signatures;
-    const bundle = changed(await signed(scene), ({ dsseEnvelope }) => {
-      dsseEnvelope.signatures = other;
-    });
+    const bundle = changed(await signed(scene), 'dsseEnvelope.signatures', () => other);
     expect(await judge(scene, bundle)).toBe('tampered: tlog entry signature mismatch');
   });
 
   test("whose log entry is another signature's is refused", async () => {
     const scene = await openScene();
     const other = JSON.parse(await signed(scene, SIGNATURE_PREDICATE, { b: 1 })).verificationMaterial.tlogEntries;
-    const bundle = changed(await signed(scene), ({ verificationMaterial }) => {
-      verificationMaterial.tlogEntries = other;
-    });
+    const bundle = changed(await signed(scene), 'verificationMaterial.tlogEntries', () => other);
     expect(await judge(scene, bundle)).toMatch(/^tampered: /);
   });
 
@@ -125,97 +131,59 @@ describe('a signature', () => {
 
   test('whose time nothing proves is refused, whatever the certificate says', async () => {
     const scene = await openScene();
-    const bundle = changed(await signed(scene), ({ verificationMaterial: { tlogEntries } }) => {
-      delete tlogEntries[0].inclusionPromise;
-    });
+    const bundle = changed(await signed(scene), `${ENTRY}.inclusionPromise`, () => undefined);
     expect(await judge(scene, bundle)).toMatch(/^no-timestamp: nothing proves when .+ good until .+Z$/);
   });
 
   test('whose time was changed is refused', async () => {
     const scene = await openScene({ certificateTime: new Date(Date.now() + 3_600_000) });
-    const bundle = changed(await signed(scene), ({ verificationMaterial: { tlogEntries } }) => {
-      tlogEntries[0].integratedTime = String(Number(tlogEntries[0].integratedTime) + 3_700);
-    });
+    const bundle = changed(await signed(scene), `${ENTRY}.integratedTime`, (seconds) =>
+      String(Number(seconds) + 3_700),
+    );
     expect(await judge(scene, bundle)).toBe('untrusted-log: inclusion promise could not be verified');
   });
 
   test('without an entry in a log is refused', async () => {
     const scene = await openScene();
-    const bundle = changed(await signed(scene), ({ verificationMaterial }) => {
-      verificationMaterial.tlogEntries = [];
-    });
+    const bundle = changed(await signed(scene), 'verificationMaterial.tlogEntries', () => []);
     expect(await judge(scene, bundle)).toBe('no-log-entry: it has no entry in a transparency log');
   });
 
   test('that is cut anywhere is refused', async () => {
-    const scene = await openScene();
-    const bundle = await signed(scene);
-    const half = bundle.slice(0, bundle.length / 2);
-    expect(await judge(scene, half)).toBe('malformed: it is not JSON');
+    const { place, signing } = await openScene();
+    const bundle = await signed({ place, signing });
+    const claim = { digest: place.image.digest, predicateType: SIGNATURE_PREDICATE, rules: [SIGNED_BY_ANYBODY] };
+    for (let length = 0; length < bundle.length; length += 97) {
+      const verdict = judgeBundle(signing.trust, bundle.slice(0, length), claim);
+      expect(verdict).toEqual({ ok: false, problem: { code: 'malformed', reason: 'it is not JSON' } });
+    }
+    expect(judgeBundle(signing.trust, bundle, claim)).toMatchObject({ ok: true });
   });
 
-  test.each<[string, (json: Record<string, any>) => void]>([
-    [
-      'a certificate that is cut',
-      ({ verificationMaterial: { certificate } }) => {
-        certificate.rawBytes = certificate.rawBytes.slice(0, 400);
-      },
-    ],
-    [
-      'no certificate',
-      ({ verificationMaterial }) => {
-        delete verificationMaterial.certificate;
-      },
-    ],
-    [
-      'no signature',
-      ({ dsseEnvelope }) => {
-        dsseEnvelope.signatures = [];
-      },
-    ],
-    [
-      'no envelope',
-      (json) => {
-        delete json['dsseEnvelope'];
-      },
-    ],
-    [
-      'a log entry without proof',
-      ({ verificationMaterial: { tlogEntries } }) => {
-        delete tlogEntries[0].inclusionProof;
-      },
-    ],
-    [
-      'a log entry that is no JSON',
-      ({ verificationMaterial: { tlogEntries } }) => {
-        tlogEntries[0].canonicalizedBody = encode('{');
-      },
-    ],
-    [
-      'a payload of another type',
-      ({ dsseEnvelope }) => {
-        dsseEnvelope.payloadType = `text/\u001b[31m${'x'.repeat(1_000_000)}`;
-      },
-    ],
-    [
-      'fields of other types',
-      ({ verificationMaterial }) => {
-        verificationMaterial.tlogEntries = [{ logIndex: {}, logId: 7, kindVersion: [] }];
-      },
-    ],
-  ])('in a bundle with %s is refused, on one printable line', async (_, change) => {
+  test.each<[string, string, (old: string) => unknown]>([
+    ['a certificate that is cut', 'verificationMaterial.certificate.rawBytes', (old) => old.slice(0, 400)],
+    ['no certificate', 'verificationMaterial.certificate', () => undefined],
+    ['no signature', 'dsseEnvelope.signatures', () => []],
+    ['no envelope', 'dsseEnvelope', () => undefined],
+    ['a log entry without proof', `${ENTRY}.inclusionProof`, () => undefined],
+    ['a log entry that is no JSON', `${ENTRY}.canonicalizedBody`, () => encode('{')],
+    ['a time that is none', `${ENTRY}.integratedTime`, () => 'yesterday'],
+    ['a payload of another type', 'dsseEnvelope.payloadType', () => `text/\u001b[31m${'x'.repeat(1_000_000)}`],
+    ['fields of other types', ENTRY, () => ({ logIndex: {}, logId: 7, kindVersion: [] })],
+    ['another type', 'mediaType', () => `application/\u001b[31m${'x'.repeat(1_000_000)}`],
+  ])('in a bundle with %s is refused, on one printable line', async (_, path, change) => {
     const scene = await openScene();
-    expect(await judge(scene, changed(await signed(scene), change))).toMatch(
-      /^(?:malformed|untrusted-log|tampered): [\x20-\x7e…]{1,250}$/,
+    expect(await judge(scene, changed(await signed(scene), path, change))).toMatch(
+      /^(?:malformed|untrusted-log|untrusted-certificate|tampered|expired): [\x20-\x7e…]{1,250}$/,
     );
   });
 
   test('with a key instead of a certificate is refused', async () => {
     const scene = await openScene();
-    const bundle = changed(await signed(scene), ({ verificationMaterial }) => {
-      delete verificationMaterial.certificate;
-      verificationMaterial.publicKey = { hint: 'x' };
-    });
+    const bundle = changed(await signed(scene), 'verificationMaterial', () => ({
+      publicKey: { hint: 'x' },
+      tlogEntries: [],
+    }));
     expect(await judge(scene, bundle)).toMatch(/^no-certificate: /);
   });
 

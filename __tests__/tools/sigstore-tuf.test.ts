@@ -96,6 +96,17 @@ describe('a file of a TUF repository', () => {
     expect(found).toMatch(problem);
   });
 
+  test('that cannot be asked for is an error that says why, and what to do', async () => {
+    const { root } = makeTufRepository({ targets: {} });
+    const repository = { url: 'http://127.0.0.1:1', root };
+    const failing = fetchTarget(openHost(makeDirectory()), TRANSPORT, { repository, name: 'a' });
+    await expect(failing).rejects.toMatchObject({
+      code: 'VERIFY_ROOT_UNAVAILABLE',
+      message: expect.stringContaining('the connection was refused'),
+      hint: expect.stringContaining('Nothing listens there'),
+    });
+  });
+
   test('comes through the proxy of the environment', async () => {
     const { files, root } = makeTufRepository({ targets: { a: 'x' } });
     const server = await publish({ files });

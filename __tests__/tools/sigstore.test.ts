@@ -334,7 +334,7 @@ describe.each([
         const [here, there] = [await openPlace(host, at), await reopenPlace(host, at)];
         await Promise.all([signImage(one, here), signImage(other, there)]);
         const { accepted } = await verifyImage(one.trust, here, { rules: rulesOf(MAIN_JOB, branch) });
-        rounds.push(accepted.map(({ signer }) => signer?.sourceRef).sort());
+        rounds.push(accepted.map(({ signer }) => signer?.sourceRef ?? '').sort());
       }
       expect(rounds).toEqual(Array.from({ length: 20 }, () => [branch.ref, MAIN_JOB.ref].sort()));
     },

@@ -32,6 +32,8 @@ export const OUTPUT_TABLE = {
     'With `scan-fail-on: new`, how many vulnerabilities the published image does not have; empty when there is none to compare with.',
   sarif: "The scan's SARIF file, for `github/codeql-action/upload-sarif`.",
   report: 'The folder with the files of the scan that `scan-format` asks for.',
+  signed: '`true` when the image is signed by this run, or was by the same identity before.',
+  'verify-command': 'The cosign command that verifies the signature; empty when the run does not sign.',
   'seconds-saved': 'On a hit, how long the build of the reused image took, in seconds; empty when that is not known.',
 } as const;
 
@@ -40,7 +42,7 @@ export type Outputs = Partial<Readonly<Record<OutputName, string>>>;
 
 /** The outputs that this run can give, also when it failed half-way. Pure. */
 export function outputsOf(run: Run): Outputs {
-  const { hash, lookup, build, tag, scan } = run.results;
+  const { hash, lookup, build, tag, scan, sign } = run.results;
   const image = imageOf(run);
   if (wasIdle(run)) return { built: 'false', pushed: 'false' };
   return {
@@ -53,6 +55,8 @@ export function outputsOf(run: Run): Outputs {
       : {
           pushed: String(tag !== undefined),
           ...scanOutputs(scan),
+          signed: String(sign !== undefined),
+          'verify-command': sign?.verifyCommand ?? '',
           'seconds-saved': String(run.savedSeconds ?? ''),
         }),
   };

@@ -30,6 +30,7 @@ export function renderMarkdown(report: Report): string {
   if (report.warnings.length > 0)
     rows.push(['Warnings', [...shown(report.warnings).map(plain), ...rest(report.warnings)].join('<br>')]);
   rows.push(['Took', plain(timeLine(report))]);
+  if (report.signatures.length > 0) rows.push(['Signed', report.signatures.map(plain).join('<br>')]);
   if (report.scan?.keptSince !== undefined) rows.push(['Scan', plain(scanLine(report.scan))]);
   if (report.savedSeconds !== undefined) rows.push(['Saved', plain(savedLine(report.savedSeconds))]);
   const parts = [`### ${plain(report.headline)}`, failureBlock(report), table(['', ''], rows)];
@@ -69,6 +70,7 @@ export function renderText(report: Report, all = false): string {
   for (const { platform, digest, sizeBytes } of report.platforms)
     add('platform', platform, digest, formatSize(sizeBytes));
   for (const { reference, outcome } of report.tags) add('tag', familiarName(reference), outcome);
+  for (const line of report.signatures) add('signed', line);
   if (report.scan !== undefined) add('scan', scanLine(report.scan));
   add('took', timeLine(report));
   if (report.savedSeconds !== undefined) add('saved', savedLine(report.savedSeconds));

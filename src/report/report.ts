@@ -10,6 +10,7 @@ import type { Run, StageName } from '../stage.ts';
 import { isBuildError } from '../tools/build-log.ts';
 import { hiddenExplanation } from './explanation.ts';
 import { type Outputs, outputsOf, platformDigests, wasIdle } from './outputs.ts';
+import { signatureLines } from './signatures.ts';
 
 /** How far a chain of causes is followed; it may be a circle. */
 const MAX_CAUSES = 5;
@@ -18,6 +19,7 @@ const HEADLINES = {
   hashed: 'Hashed',
   explained: 'Compared',
   scanned: 'Scanned',
+  verified: 'Verified',
   idle: 'Nothing to build',
   failed: 'Failed',
 } as const;
@@ -73,7 +75,7 @@ export interface ScanSection {
 
 /** A finished run as data: what the summary, the terminal and `--json` say. */
 export interface Report {
-  readonly status: 'reused' | 'built' | 'hashed' | 'explained' | 'scanned' | 'idle' | 'failed';
+  readonly status: 'reused' | 'built' | 'hashed' | 'explained' | 'scanned' | 'verified' | 'idle' | 'failed';
   /** What happened, in a few words. */
   readonly headline: string;
   /** Why: one sentence. */
@@ -95,6 +97,8 @@ export interface Report {
   readonly warnings: readonly string[];
   readonly platforms: readonly PlatformRow[];
   readonly tags: readonly TagRow[];
+  /** What is signed and by whom, a line for each fact; empty when the run neither signs nor verifies. */
+  readonly signatures: readonly string[];
   /** `undefined` when nothing was scanned. */
   readonly scan: ScanSection | undefined;
   /** What this run has built and pushed, for an attestation of its provenance: none of a reused image, nor of another run's. */
@@ -124,6 +128,7 @@ export function reportOf(run: Run, durationMs: number, error?: unknown): Report 
     warnings: hash === undefined ? [] : hash.warnings.map((warning) => located(hash.dockerfile, warning)),
     platforms: platformRows(run),
     tags: tagRows(run),
+    signatures: signatureLines(run.results),
     scan: scanOf(run),
     subjects: error === undefined ? subjectsOf(run) : [],
     steps: run.journal.map(({ stage, durationMs: tookMs, skipped }) => ({ name: stage, durationMs: tookMs, skipped })),
@@ -145,6 +150,7 @@ export function redacted(report: Report, hide: (text: string) => string): Report
     inputs: report.inputs.map(hide),
     warnings: report.warnings.map(hide),
     tags: report.tags.map(({ reference, outcome }) => ({ reference, outcome: hide(outcome) })),
+    signatures: report.signatures.map(hide),
     scan: report.scan && hiddenScan(report.scan, hide),
     failure: failure && redactedFailure(failure, hide),
   };
@@ -234,6 +240,7 @@ function reasonOf(status: Report['status'], { event, results: { lookup } }: Run)
 function statusOf(run: Run): Report['status'] {
   const { results } = run;
   if (wasIdle(run)) return 'idle';
+  if (results.verify !== undefined) return 'verified';
   if (results.choose !== undefined) return 'scanned';
   if (results.lookup === undefined) return results.explain === undefined ? 'hashed' : 'explained';
   return results.build === undefined ? 'reused' : 'built';

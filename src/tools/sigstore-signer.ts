@@ -10,6 +10,8 @@ import { invalidConfig, readSigningConfig, type SigstoreSettings } from './sigst
 
 /** Signs with the identity of this job. Keys live in memory only, and for minutes. */
 export interface Signer {
+  /** It signs with a key, and has no identity. */
+  readonly byKey?: true;
   /**
    * Whom signatures will be of; `undefined` when the token does not say it. BuildOnceError `SIGN_NO_TOKEN`,
    * `SIGN_REFUSED`, `SIGN_UNAVAILABLE`, `SIGN_ANSWER_INVALID`.

@@ -3,7 +3,7 @@ import seeds from '@sigstore/tuf/seeds.json' with { type: 'json' };
 import { BaseFetcher, Updater } from 'tuf-js';
 import { DownloadHTTPError } from 'tuf-js/dist/error.js';
 import { quote, toLine } from '../core/printable.ts';
-import { BuildOnceError, isRegistryError } from '../errors.ts';
+import { BuildOnceError, isBuildOnceError, isRegistryError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { publicUrl } from '../registry/failure.ts';
 import { type Attempt, retry } from '../registry/retry.ts';
@@ -57,7 +57,8 @@ export async function fetchTarget(
     return host.files.readText(file) ?? '';
   } catch (cause) {
     host.signal.throwIfAborted();
-    if (cause instanceof BuildOnceError) throw cause;
+    // Of ours and not of the network: a folder that cannot be written.
+    if (isBuildOnceError(cause) && !isRegistryError(cause)) throw cause;
     throw unavailable(repository, cause instanceof Error ? toLine(cause.message, 300) : 'it failed', cause);
   } finally {
     transport.close();
