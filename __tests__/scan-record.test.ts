@@ -21,7 +21,13 @@ const NOW_MS = Date.UTC(2026, 10, 21, 17);
 const settings = digestOf('settings');
 const AMD64 = { platform: 'linux/amd64', digest: digestOf('amd64') };
 const ARM64 = { platform: 'linux/arm64', digest: digestOf('arm64') };
-const WANTED: WantedScan = { settings, platforms: [AMD64, ARM64], nowMs: NOW_MS, maxAgeMs: 24 * HOUR_MS };
+const WANTED: WantedScan = {
+  settings,
+  platforms: [AMD64, ARM64],
+  nowMs: NOW_MS,
+  maxAgeMs: 24 * HOUR_MS,
+  isTrusted: async () => true,
+};
 
 const at = (hours: number): string => new Date(NOW_MS + hours * HOUR_MS).toISOString();
 const recordOf = (image: FoundImage, change: Partial<ScanRecord> = {}): ScanRecord => ({

@@ -1,6 +1,7 @@
 import type { RefusedSignature } from './core/signature-verdict.ts';
 import { SIGNED_BY_ANYBODY } from './core/signer-rule.ts';
 import type { FindDistrust } from './distrust.ts';
+import { Secret } from './registry/credentials.ts';
 import type { Run } from './stage.ts';
 import { loadCosign, loadSigstore } from './tools/load.ts';
 import type { SigstoreTrust } from './tools/sigstore-trust.ts';
@@ -9,9 +10,7 @@ import type { SigstoreTrust } from './tools/sigstore-trust.ts';
 const MAX_REASONS = 3;
 
 /** Opens whom the run trusts: Sigstore's authorities, or the public half of its key. */
-export async function openImageTrust(
-  run: Pick<Run, 'access' | 'host' | 'options' | 'trust'>,
-): Promise<FindDistrust> {
+export async function openImageTrust(run: Pick<Run, 'access' | 'host' | 'options' | 'trust'>): Promise<FindDistrust> {
   const { verifyImage } = await loadSigstore();
   const trust = await openTrustOf(run);
   const rules = run.trust.by === 'signature' ? run.trust.rules : [SIGNED_BY_ANYBODY];
@@ -32,7 +31,8 @@ async function openTrustOf({
   if (trust.by !== 'key' || signKey === undefined)
     return openTrust(host, { trustedRoot: options.sigstoreTrustedRoot, transport: access });
   const { findPublicKey } = await loadCosign();
-  return openKeyTrust(await findPublicKey(host, { key: signKey, password: signKeyPassword }, access));
+  const password = signKeyPassword === undefined ? undefined : new Secret(signKeyPassword);
+  return openKeyTrust(await findPublicKey(host, { key: signKey, password }, access));
 }
 
 function whyRefused(refused: readonly RefusedSignature[]): string {
