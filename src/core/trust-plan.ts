@@ -80,7 +80,11 @@ export function ownRule({ repository, ref, defaultBranch, issuer }: TrustSource)
     issuer: exactly(issuer),
     sourceRepository: exactly(repository),
     sourceRef: {
-      shown: ['the default branch', 'a tag', ...(ref === undefined ? [] : [quote(ref)])].join(', '),
+      shown: [
+        ...(defaultBranch === undefined ? [] : ['the default branch']),
+        'a tag',
+        ...(ref === undefined ? [] : [quote(ref)]),
+      ].join(', '),
       accepts: (found) => refs.includes(found) || found.startsWith('refs/tags/'),
     },
   };

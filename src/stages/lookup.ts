@@ -79,7 +79,12 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
       Promise.all(plan.images.map(async ({ name }) => orUntrusted(await at(name, plan.hashTag), plan, run))),
       Promise.all(plan.images.flatMap((image) => image.immutableTags.map((tag) => at(image.name, tag)))),
     ]);
-    if (plan.isStrict) refuseUntrusted(behindHash);
+    const untrusted = untrustedOf(behindHash);
+    if (plan.isStrict && untrusted.length > 0) {
+      const hint =
+        'Find out who put it there. Then delete that tag, or leave out trust-strict: it is built again, and the tag moves.';
+      throw new PolicyError('UNTRUSTED', untrusted.join('\n'), { hint });
+    }
     // Of another one, the triggers of a base image may yet tell that it is this very content; not where nobody will ask.
     const isHit = !plan.force && behindHash.some(({ unfit }) => unfit === undefined);
     const isFinal = plan.isFinal || isHit;
@@ -88,7 +93,8 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
     const said = result.image === undefined ? `miss (${result.reason}): ${result.detail}` : `hit: ${result.detail}`;
     // Somebody asked for a build or changed the content, and gets an image that was there before.
     const isSurprise = result.image !== undefined && (plan.force || hashOf(result.image) !== plan.wanted.hash);
-    run.host.log[isSurprise || result.reason === 'untrusted' ? 'notice' : 'info'](said);
+    run.host.log[isSurprise || untrusted.includes(result.detail) ? 'notice' : 'info'](said);
+    for (const detail of untrusted) if (detail !== result.detail) run.host.log.notice(detail);
     const seen = { ...result, existing: digestsOf(released), hashTags: digestsOf(behindHash) };
     return result.image === undefined ? seen : { ...seen, buildSeconds: askBuildSeconds(result.image, run) };
   },
@@ -153,20 +159,14 @@ async function orUntrusted(seen: Seen, { force }: LookupPlan, run: Run): Promise
   return { reference, tag, image, unfit: { reason: 'untrusted', detail } };
 }
 
-/** PolicyError `UNTRUSTED`. Where the same bytes are trusted in another repository, they are here too. */
-function refuseUntrusted(behindHash: readonly Seen[]): void {
-  const trusted = new Set(
-    behindHash.flatMap(({ image, unfit }) => (image && unfit === undefined ? [image.descriptor.digest] : [])),
-  );
-  const details = behindHash.flatMap(({ image, unfit }) =>
-    unfit?.reason !== 'untrusted' || (image !== undefined && trusted.has(image.descriptor.digest))
+/** What was seen of images that are not trusted. Where the same bytes are trusted in another repository, they are here too. */
+function untrustedOf(behindHash: readonly Seen[]): readonly string[] {
+  const trusted = behindHash.flatMap(({ image, unfit }) => (image && !unfit ? [image.descriptor.digest] : []));
+  return behindHash.flatMap(({ image, unfit }) =>
+    unfit?.reason !== 'untrusted' || (image !== undefined && trusted.includes(image.descriptor.digest))
       ? []
       : [unfit.detail],
   );
-  if (details.length === 0) return;
-  throw new PolicyError('UNTRUSTED', details.join('\n'), {
-    hint: 'Find out who put it there. Then delete that tag, or leave out trust-strict: the image is built again and the tag moves to it.',
-  });
 }
 
 function isOwn(image: FoundImage, { wanted, release: { revision } }: LookupPlan): boolean {
