@@ -247,6 +247,21 @@ describe('the record of a scan', () => {
     expect(await all(repository.referrers(image.descriptor))).toEqual([]);
   });
 
+  it('is the newest of those that are trusted', async () => {
+    const attached = new Map<number, Descriptor>();
+    for (const hours of [-3, -2, -1])
+      attached.set(hours, await attachScan(repository, image.descriptor, recordOf(image, { scannedAt: at(hours) })));
+    const asked: string[] = [];
+    const isTrusted = async ({ digest }: Descriptor): Promise<boolean> => {
+      asked.push(digest);
+      return digest === attached.get(-2)?.digest;
+    };
+    expect(await readFreshScan(repository, image, { ...WANTED, isTrusted })).toMatchObject({ scannedAt: at(-2) });
+    expect(asked).toEqual([attached.get(-1)?.digest, attached.get(-2)?.digest]);
+    const nobody = { ...WANTED, isTrusted: async () => false };
+    expect(await readFreshScan(repository, image, nobody)).toBeUndefined();
+  });
+
   it('is none where nothing is attached', async () => {
     expect(await readFreshScan(repository, image, WANTED)).toBeUndefined();
     expect(fetched).toBe(0);

@@ -124,9 +124,7 @@ async function findPublished(run: Run, { image }: ScanTask): Promise<Published |
   const reference = familiarName(formatReference({ repository: image.repository, tag: found.tag, digest: undefined }));
   const distrust = await run.findDistrust({ repository, image: descriptor });
   if (distrust !== undefined) {
-    run.host.log.notice(
-      `every finding counts as new: ${reference} is not compared with, since it is not trusted: ${distrust}`,
-    );
+    run.host.log.warning(`nothing counts as new: ${reference}, the published image, is not trusted: ${distrust}`);
     return undefined;
   }
   return { reference, image: found.image, isItself: descriptor.digest === image.descriptor.digest };
