@@ -21,7 +21,13 @@ const NOW_MS = Date.UTC(2026, 10, 21, 17);
 const settings = digestOf('settings');
 const AMD64 = { platform: 'linux/amd64', digest: digestOf('amd64') };
 const ARM64 = { platform: 'linux/arm64', digest: digestOf('arm64') };
-const WANTED: WantedScan = { settings, platforms: [AMD64, ARM64], nowMs: NOW_MS, maxAgeMs: 24 * HOUR_MS };
+const WANTED: WantedScan = {
+  settings,
+  platforms: [AMD64, ARM64],
+  nowMs: NOW_MS,
+  maxAgeMs: 24 * HOUR_MS,
+  isTrusted: async () => true,
+};
 
 const at = (hours: number): string => new Date(NOW_MS + hours * HOUR_MS).toISOString();
 const recordOf = (image: FoundImage, change: Partial<ScanRecord> = {}): ScanRecord => ({
@@ -239,6 +245,21 @@ describe('the record of a scan', () => {
       message: expect.stringMatching(/^the record of the scan has \d+ bytes: 16777216 are the most/),
     });
     expect(await all(repository.referrers(image.descriptor))).toEqual([]);
+  });
+
+  it('is the newest of those that are trusted', async () => {
+    const attached = new Map<number, Descriptor>();
+    for (const hours of [-3, -2, -1])
+      attached.set(hours, await attachScan(repository, image.descriptor, recordOf(image, { scannedAt: at(hours) })));
+    const asked: string[] = [];
+    const isTrusted = async ({ digest }: Descriptor): Promise<boolean> => {
+      asked.push(digest);
+      return digest === attached.get(-2)?.digest;
+    };
+    expect(await readFreshScan(repository, image, { ...WANTED, isTrusted })).toMatchObject({ scannedAt: at(-2) });
+    expect(asked).toEqual([attached.get(-1)?.digest, attached.get(-2)?.digest]);
+    const nobody = { ...WANTED, isTrusted: async () => false };
+    expect(await readFreshScan(repository, image, nobody)).toBeUndefined();
   });
 
   it('is none where nothing is attached', async () => {

@@ -137,12 +137,11 @@ async function wouldBuild(run: Run): Promise<readonly string[]> {
   const image = await fetchImage(repository, { tag });
   if (image === undefined) return [`a build would run: ${reference} is not there`];
   const unfit = findUnfit(image.manifest, wantedOf(run));
-  const { digest } = image.descriptor;
-  return [
-    unfit === undefined
-      ? `a build would reuse ${reference}, which is ${digest}`
-      : `a build would run (${unfit.reason}): of ${reference}, ${unfit.detail}`,
-  ];
+  if (unfit !== undefined) return [`a build would run (${unfit.reason}): of ${reference}, ${unfit.detail}`];
+  const distrust = await run.findDistrust({ repository, image: image.descriptor });
+  if (distrust === undefined) return [`a build would reuse ${reference}, which is ${image.descriptor.digest}`];
+  const what = run.options.trustStrict ? 'end with UNTRUSTED' : 'run (untrusted)';
+  return [`a build would ${what}: of ${reference}, ${distrust}`];
 }
 
 /** How an image that must not be replaced stands to this run's content. */

@@ -11,6 +11,7 @@ import { formatDuration } from './core/timestamp.ts';
 import type { Warning } from './core/warning.ts';
 import { annotateDockerfile } from './dockerfile-annotations.ts';
 import { BuildOnceError, isRegistryError } from './errors.ts';
+import type { Descriptor } from './oci/types.ts';
 import {
   findMembers,
   type Member,
@@ -117,11 +118,17 @@ function chosenOf(task: ScanTask, members: readonly Member[]): readonly Member[]
 }
 
 async function findPublished(run: Run, { image }: ScanTask): Promise<Published | undefined> {
-  const found = await findBaseline(run.registries.open(image.repository), run);
+  const repository = run.registries.open(image.repository);
+  const found = await findBaseline(repository, run);
   if (found === undefined) return undefined;
-  const { digest } = found.image.descriptor;
-  const reference = formatReference({ repository: image.repository, tag: found.tag, digest: undefined });
-  return { reference: familiarName(reference), image: found.image, isItself: digest === image.descriptor.digest };
+  const { descriptor } = found.image;
+  const reference = familiarName(formatReference({ repository: image.repository, tag: found.tag, digest: undefined }));
+  const distrust = await run.findDistrust({ repository, image: descriptor });
+  if (distrust !== undefined) {
+    run.host.log.warning(`nothing counts as new: ${reference}, the published image, is not trusted: ${distrust}`);
+    return undefined;
+  }
+  return { reference, image: found.image, isItself: descriptor.digest === image.descriptor.digest };
 }
 
 /** The result that is kept with the image, when it is young, and says what is asked now. */
@@ -131,12 +138,18 @@ async function findKept({ run, task, order, members, published }: Scene): Promis
   if (options.scanFormat.includes('cyclonedx')) return undefined;
   // Scanning is what is left when this fails, so that nothing is asked twice.
   const repository = registries.open(task.image.repository, event.push ? 'push' : 'pull', 'once');
+  const isTrusted = async (artifact: Descriptor): Promise<boolean> => {
+    const distrust = await run.findDistrust({ repository, image: artifact });
+    if (distrust !== undefined) host.log.info(`the scan in ${artifact.digest} is not trusted: ${distrust}`);
+    return distrust === undefined;
+  };
   try {
     const record = await readFreshScan(repository, task.image, {
       settings: order.digest,
       platforms: members.map(({ platform, descriptor }) => ({ platform, digest: descriptor.digest })),
       nowMs: startedAt.getTime(),
       maxAgeMs: options.rescanAfter,
+      isTrusted,
     });
     if (record === undefined || !isComparable(record, published)) return undefined;
     host.log.info(`scanned at ${record.scannedAt}, and rescan-after is ${formatDuration(options.rescanAfter)}`);

@@ -4,6 +4,7 @@ import { type Parsed, parsed } from './core/parsed.ts';
 import { formatPlatform } from './core/platform.ts';
 import { quote } from './core/printable.ts';
 import { familiarName, formatRepositoryName, isLocalName } from './core/reference.ts';
+import { distrustOf } from './distrust.ts';
 import { type Problem, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { findPolicyProblems } from './image-policies.ts';
@@ -168,7 +169,9 @@ export async function runCommand(
   const registries = openRegistries(access);
   const stages = isIdle(command, prepared) ? [] : command.stages;
   const talking = { ...host, log: saidOnce(host.log) };
-  let run: Run = { ...prepared, host: talking, registries, access, startedAt, results: {}, journal: [] };
+  const findDistrust = distrustOf({ ...prepared, host: talking, access });
+  const scene = { host: talking, registries, access, findDistrust, startedAt };
+  let run: Run = { ...prepared, ...scene, results: {}, journal: [] };
   try {
     for (const stage of stages) run = await stage(run);
     return { ...finished(run, elapsed(host, startedAt)), error: undefined };

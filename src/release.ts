@@ -3,6 +3,7 @@ import type { InputManifest } from './core/input-manifest.ts';
 import { INPUTS_ANNOTATION, revisionOf } from './core/labels.ts';
 import { formatReference } from './core/reference.ts';
 import { findUnfit, type Wanted } from './core/reuse.ts';
+import type { FindDistrust } from './distrust.ts';
 import { PolicyError } from './errors.ts';
 import { loadExplanation } from './load-explanation.ts';
 import type { FoundImage } from './registry/image.ts';
@@ -60,6 +61,20 @@ export async function judgeRelease(released: Released, { wanted, manifest, revis
     `they differ in ${countDifferences(differences)}:`,
     ...listDifferences(differences),
   ]);
+}
+
+/** What stands cannot be replaced, and must not be taken over from just anybody: PolicyError `UNTRUSTED_RELEASE`. */
+export async function refuseUntrustedRelease(
+  { repository, image: { descriptor }, tag }: Released,
+  findDistrust: FindDistrust,
+): Promise<void> {
+  const distrust = await findDistrust({ repository, image: descriptor });
+  if (distrust === undefined) return;
+  const reference = formatReference({ repository: repository.name, tag, digest: undefined });
+  const message = `${reference} is immutable and holds an image that is not trusted, ${descriptor.digest}: ${distrust}`;
+  throw new PolicyError('UNTRUSTED_RELEASE', message, {
+    hint: 'If that image is yours, sign it, or set trust: hash. Otherwise delete that tag. No tag was set.',
+  });
 }
 
 function isComplete({ image }: Released, wanted: Wanted, hash: string): boolean {

@@ -50,19 +50,22 @@ export interface WantedScan {
   readonly platforms: readonly { readonly platform: string; readonly digest: Digest }[];
   readonly nowMs: number;
   readonly maxAgeMs: number;
+  /** Whether what says that it is all this counts, given who attached it. */
+  readonly isTrusted: (artifact: Descriptor) => Promise<boolean>;
 }
 
 /**
  * The newest scan that is attached to this image, is of these settings and has all of these platforms; of others that it has
- * nothing is said. `undefined` when there is none that is young enough and can be used. Nothing proves who attached it. The
- * errors of `Repository`, other than those about content that cannot be used.
+ * nothing is said. `undefined` when there is none that is young enough, is trusted and can be used. The errors of `Repository`,
+ * other than those about content that cannot be used, and of `isTrusted`.
  */
 export async function readFreshScan(
   repository: Repository,
   image: FoundImage,
   wanted: WantedScan,
 ): Promise<ReadScanRecord | undefined> {
-  for await (const { layer } of newestFirst(repository, image.descriptor, wanted)) {
+  for await (const { artifact, layer } of newestFirst(repository, image.descriptor, wanted)) {
+    if (!(await wanted.isTrusted(artifact))) continue;
     const read = await orProblem(async () => {
       const content = await readLayer(repository, layer, { type: SCAN_MEDIA_TYPE, maxBytes: MAX_SCAN_RECORD_BYTES });
       return content.ok ? parseScanRecord(content.value) : content;

@@ -5,6 +5,7 @@ import type { Wanted } from './core/reuse.ts';
 import type { SignMode } from './core/sign-plan.ts';
 import type { TagCandidate, TagPlan } from './core/tag-candidates.ts';
 import type { TrustPlan } from './core/trust-plan.ts';
+import type { FindDistrust } from './distrust.ts';
 import type { Host } from './host.ts';
 import type { Platform } from './oci/types.ts';
 import type { Options } from './options.ts';
@@ -71,6 +72,8 @@ export interface Run {
   readonly signing: SignMode;
   /** Whose images it reuses. */
   readonly trust: TrustPlan;
+  /** Asks that of what is in a registry. */
+  readonly findDistrust: FindDistrust;
   /** The tags that this run is to set, decided before the first request. */
   readonly tags: TagPlan;
   readonly host: Host;

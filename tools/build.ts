@@ -18,6 +18,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   explanation: 'explanation.js',
   'image-scanner': 'image-scanner.js',
   'image-signer': 'image-signer.js',
+  'image-trust': 'image-trust.js',
   exec: 'hosts/exec.js',
   'build-check': 'tools/build-check.js',
   buildx: 'tools/buildx.js',

@@ -10,6 +10,9 @@ import { type RunningRegistry, startRegistry } from '../../src/registry/server.t
 import { renderMarkdown, renderText } from '../../src/report/render.ts';
 import { plantBuild, readManifest } from '../support/planted-build.ts';
 import { plantImage } from '../support/planted-image.ts';
+import { findPlace, signAs } from '../support/signed-image.ts';
+import { openSigstore } from '../support/signing.ts';
+import { MAIN_JOB, subjectOf } from '../support/sigstore.ts';
 import { writeTree } from '../support/write-tree.ts';
 
 const CREATED = 'org.opencontainers.image.created';
@@ -153,6 +156,24 @@ describe('explain', () => {
     await publish(['latest', `hash-${first.report.hash?.slice(0, 32)}`], { [CREATED]: '2020-01-01T00:00:00Z' });
     expect(shown(await explain({}, { 'max-age': '30d' }))).toContain('a build would run (expired)');
     expect(shown(await explain({}, { force: 'true' }))).toContain('a build would run: force asks for it');
+  });
+
+  it('says whether a build would trust the image', async () => {
+    const services = await openSigstore();
+    const { image, publish, write, explain } = checkout();
+    const hashTag = `hash-${(await explain()).report.hash?.slice(0, 32)}`;
+    await publish(['latest', hashTag]);
+    write({ 'root.json': services.trustedRoot });
+    const inputs = { 'sigstore-trusted-root': 'root.json', 'trust-identity': subjectOf(MAIN_JOB) };
+    expect(shown(await explain({}, inputs))).toContain(
+      `a build would run (untrusted): of ${image}:${hashTag}, it is not signed`,
+    );
+    expect(shown(await explain({}, { ...inputs, 'trust-strict': 'true' }))).toContain(
+      'a build would end with UNTRUSTED',
+    );
+    expect(shown(await explain({}, { ...inputs, trust: 'hash' }))).toContain('a build would reuse');
+    await signAs(services, await findPlace(image, hashTag), MAIN_JOB);
+    expect(shown(await explain({}, inputs))).toContain('a build would reuse');
   });
 
   it.each<[string, readonly string[], Readonly<Record<string, string>>, string]>([

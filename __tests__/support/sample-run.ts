@@ -19,6 +19,7 @@ export function sampleRun(parts: Partial<Run> = {}): Run {
     },
     signing: 'none',
     trust: { by: 'hash' },
+    findDistrust: async () => undefined,
     tags: { candidates: [], version: undefined, notices: [] },
     host,
     registries: openRegistries({ env: {}, signal: host.signal }),

@@ -41,7 +41,9 @@ export interface TrustFacts {
  */
 export function parseIdentity(text: string): Parsed<TextRule> {
   if (!text.startsWith('/')) return parsed(exactly(text));
-  const pattern = parseUserPattern(text);
+  const [, source, flags] = /^\/(.+)\/([a-z]*)$/s.exec(text) ?? [];
+  const whole = source === undefined ? text : `/^(?:${source})$/${flags ?? ''}`;
+  const pattern = parseUserPattern(whole);
   if (!pattern.ok) return pattern;
   return parsed({ shown: quote(text), accepts: (subject) => pattern.value.match(subject)?.[0] === subject });
 }
@@ -80,7 +82,11 @@ export function ownRule({ repository, ref, defaultBranch, issuer }: TrustSource)
     issuer: exactly(issuer),
     sourceRepository: exactly(repository),
     sourceRef: {
-      shown: ['the default branch', 'a tag', ...(ref === undefined ? [] : [quote(ref)])].join(', '),
+      shown: [
+        ...(defaultBranch === undefined ? [] : ['the default branch']),
+        'a tag',
+        ...(ref === undefined ? [] : [quote(ref)]),
+      ].join(', '),
       accepts: (found) => refs.includes(found) || found.startsWith('refs/tags/'),
     },
   };

@@ -2,10 +2,10 @@ import type { Digest } from '../core/digest.ts';
 import { INPUTS_ANNOTATION, revisionOf } from '../core/labels.ts';
 import { formatReference, isLocalName, type RepositoryName } from '../core/reference.ts';
 import { findUnfit, type MissReason, type Unfit, type Wanted } from '../core/reuse.ts';
-import { isRegistryError } from '../errors.ts';
+import { isRegistryError, PolicyError } from '../errors.ts';
 import { readBuildSeconds } from '../input-record.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
-import { judgeRelease, type Release, type Standing } from '../release.ts';
+import { judgeRelease, type Release, refuseUntrustedRelease, type Standing } from '../release.ts';
 import { candidatesFor, openImage, type Results, type Run, resultOf, type Stage, wantedOf } from '../stage.ts';
 
 /** Whether the registry has an image to reuse, and if not, why. */
@@ -30,6 +30,8 @@ interface LookupPlan {
   readonly images: readonly { readonly name: RepositoryName; readonly immutableTags: readonly string[] }[];
   readonly wanted: Wanted;
   readonly force: boolean;
+  /** What is not trusted ends the run. */
+  readonly isStrict: boolean;
   /** As in `HashResult`. */
   readonly isFinal: boolean;
   readonly push: boolean;
@@ -59,6 +61,7 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
         .map((name) => ({ name, immutableTags: push ? immutableTags(run, name) : [] })),
       wanted,
       force: run.options.force,
+      isStrict: run.options.trustStrict,
       isFinal: hash.isFinal,
       push,
       release: { wanted, manifest: hash.manifest, revision: git.sha },
@@ -73,9 +76,15 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
     }
     const at = (name: RepositoryName, tag: string): Promise<Seen> => look(name, tag, plan, run);
     const [behindHash, released] = await Promise.all([
-      Promise.all(plan.images.map(({ name }) => at(name, plan.hashTag))),
+      Promise.all(plan.images.map(async ({ name }) => orUntrusted(await at(name, plan.hashTag), plan, run))),
       Promise.all(plan.images.flatMap((image) => image.immutableTags.map((tag) => at(image.name, tag)))),
     ]);
+    const untrusted = untrustedOf(behindHash);
+    if (plan.isStrict && untrusted.length > 0) {
+      const hint =
+        'Find out who put it there. Then delete that tag, or leave out trust-strict: it is built again, and the tag moves.';
+      throw new PolicyError('UNTRUSTED', untrusted.join('\n'), { hint });
+    }
     // Of another one, the triggers of a base image may yet tell that it is this very content; not where nobody will ask.
     const isHit = !plan.force && behindHash.some(({ unfit }) => unfit === undefined);
     const isFinal = plan.isFinal || isHit;
@@ -84,7 +93,8 @@ export const lookupStage: Stage<'lookup', LookupPlan> = {
     const said = result.image === undefined ? `miss (${result.reason}): ${result.detail}` : `hit: ${result.detail}`;
     // Somebody asked for a build or changed the content, and gets an image that was there before.
     const isSurprise = result.image !== undefined && (plan.force || hashOf(result.image) !== plan.wanted.hash);
-    run.host.log[isSurprise ? 'notice' : 'info'](said);
+    run.host.log[isSurprise || untrusted.includes(result.detail) ? 'notice' : 'info'](said);
+    for (const detail of untrusted) if (detail !== result.detail) run.host.log.notice(detail);
     const seen = { ...result, existing: digestsOf(released), hashTags: digestsOf(behindHash) };
     return result.image === undefined ? seen : { ...seen, buildSeconds: askBuildSeconds(result.image, run) };
   },
@@ -105,7 +115,9 @@ async function standingOf(
   const standing: StandingImage[] = [];
   for (const { reference, image, tag } of released) {
     if (image === undefined) continue;
-    const judged = await judgeRelease({ repository: openImage(run, image.repository), image, tag }, release);
+    const released = { repository: openImage(run, image.repository), image, tag };
+    const judged = await judgeRelease(released, release);
+    await refuseUntrustedRelease(released, run.findDistrust);
     standing.push({ ...judged, reference, image });
   }
   return standing[0];
@@ -134,6 +146,27 @@ async function look(name: RepositoryName, tag: string, plan: LookupPlan, run: Ru
     run.host.log.notice(`${detail}; building without it`);
     return { reference, tag, image: undefined, unfit: { reason: 'not-found', detail } };
   }
+}
+
+/** Trust is asked only of what would be reused otherwise. */
+async function orUntrusted(seen: Seen, { force }: LookupPlan, run: Run): Promise<Seen> {
+  const { reference, tag, image, unfit } = seen;
+  if (image === undefined || unfit !== undefined || force) return seen;
+  const repository = openImage(run, image.repository);
+  const distrust = await run.findDistrust({ repository, image: image.descriptor });
+  if (distrust === undefined) return seen;
+  const detail = `${reference} is ${image.descriptor.digest}, which is not trusted: ${distrust}`;
+  return { reference, tag, image, unfit: { reason: 'untrusted', detail } };
+}
+
+/** What was seen of images that are not trusted. Where the same bytes are trusted in another repository, they are here too. */
+function untrustedOf(behindHash: readonly Seen[]): readonly string[] {
+  const trusted = behindHash.flatMap(({ image, unfit }) => (image && !unfit ? [image.descriptor.digest] : []));
+  return behindHash.flatMap(({ image, unfit }) =>
+    unfit?.reason !== 'untrusted' || (image !== undefined && trusted.includes(image.descriptor.digest))
+      ? []
+      : [unfit.detail],
+  );
 }
 
 function isOwn(image: FoundImage, { wanted, release: { revision } }: LookupPlan): boolean {

@@ -10,7 +10,7 @@ import { attachInputs, copyInputs } from '../input-record.ts';
 import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
-import { judgeRelease, type Release } from '../release.ts';
+import { judgeRelease, type Release, refuseUntrustedRelease } from '../release.ts';
 import { candidatesFor, openImage, type Run, resultOf, type Stage, wantedOf } from '../stage.ts';
 import { loadGitHub } from '../tools/load.ts';
 import { INPUTS_RECORD, orWithoutRecord } from '../without-record.ts';
@@ -107,21 +107,30 @@ async function adopt(task: TagTask, run: Run, ours: FoundImage): Promise<FoundIm
       if (image === undefined) continue;
       if (isSame(image, ours)) return ours;
       const { detail } = await judgeRelease({ repository, image, tag }, task.release);
+      await refuseUntrustedRelease({ repository, image, tag }, run.findDistrust);
       return announce(image, `released from ${detail}`, run);
     }
   }
   const [name] = run.options.images;
-  const found = name === undefined ? undefined : await fetchImage(openImage(run, name), { tag: task.hashTag });
+  if (name === undefined) return ours;
+  const repository = openImage(run, name);
+  const found = await fetchImage(repository, { tag: task.hashTag });
   if (found === undefined || task.outdated.has(found.descriptor.digest)) return ours;
-  if (findUnfit(found.manifest, task.release.wanted) !== undefined) return ours;
-  return isSame(found, ours) ? ours : announce(found, 'of this content', run);
+  if (findUnfit(found.manifest, task.release.wanted) !== undefined || isSame(found, ours)) return ours;
+  const distrust = await run.findDistrust({ repository, image: found.descriptor });
+  if (distrust === undefined) return announce(found, 'of this content', run);
+  run.host.log.notice(`${nameOf(found)} was published meanwhile, and is not trusted: ${distrust}`);
+  return ours;
 }
 
 /** Says which image is used from here on. */
 function announce(image: FoundImage, what: string, run: Run): FoundImage {
-  const name = `${formatRepositoryName(image.repository)}@${image.descriptor.digest}`;
-  run.host.log.notice(`another run has published ${name} meanwhile, ${what}; using that one`);
+  run.host.log.notice(`another run has published ${nameOf(image)} meanwhile, ${what}; using that one`);
   return image;
+}
+
+function nameOf({ repository, descriptor }: FoundImage): string {
+  return `${formatRepositoryName(repository)}@${descriptor.digest}`;
 }
 
 type Setting = Pick<TagTask, 'image' | 'hashTag' | 'known' | 'release'> & {

@@ -47,14 +47,20 @@ export async function openKey(cosign: Cosign, { key, password }: KeySettings): P
   const text = readKey(host, key);
   host.log.mask(text.trim());
   const label = pemLabel(text);
-  if (label !== undefined && PEM_LABELS.has(label)) return importKey(cosign, decrypt(text, given));
+  if (isPemKey(text)) return importKey(cosign, decryptKey(text, given));
   if (label === undefined || !OWN_LABELS.has(label)) throw invalid(`is no private key, but ${describeLabel(label)}`);
   if (key.kind === 'file') return { cosign, reference: host.files.resolve(key.path), env };
   const name = key.kind === 'variable' ? key.name : KEY_VARIABLE;
   return { cosign, reference: `env://${name}`, env: { ...env, [name]: toPem(text) } };
 }
 
-function readKey(host: Host, key: Exclude<SigningKey, { readonly kind: 'service' }>): string {
+/** It is a private key in PEM form, and not in cosign's own. */
+export function isPemKey(text: string): boolean {
+  return PEM_LABELS.has(pemLabel(text) ?? '');
+}
+
+/** The text of a key that is none of a service. BuildOnceError `SIGN_KEY_INVALID`. */
+export function readKey(host: Host, key: Exclude<SigningKey, { readonly kind: 'service' }>): string {
   if (key.kind === 'text') return key.pem;
   if (key.kind === 'variable') {
     const text = host.env[key.name];
@@ -72,7 +78,8 @@ function readKey(host: Host, key: Exclude<SigningKey, { readonly kind: 'service'
   return text;
 }
 
-function decrypt(pem: string, passphrase: string): KeyObject {
+/** A private key in PEM form. BuildOnceError `SIGN_KEY_INVALID`. */
+export function decryptKey(pem: string, passphrase: string): KeyObject {
   let key: KeyObject;
   try {
     key = createPrivateKey({ key: toPem(pem), passphrase });
