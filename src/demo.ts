@@ -53,6 +53,8 @@ const EPISODES: readonly Episode[] = [
 
 const MAX_RUN_PATH = 50;
 const MAX_REASON_LENGTH = 300;
+/** A demo is not worth waiting for a network that is not there. */
+const CONNECT_TIMEOUT_MS = 5000;
 
 /**
  * Shows the main job on a small sample: build, skip, rebuild, version tags; in a registry of its own, on the machine's
@@ -152,10 +154,11 @@ async function whyNoScan(host: Machine, engine: Host['env']): Promise<string | u
   try {
     const { findInstalledTrivy, prepareDatabase } = await loadTrivy();
     if ((await findInstalledTrivy(inner)) === undefined) return 'there is no Trivy here, and it downloads none';
+    host.log.info('Trivy is here: getting its vulnerability database …');
     await prepareDatabase(inner, {
       repositories: [],
       javaRepositories: [],
-      registries: { env, signal: host.signal },
+      registries: { env, signal: host.signal, connectTimeoutMs: CONNECT_TIMEOUT_MS },
       cache: undefined,
     });
     return undefined;

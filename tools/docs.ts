@@ -15,6 +15,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   tags: 'Tags',
   hash: 'Content hash',
   reuse: 'Reuse',
+  scan: 'Scan',
   registry: 'Registry',
   report: 'Report',
 };
@@ -41,7 +42,7 @@ function actionYml(): string {
   const outputs = Object.entries(OUTPUT_TABLE).map(([name, about]) => `  ${name}:\n    description: ${yaml(about)}`);
   return `# Made from src/options.ts and src/report/outputs.ts by npm run docs.
 name: build-once
-description: Build each container image once per content - hash what the build reads, reuse the image when the registry has it, else build and tag it.
+description: Build each container image once per content - hash what the build reads, reuse the image when the registry has it, else build it; scan and tag it.
 author: build-once
 branding:
   icon: package
