@@ -1,3 +1,4 @@
+import { devNull } from 'node:os';
 import path from 'node:path';
 import { parseJson, textAt } from '../core/json.ts';
 import { quote, toLine } from '../core/printable.ts';
@@ -142,7 +143,8 @@ async function findInToolCache(host: Host, directory: string, version: string): 
 async function versionOf(host: Host, program: string): Promise<string | undefined> {
   try {
     const { status, stdout } = await host.exec({
-      argv: [program, 'version', '--format', 'json'],
+      // A `trivy.yaml` in the current directory would be read, and a broken one would pass for a broken Trivy.
+      argv: [program, 'version', `--config=${devNull}`, '--format', 'json'],
       env: withoutOwnVariables(host),
       timeoutMs: VERSION_TIMEOUT_MS,
       maxOutputBytes: MAX_VERSION_BYTES,
