@@ -23,7 +23,7 @@ async function pushManifest(repository: MemoryRepository, config: object, type: 
   return push(repository, MEDIA_TYPES.ociManifest, body);
 }
 
-const NAME = { registry: 'registry.test', path: 'app' };
+const NAME = 'app';
 const ARM64 = { os: 'linux', architecture: 'arm64', rootfs: { type: 'layers', diff_ids: [] } };
 
 async function membersOf(repository: MemoryRepository, manifests: readonly Descriptor[]) {
