@@ -91,7 +91,10 @@ describe.skipIf(!canScan)('scan-fail-on: new', () => {
   });
 
   it('takes for new what an update has made worse', async () => {
-    job.write({ 'rootfs/etc/alpine-release': '3.21.0\n', Dockerfile: dockerfile(PUBLISHED) });
+    const updated = Object.entries(VULNAPP)
+      .filter(([name]) => name.startsWith('rootfs/etc/'))
+      .map(([name, text]) => [name, text.replace('3.20.3', '3.21.0')]);
+    job.write({ ...Object.fromEntries(updated), Dockerfile: dockerfile(PUBLISHED) });
     const stopped = await job.scan();
     expect(stopped, stopped.log).toMatchObject({ exitCode: 1, outputs: { 'new-vulnerabilities': '1', critical: '2' } });
     const [error] = stopped.annotations.filter(({ level }) => level === 'error');
@@ -172,6 +175,27 @@ describe.skipIf(!canScan)('.trivyignore in the workspace', () => {
       outputs: { built: 'false', reason: 'hit', 'scan-result': 'failed', critical: '1', pushed: 'false' },
     });
     expect(await tagList(job.image)).toBe(before);
+  });
+});
+
+describe.skipIf(!canScan)('an image for the local engine', () => {
+  let job: ScanJob;
+  beforeAll(() => {
+    job = openScanJob(toolchain, { database, inputs: { ...ONE_PLATFORM, push: 'false', load: 'true' } });
+    job.write(WITH_LODASH);
+  });
+  afterAll(() => job?.remove());
+  const loaded = (): Promise<string> => job.run('docker', 'image', 'ls', '--quiet', job.image);
+
+  it('does not get there when the gate stops the run, and does not pass the gate because it is there', async () => {
+    const stopped = await job.scan(FAIL_ON_ANY);
+    expect(stopped, stopped.log).toMatchObject({ exitCode: 1, outputs: { 'scan-result': 'failed' } });
+    expect(await loaded()).toBe('');
+    const passed = await job.scan();
+    expect(passed, passed.log).toMatchObject({ status: 'success', outputs: { 'scan-result': 'passed' } });
+    expect(await loaded()).not.toBe('');
+    const again = await job.scan(FAIL_ON_ANY);
+    expect(again, again.log).toMatchObject({ exitCode: 1, outputs: { 'scan-result': 'failed', critical: '1' } });
   });
 });
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { SCAN_MEDIA_TYPE } from '../../src/scan-record.ts';
 import { violations } from '../support/json-schema.ts';
 import { type RegistryProxy, startRegistryProxy } from '../support/registry-proxy.ts';
 import { SARIF_SCHEMA } from '../support/sarif-schema.ts';
@@ -9,6 +10,7 @@ import {
   ONLY_ON_ARM64,
   openScanJob,
   publishDatabase,
+  readAttached,
   type ScanJob,
   shown,
   statusOf,
@@ -104,6 +106,7 @@ describe.skipIf(!canScan).each(BUILDERS)('a gate with a $driver builder', ({ dri
         outputs: { pushed: 'true', 'scan-result': 'passed', critical: '2', high: '1' },
       });
       expect(passed.problems).toEqual([]);
+      expect(await readAttached(job.image, passed.outputs['digest'] ?? '', SCAN_MEDIA_TYPE)).toHaveLength(1);
     });
   });
 });

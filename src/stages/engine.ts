@@ -30,7 +30,8 @@ interface EnginePlan {
 
 /**
  * Before anything is asked or built, makes sure that there is an engine to load into. A run that pushes nothing is content
- * with an image that the engine has; one that pushes needs it in the registry.
+ * with an image that the engine has; one that pushes needs it in the registry, and one that a scan may stop needs it where
+ * Trivy can look at it.
  */
 export const engineStage: Stage<'engine', EnginePlan> = {
   name: 'engine',
@@ -44,7 +45,7 @@ export const engineStage: Stage<'engine', EnginePlan> = {
       reference: formatReference({ repository, tag, digest: undefined }),
     }));
     return {
-      names: run.event.push || force ? [] : names,
+      names: run.event.push || force || mayBeStopped(run) ? [] : names,
       wanted: wantedOf(run),
     };
   },
@@ -69,6 +70,11 @@ export const engineStage: Stage<'engine', EnginePlan> = {
     };
   },
 };
+
+/** What the engine has may have been loaded under other rules, or has never been scanned. */
+function mayBeStopped({ options: { scan, scanFailOn, scanBudget } }: Run): boolean {
+  return scan && (scanFailOn !== 'none' || scanBudget.size > 0);
+}
 
 function sayWhich({ options, platforms, host }: Run, platform: Platform, own: Platform): void {
   if (!options.load)

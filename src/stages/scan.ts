@@ -16,9 +16,8 @@ export const scanStage: Stage<'scan', ScanTask> = {
     const image = imageOf(run);
     if (choose === undefined && !run.options.scan) return { skip: 'scan is off' };
     if (image === undefined) return { skip: 'there is no image' };
-    // Its name was given to it after it had been scanned.
-    if (image === engine?.image)
-      return { skip: 'only the local engine has the image, which was scanned when it was built' };
+    // No rule can stop this run: with one, the engine would not have been asked.
+    if (image === engine?.image) return { skip: 'only the local engine has the image' };
     return {
       image,
       layoutPath: build?.layoutPath,
