@@ -1,4 +1,3 @@
-import { devNull } from 'node:os';
 import path from 'node:path';
 import { parseJson, textAt } from '../core/json.ts';
 import { quote, toLine } from '../core/printable.ts';
@@ -144,7 +143,7 @@ async function versionOf(host: Host, program: string): Promise<string | undefine
   try {
     const { status, stdout } = await host.exec({
       // A `trivy.yaml` in the current directory would be read, and a broken one would pass for a broken Trivy.
-      argv: [program, 'version', `--config=${devNull}`, '--format', 'json'],
+      argv: [program, 'version', `--config=${host.os === 'windows' ? 'NUL' : '/dev/null'}`, '--format', 'json'],
       env: withoutOwnVariables(host),
       timeoutMs: VERSION_TIMEOUT_MS,
       maxOutputBytes: MAX_VERSION_BYTES,
