@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createTerminalHost } from '../src/hosts/terminal.ts';
@@ -27,6 +27,20 @@ const digest = (files: Readonly<Record<string, string>>, inputs: RawOptions = {}
 
 describe('the ignore file', () => {
   const both = { '.trivyignore': 'CVE-1\n', '.trivyignore.yaml': 'vulnerabilities: []\n' };
+
+  it.each([
+    ['a device that never ends', '/dev/zero', 'is a device, not a file'],
+    ['a folder', '.', 'is a directory, not a file'],
+    ['a link to nothing', 'nowhere', 'is not there'],
+  ])('is refused when it is %s', (_, target, problem) => {
+    const cwd = mkdtempSync(`${tmpdir()}/scan-settings-`);
+    onTestFinished(() => rmSync(cwd, { recursive: true }));
+    symlinkSync(target, `${cwd}/.trivyignore`);
+    const host = createTerminalHost({ cwd, env: {}, write: () => {} });
+    expect(() => readScanOrder(host, parseOptions({}).options)).toThrow(
+      `scan-ignore-file: ".trivyignore" ${problem}: a file is needed`,
+    );
+  });
 
   it.each<[string, Readonly<Record<string, string>>, RawOptions, string | undefined]>([
     ['is none', {}, {}, undefined],

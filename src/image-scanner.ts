@@ -106,12 +106,13 @@ interface Published {
   readonly isItself: boolean;
 }
 
-/** BuildOnceError `IMAGE_NOT_FOUND` when nothing is left. */
+/** BuildOnceError `IMAGE_NOT_FOUND` when nothing is left, or a platform that is asked for is not there. */
 function chosenOf(task: ScanTask, members: readonly Member[]): readonly Member[] {
   const chosen = members.filter(({ platform }) => task.only.length === 0 || task.only.includes(platform));
-  if (chosen.length > 0) return chosen;
+  const missing = task.only.filter((wanted) => chosen.every(({ platform }) => platform !== wanted));
+  if (chosen.length > 0 && missing.length === 0) return chosen;
   const has = members.length === 0 ? 'no image' : members.map(({ platform }) => platform).join(', ');
-  const what = task.only.length === 0 ? '' : `, not ${task.only.join(', ')}`;
+  const what = missing.length === 0 ? '' : `, not ${missing.join(', ')}`;
   throw new BuildOnceError('IMAGE_NOT_FOUND', `${nameOf(task)} has ${toLine(has, 300)}${what}`, 1, {
     hint: 'Name the index or the manifest of an image, and platforms that it has.',
   });

@@ -6,8 +6,8 @@ import { BuildOnceError } from './errors.ts';
 import type { Host } from './host.ts';
 import { doJointly } from './joint-work.ts';
 import { parseImageConfig } from './oci/parse.ts';
-import type { Descriptor, Manifest } from './oci/types.ts';
-import type { FoundImage } from './registry/image.ts';
+import { type Descriptor, isIndexMediaType, isManifestMediaType, type Manifest, MEDIA_TYPES } from './oci/types.ts';
+import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
 import { readAuthorities } from './registry-authorities.ts';
 import type { Run } from './stage.ts';
@@ -23,15 +23,45 @@ export interface Member {
   readonly descriptor: Descriptor;
 }
 
-/** The platforms of an image, attestations left out. One request where it has no index. */
+/**
+ * The platforms of an image, attestations left out. One request where it has no index. Engines also run what an index names
+ * without a platform, so that its own configuration is asked for one. BuildOnceError `SCAN_FAILED` for an index in an index.
+ */
 export async function findMembers(repository: Repository, image: FoundImage): Promise<readonly Member[]> {
   const { manifest, descriptor } = image;
   if (manifest.kind === 'manifest') return [{ platform: await readPlatform(repository, manifest), descriptor }];
-  return manifest.manifests.flatMap((member) =>
-    member.platform === undefined || member.platform.os === 'unknown'
-      ? []
-      : [{ platform: formatPlatform(member.platform), descriptor: member }],
-  );
+  const members: Member[] = [];
+  for (const member of manifest.manifests) {
+    if (isIndexMediaType(member.mediaType)) throw unscannable(image, `${member.digest} in its index is an index`);
+    if (member.platform?.os === 'unknown') continue;
+    const platform = member.platform && formatPlatform(member.platform);
+    const name = platform ?? (await ownPlatform(repository, image, member));
+    if (name !== undefined) members.push({ platform: name, descriptor: member });
+  }
+  return members;
+}
+
+/** `undefined` for what is no image, as a signature. */
+async function ownPlatform(repository: Repository, image: FoundImage, member: Descriptor): Promise<string | undefined> {
+  if (!isManifestMediaType(member.mediaType)) return undefined;
+  const found = await fetchImage(repository, { digest: member.digest });
+  if (found === undefined) throw unscannable(image, `${member.digest} of its index is not there`);
+  const { manifest } = found;
+  if (manifest.kind !== 'manifest') return undefined;
+  const platform = await readPlatform(repository, manifest);
+  return platform === 'unknown' && !CONFIGURATIONS.has(manifest.config.mediaType) ? undefined : platform;
+}
+
+const CONFIGURATIONS: ReadonlySet<string> = new Set([
+  MEDIA_TYPES.ociConfig,
+  'application/vnd.docker.container.image.v1+json',
+]);
+
+function unscannable({ repository, descriptor }: FoundImage, problem: string): BuildOnceError {
+  const name = `${formatRepositoryName(repository)}@${descriptor.digest}`;
+  return new BuildOnceError('SCAN_FAILED', `${name} could not be scanned: ${problem}`, 1, {
+    hint: 'Push an index that names the manifest of each platform.',
+  });
 }
 
 async function readPlatform(repository: Repository, { config }: Manifest): Promise<string> {

@@ -21,13 +21,14 @@ export function findScanProblems({ scanIgnoreFile, scanVex }: Options, files: Fi
     ...scanVex.filter((entry) => vexSource(entry) === undefined).map((file) => ({ input: 'scan-vex', file })),
   ];
   return named.flatMap(({ input, file }) => {
-    const problem = problemOf(files, file);
+    const problem = scanFileProblem(files, file);
     const allowed = input === 'scan-vex' ? 'a file, repo or oci is allowed' : 'the path of a file is allowed';
     return problem === undefined ? [] : [{ input, message: `${quote(file)} ${problem}: ${allowed}` }];
   });
 }
 
-function problemOf(files: Files, file: string): string | undefined {
+/** What is wrong with a file that Trivy is to read: a device or a pipe would never end. */
+export function scanFileProblem(files: Files, file: string): string | undefined {
   try {
     return files.readRegular(file, MAX_FILE_BYTES) === undefined ? 'is not there' : undefined;
   } catch (error) {

@@ -1,8 +1,10 @@
 import { type Digest, digestOf } from './core/digest.ts';
+import { quote } from './core/printable.ts';
 import { scanSettingsDigest } from './core/scan-record.ts';
+import { UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Options } from './options.ts';
-import { vexSource } from './scan-problems.ts';
+import { scanFileProblem, vexSource } from './scan-problems.ts';
 import type { ScanSettings } from './tools/trivy.ts';
 
 /** Where Trivy looks for what to ignore, the first that is there. */
@@ -14,7 +16,7 @@ export interface ScanOrder {
   readonly digest: Digest;
 }
 
-/** Reads the inputs of the scan, and the files that they name. */
+/** Reads the inputs of the scan, and the files that they name. UsageError for an ignore file that cannot be read. */
 export function readScanOrder(host: Host, options: Options): ScanOrder {
   const ignoreFile = options.scanIgnoreFile ?? findIgnoreFile(host);
   const settings = {
@@ -40,5 +42,8 @@ function findIgnoreFile({ files, log }: Host): string | undefined {
   const [first, second] = IGNORE_FILES.filter((name) => files.kindOf(name) !== undefined);
   if (first !== undefined && second !== undefined)
     log.notice(`of ${first} and ${second} the first one counts; scan-ignore-file names the other`);
-  return first;
+  const problem = first === undefined ? undefined : scanFileProblem(files, first);
+  if (first === undefined || problem === undefined) return first;
+  const message = `${quote(first)} ${problem}: a file is needed, or the path of another one`;
+  throw new UsageError([{ input: 'scan-ignore-file', message }]);
 }

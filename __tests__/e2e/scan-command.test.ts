@@ -78,6 +78,8 @@ describe.skipIf(!canScan)('build-once scan', () => {
     const none = await job.cli('scan', vulnerableImage, database, '--platforms=linux/riscv64');
     expect(none).toMatchObject({ status: 1, stderr: expect.stringContaining('IMAGE_NOT_FOUND') });
     expect(none.stderr).toContain('has linux/amd64, linux/arm64, not linux/riscv64');
+    const some = await job.cli('scan', vulnerableImage, database, '--platforms=linux/amd64,linux/riscv64');
+    expect(some).toMatchObject({ status: 1, stderr: expect.stringContaining('not linux/riscv64') });
   });
 
   it('fails when the rules say so, and shows what it found all the same', async () => {

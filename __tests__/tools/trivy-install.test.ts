@@ -137,6 +137,12 @@ describe('a Trivy on the PATH', () => {
     expect((await findTrivy(host, finding())).program).toBe('trivy');
   });
 
+  it('is asked without the configuration that lies in the current directory', async () => {
+    const { directory: bin } = program(`case "$*" in *--config=/dev/null*) ${saysVersion(VERSION)};; *) exit 1;; esac`);
+    const host = open({ PATH: `${bin}:${SYSTEM_PATH}` });
+    expect((await findTrivy(host, finding())).program).toBe('trivy');
+  });
+
   it('is not asked with the variables that are for Trivy', async () => {
     const { directory: bin } = program(`[ -z "$TRIVY_FORMAT" ] && ${saysVersion(VERSION)}`);
     const host = open({ PATH: `${bin}:${SYSTEM_PATH}`, TRIVY_FORMAT: 'table' });

@@ -38,15 +38,15 @@ const BUILT_VERSION = '/pkg/version/app.ver=';
  */
 export async function findTrivy(host: Host, finding: TrivyFinding): Promise<Trivy> {
   const { version, baseUrl } = readSettings(finding);
-  return findPinned(host, pinnedTrivy(finding.releases), { version, baseUrl, transport: finding.transport });
+  return findPinned(host, pinnedTrivy(host, finding.releases), { version, baseUrl, transport: finding.transport });
 }
 
 /** The Trivy that {@link findTrivy} would take without a download; PolicyError `TRIVY_HIJACKED`. */
 export function findInstalledTrivy(host: Host): Promise<Trivy | undefined> {
-  return findInstalled(host, pinnedTrivy(), undefined);
+  return findInstalled(host, pinnedTrivy(host), undefined);
 }
 
-function pinnedTrivy(releases = TRIVY_RELEASES): PinnedProgram {
+function pinnedTrivy({ os }: Pick<Host, 'os'>, releases = TRIVY_RELEASES): PinnedProgram {
   return {
     title: 'Trivy',
     command: 'trivy',
@@ -54,7 +54,7 @@ function pinnedTrivy(releases = TRIVY_RELEASES): PinnedProgram {
     releases,
     fileNames: archiveNames,
     isArchive: true,
-    ask: askTrivy,
+    ask: (run) => askTrivy(run, os),
     inspect: (where, file) => refuseHijacked(builtVersion(where, file) ?? '', file),
     refuse: refuseHijacked,
     failures: FAILURES,

@@ -46,8 +46,11 @@ export function archiveNames(version: string): ReadonlyMap<string, string> {
 /** What a Trivy says that it is, without a `v`. */
 export async function askTrivy(
   run: (args: readonly string[]) => Promise<string | undefined>,
+  os: string,
 ): Promise<string | undefined> {
-  const stdout = await run(['version', '--format', 'json']);
+  // A `trivy.yaml` in the current directory would be read, and a broken one would pass for a broken Trivy.
+  const nothing = os === 'windows' ? 'NUL' : '/dev/null';
+  const stdout = await run(['version', `--config=${nothing}`, '--format', 'json']);
   return textAt(parseJson(stdout ?? ''), 'Version')?.replace(/^v/, '');
 }
 
