@@ -15,6 +15,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   tags: 'Tags',
   hash: 'Content hash',
   reuse: 'Reuse',
+  sign: 'Signing',
   registry: 'Registry',
   report: 'Report',
 };

@@ -254,6 +254,112 @@ describe('what is signed', () => {
   });
 });
 
+describe('several images', () => {
+  it('have the signatures in each repository before the tags there, also when they are signed later', async () => {
+    const other = await openRegistry();
+    const builder = installLayoutBuilder(directory);
+    const images = `${image}\n${other.host}/acme/copy`;
+    const unsigned = await step({ images, sign: 'none' }, { builder });
+    expect(unsigned, unsigned.log).toMatchObject({ status: 'success', outputs: { signed: 'false' } });
+    expect((await verify(`${other.host}/acme/copy:1.2.3`)).status).toBe(1);
+    const later = await step({ images }, { builder });
+    expect(later, later.log).toMatchObject({ status: 'success', outputs: { built: 'false', signed: 'true' } });
+    for (const one of images.split('\n')) expect(await verify(`${one}:1.2.3`)).toMatchObject({ status: 0 });
+    writeFileSync(join(workspace, 'data'), 'other data');
+    other.forgetRequests();
+    const main = await step({ images }, { builder, event: BRANCH });
+    expect(main, main.log).toMatchObject({ status: 'success', outputs: { built: 'true', signed: 'true' } });
+    const order = puts(other);
+    expect(order.slice(order.indexOf('hash'))).toEqual(['hash', 'main']);
+    const identity = IDENTITY.replace('refs/tags/v1.2.3', 'refs/heads/main');
+    const { status, stdout } = await verify(`${other.host}/acme/copy:main`, `--trust-identity=${identity}`);
+    expect([status, stdout]).toEqual([0, expect.stringContaining('refs/heads/main')]);
+  });
+});
+
+describe('verify', () => {
+  const ISSUER = 'https://token.actions.githubusercontent.com';
+  let digest: string;
+  beforeEach(async () => {
+    digest = await plant();
+    expect((await step()).outputs).toMatchObject({ signed: 'true' });
+  });
+  const ask = (reference: string, ...flags: readonly string[]) =>
+    cli('verify', reference, '--sigstore-trusted-root=root.json', ...flags);
+
+  it.each([
+    ['a tag', () => `${image}:1.2.3`, [`--trust-identity=${IDENTITY}`]],
+    ['a digest', () => `${image}@${digest}`, [`--trust-identity=${IDENTITY}`]],
+    [
+      'a regular expression',
+      () => `${image}:1`,
+      ['--trust-identity=/https:..github.com.acme.app.+@refs.tags.v[0-9.]+/'],
+    ],
+    ['the issuer too', () => `${image}:1`, [`--trust-identity=${IDENTITY}`, `--trust-issuer=${ISSUER}`]],
+  ])('says who signed what, and how to see it with cosign: %s', async (_, reference, flags) => {
+    const { status, stdout, stderr } = await ask(reference(), ...flags);
+    expect([status, stderr]).toEqual([0, expect.not.stringContaining('UNVERIFIED')]);
+    expect(stdout).toMatch(/^signed, at \d{4}-\d\d-\d\dT\S+: sha256:/m);
+    expect(stdout).toContain(`by ${IDENTITY}, says ${ISSUER}`);
+    expect(stdout).toContain(`verify with: cosign verify --certificate-identity ${IDENTITY}`);
+    expect(stdout).toContain(`${image}@${digest}`);
+  });
+
+  it.each([
+    ['another subject', ['--trust-identity=https://x.example'], 'is not verified'],
+    ['a pattern that fits a part only', ['--trust-identity=/https:..github.com/'], 'is not verified'],
+    ['another issuer', [`--trust-identity=${IDENTITY}`, '--trust-issuer=https://x.example'], 'x.example'],
+  ])('refuses with the reason: %s', async (_, flags, reason) => {
+    const { status, stderr } = await ask(`${image}:1.2.3`, ...flags);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('UNVERIFIED')]);
+    expect(stderr).toContain('what is attached does not count');
+    expect(stderr).toContain(reason);
+  });
+
+  it('says of an image without a signature that nothing is signed there', async () => {
+    await plantImage({ image, tags: ['other'], environment: ['OTHER=1'] });
+    const { status, stderr } = await ask(`${image}:other`, `--trust-identity=${IDENTITY}`);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('nothing is signed there')]);
+  });
+
+  it('takes no signature of just anybody: bad input, before any request', async () => {
+    registry.forgetRequests();
+    const { status, stderr } = await ask(`${image}:1.2.3`);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('trust-identity')]);
+    expect(registry.requests).toEqual([]);
+  });
+
+  it('counts the own repository inside a run, and prints a report', async () => {
+    const inside = (repository: string) =>
+      run(
+        [
+          join(NODE_DIRECTORY, 'node'),
+          join(CHECKOUT, 'dist/cli.js'),
+          'verify',
+          `${image}:1.2.3`,
+          '--json',
+          '--sigstore-trusted-root=root.json',
+        ],
+        {
+          cwd: workspace,
+          env: {
+            PATH: NODE_DIRECTORY,
+            HOME: directory,
+            GITHUB_ACTIONS: 'true',
+            GITHUB_SERVER_URL: 'https://github.com',
+            GITHUB_REPOSITORY: repository,
+            GITHUB_REF: 'refs/heads/main',
+            GITHUB_EVENT_NAME: 'push',
+          },
+        },
+      );
+    const own = await inside('acme/app');
+    expect(own.status, own.stderr).toBe(0);
+    expect(JSON.stringify(JSON.parse(own.stdout))).toContain(IDENTITY);
+    expect(await inside('acme/other')).toMatchObject({ status: 1 });
+  });
+});
+
 describe('a service that fails', () => {
   it.each([
     ['oidc', 403, 'SIGN_REFUSED'],
@@ -267,7 +373,7 @@ describe('a service that fails', () => {
     const builder = installLayoutBuilder(directory);
     sigstore.fail(part, fault);
     const failed = await step({}, { builder });
-    expect(failed, failed.log).toMatchObject({ status: 'failure', exitCode: 1, outputs: { pushed: 'true' } });
+    expect(failed, failed.log).toMatchObject({ status: 'failure', exitCode: 1 });
     expect(failed.log).toContain(code);
     expect(failed.outputs['signed']).not.toBe('true');
     expect(tagsWritten()).toEqual([]);
