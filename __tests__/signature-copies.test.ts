@@ -1,13 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { digestOf } from '../src/core/digest.ts';
-import { BUNDLE_MEDIA_TYPE } from '../src/core/signed-statement.ts';
-import { MEDIA_TYPES } from '../src/oci/types.ts';
 import { copyImage } from '../src/registry/copy.ts';
 import { type FoundImage, fetchImage } from '../src/registry/image.ts';
 import type { Repository } from '../src/registry/repository.ts';
 import type { RegistryOptions, RunningRegistry } from '../src/registry/server.ts';
 import { copySignatures, signedManifests } from '../src/signature-copies.ts';
 import { signImage, verifyImage } from '../src/tools/sigstore.ts';
+import { plantBundle } from './support/planted-bundle.ts';
 import { openPlace, openRegistry, openSigning, openSigstore, type TestSigning } from './support/signing.ts';
 
 interface World {
@@ -38,34 +36,6 @@ async function openWorld(options: RegistryOptions = {}): Promise<World> {
       ),
     );
   return { from, to, image, signing, target, signatures };
-}
-
-/** Attaches what nobody can use: content of a size, which says that it is of another one. */
-async function attach(
-  to: Repository,
-  { descriptor }: FoundImage,
-  { sizeBytes, saysBytes }: { readonly sizeBytes: number; readonly saysBytes: number },
-): Promise<void> {
-  const push = async (mediaType: string, content: string | Uint8Array) => {
-    const bytes = Buffer.from(content);
-    const described = { mediaType, digest: digestOf(bytes), sizeBytes: bytes.length };
-    await to.push(described, bytes);
-    return { mediaType, digest: described.digest, size: bytes.length };
-  };
-  const config = await push(MEDIA_TYPES.ociEmpty, '{}');
-  const layer = { ...(await push(BUNDLE_MEDIA_TYPE, Buffer.alloc(sizeBytes))), size: saysBytes };
-  const { mediaType, digest, sizeBytes: size } = descriptor;
-  await push(
-    MEDIA_TYPES.ociManifest,
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPES.ociManifest,
-      artifactType: BUNDLE_MEDIA_TYPE,
-      config,
-      layers: [layer],
-      subject: { mediaType, digest, size },
-    }),
-  );
 }
 
 describe.each([
@@ -103,7 +73,7 @@ test.each([
   ['says that it is smaller than it is', { sizeBytes: 33 << 20, saysBytes: 1000 }],
 ])('a bundle that %s is left behind', async (_, sizes) => {
   const { from, to, image, signatures } = await openWorld();
-  await attach(from, image, sizes);
+  await plantBundle(from, image.descriptor, sizes);
   await copySignatures(from, to, image);
   expect(await signatures()).toEqual([1, 1]);
   const there = [];

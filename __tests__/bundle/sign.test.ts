@@ -1,16 +1,19 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { parseDigest } from '../../src/core/digest.ts';
 import type { RunningRegistry } from '../../src/registry/server.ts';
 import { hashOf } from '../support/content-hash.ts';
 import { fork, pullRequest } from '../support/event-payloads.ts';
 import { installLayoutBuilder, type LayoutBuilder } from '../support/layout-builder.ts';
+import { plantBundle } from '../support/planted-bundle.ts';
 import { plantImage } from '../support/planted-image.ts';
 import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
 import { type ActionResult, type ActionRun, runAction } from '../support/runner.ts';
 import type { RunnerEvent } from '../support/runner-environment.ts';
 import { makeDirectory, openRegistry, openSigstore } from '../support/signing.ts';
 import type { SigstoreServices } from '../support/sigstore.ts';
+import { openByName } from '../support/trivy-database.ts';
 
 const RELEASE = { ref: 'refs/tags/v1.2.3', sha: 'a'.repeat(40) };
 const RELEASED = ['1.2.3', '1.2', '1', 'latest'];
@@ -134,6 +137,19 @@ describe('a run that signs', () => {
       ...Object.values(JSON.parse(result.outputs['platforms-digests'] ?? '')),
     ])
       expect(await verify(`${image}@${String(digest)}`)).toMatchObject({ status: 0 });
+  });
+
+  it('goes on where strangers have attached what cannot be read', async () => {
+    const digest = parseDigest(await plant());
+    const { repository, close } = openByName(image);
+    const descriptor = digest && (await repository.resolve({ digest }));
+    if (descriptor === undefined) throw new Error('the image is not there');
+    await plantBundle(repository, descriptor, { sizeBytes: 1000, saysBytes: 2000 });
+    close();
+    const result = await step();
+    expect(result.outputs, result.log).toMatchObject({ signed: 'true' });
+    const { status, stdout } = await verify(`${image}:1.2.3`);
+    expect([status, stdout]).toEqual([0, expect.stringContaining('does not count')]);
   });
 
   it('shows no token of the job anywhere', async () => {
