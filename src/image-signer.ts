@@ -55,7 +55,9 @@ export async function signRun(run: Run, image: FoundImage): Promise<SignOutcome>
 
 function tellPublished({ host, options }: Run): void {
   const log =
-    options.sigstoreSigningConfig === undefined ? "Sigstore's public log" : "the log of sigstore-signing-config's";
+    options.sigstoreSigningConfig === undefined
+      ? "Sigstore's public log"
+      : 'the log that sigstore-signing-config names';
   host.log.info(`a keyless signature publishes in ${log}, ${PUBLISHED}`);
 }
 

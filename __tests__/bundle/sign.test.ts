@@ -120,7 +120,7 @@ describe('a run that signs', () => {
 
   it('says once what that publishes, and not when nothing is new', async () => {
     await plant();
-    const said = async (): Promise<number> => ((await step()).log.match(/publishes in the log of/g) ?? []).length;
+    const said = async (): Promise<number> => ((await step()).log.match(/publishes in the log that/g) ?? []).length;
     expect([await said(), await said()]).toEqual([1, 0]);
   });
 
