@@ -4,14 +4,17 @@ import type { AcceptedSignature, ImageVerdict } from './core/signature-verdict.t
 import { SIGNED_BY_ANYBODY, type SignerIdentity, type SignerRule } from './core/signer-rule.ts';
 import { namedRules, ownRule } from './core/trust-plan.ts';
 import { isBuildOnceError } from './errors.ts';
-import { type Descriptor, isManifestMediaType } from './oci/types.ts';
+import type { Descriptor } from './oci/types.ts';
 import { Secret } from './registry/credentials.ts';
 import type { FoundImage } from './registry/image.ts';
+import { signedManifests } from './signature-copies.ts';
 import { sourceOf } from './signing-rules.ts';
 import { openImage, type Run } from './stage.ts';
 import { loadCosign, loadSigstore } from './tools/load.ts';
 import type { Signing } from './tools/sigstore.ts';
 import type { SigstoreTrust } from './tools/sigstore-trust.ts';
+
+export { copySignatures } from './signature-copies.ts';
 
 /** What was signed, and how a consumer verifies it. */
 export interface SignOutcome {
@@ -29,8 +32,7 @@ export interface SignOutcome {
 const MAX_AT_ONCE = 4;
 /** Sigstore's public log is said to refuse predicates of some megabytes. */
 const SURELY_TAKEN_BYTES = 1 << 20;
-const PUBLISHED =
-  "a keyless signature publishes in Sigstore's log, for good: the digest, and the repository, workflow, ref and commit of this run";
+const PUBLISHED = 'for good: the digest, and the repository, workflow, ref and commit of this run';
 
 /**
  * Signs the image: its index, and the manifest of every platform. What the same identity has signed is not signed again; all of it
@@ -46,8 +48,7 @@ export async function signRun(run: Run, image: FoundImage): Promise<SignOutcome>
       ...(await signImage(signing, { repository, image: subject })),
     }));
     const attested = await attestAll(run, image, signing);
-    const isPublished = run.signing === 'keyless' && run.options.sigstoreSigningConfig === undefined;
-    if (isPublished && [...signed, ...attested].some(({ isNew }) => isNew)) run.host.log.info(PUBLISHED);
+    if (run.signing === 'keyless' && [...signed, ...attested].some(({ isNew }) => isNew)) tellPublished(run);
     const signer = signed[0]?.signature.signer;
     return {
       signatures: signed.map(({ digest, isNew }) => ({ digest, isNew })),
@@ -79,6 +80,14 @@ async function attestAll(run: Run, image: FoundImage, signing: Signing) {
   return all.flat();
 }
 
+function tellPublished({ host, options }: Run): void {
+  const log =
+    options.sigstoreSigningConfig === undefined
+      ? "Sigstore's public log"
+      : 'the log that sigstore-signing-config names';
+  host.log.info(`a keyless signature publishes in ${log}, ${PUBLISHED}`);
+}
+
 /** What is attached to an image and proved, what is not, and how a consumer sees the same. */
 export interface VerifyOutcome extends ImageVerdict {
   readonly verifyCommand: string | undefined;
@@ -104,15 +113,9 @@ function rulesOf({ options, host, event }: Run): readonly SignerRule[] {
 }
 
 /** The index, the platforms, and what a scan has just found out. */
-function subjectsOf({ results }: Run, { manifest, descriptor }: FoundImage): readonly Descriptor[] {
-  const platforms =
-    manifest.kind === 'index'
-      ? manifest.manifests.filter(
-          ({ mediaType, platform }) => isManifestMediaType(mediaType) && platform?.os !== 'unknown',
-        )
-      : [];
+function subjectsOf({ results }: Run, image: FoundImage): readonly Descriptor[] {
   const verdict = results.verdict?.artifact;
-  return [descriptor, ...platforms, ...(verdict === undefined ? [] : [verdict])];
+  return [...signedManifests(image), ...(verdict === undefined ? [] : [verdict])];
 }
 
 /** Trusts the key that `sign-key` names: the public one itself, or what belongs to a private one. */

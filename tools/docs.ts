@@ -16,6 +16,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   hash: 'Content hash',
   reuse: 'Reuse',
   scan: 'Scan',
+  sign: 'Signing',
   registry: 'Registry',
   report: 'Report',
 };

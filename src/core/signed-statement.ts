@@ -4,6 +4,8 @@ import { type Parsed, parsed, unparsable } from './parsed.ts';
 
 /** What a signature of an image states, as cosign 3 writes it. */
 export const SIGNATURE_PREDICATE = 'https://sigstore.dev/cosign/sign/v1';
+/** The type of a bundle, in itself and in a registry. */
+export const BUNDLE_MEDIA_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 /** The type of a signed statement. */
 export const STATEMENT_MEDIA_TYPE = 'application/vnd.in-toto+json';
 

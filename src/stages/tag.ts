@@ -7,6 +7,7 @@ import type { TagCandidate } from '../core/tag-candidates.ts';
 import { isBuildOnceError, RegistryError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { attachInputs, copyInputs } from '../input-record.ts';
+import { loadImageSigner } from '../load-image-signer.ts';
 import { copyImage } from '../registry/copy.ts';
 import { type FoundImage, fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
@@ -203,6 +204,7 @@ class Tagger {
   readonly #setting: Setting;
   readonly #run: Run;
   #copied = false;
+  #signed = false;
   #tags: Promise<readonly string[]> | undefined;
   #branch: Promise<string | undefined> | undefined;
 
@@ -217,6 +219,7 @@ class Tagger {
     const { digest } = this.#setting.image.descriptor;
     const reference = formatReference({ repository: this.#repository.name, tag, digest: undefined });
     const current = this.#setting.known.get(reference) ?? (await this.#digestOf(tag));
+    if (current === digest) await this.#bringSignatures();
     if (current === digest) return { reference, tag, digest, outcome: 'unchanged', detail: undefined };
     const why =
       current !== undefined && candidate.kind === 'immutable' ? NEVER_MOVES : await this.#whyNotMove(candidate);
@@ -280,9 +283,20 @@ class Tagger {
     if (this.#copied || sameRepository(image.repository, this.#repository.name)) return;
     const source = openImage(this.#run, image.repository);
     await copyImage(source, this.#repository, image.descriptor);
+    await this.#bringSignatures();
     const record = { ...INPUTS_RECORD, repository: this.#repository.name };
     await orWithoutRecord(this.#run.host, record, () => this.#bringInputs(source));
     this.#copied = true;
+  }
+
+  /** No tag may lead to an image that is signed elsewhere only. */
+  async #bringSignatures(): Promise<void> {
+    const { image } = this.#setting;
+    if (this.#signed || this.#run.signing === 'none') return;
+    if (sameRepository(image.repository, this.#repository.name)) return;
+    const { copySignatures } = await loadImageSigner();
+    await copySignatures(openImage(this.#run, image.repository), this.#repository, image);
+    this.#signed = true;
   }
 
   async #bringInputs(source: Repository): Promise<void> {

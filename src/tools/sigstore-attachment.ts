@@ -1,10 +1,9 @@
 import { attachArtifact, orProblem, readLayer } from '../artifact.ts';
 import { type Parsed, parsed, unparsable } from '../core/parsed.ts';
-import { SIGNATURE_PREDICATE } from '../core/signed-statement.ts';
+import { BUNDLE_MEDIA_TYPE, SIGNATURE_PREDICATE } from '../core/signed-statement.ts';
 import { type Descriptor, MEDIA_TYPES } from '../oci/types.ts';
 import { fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
-import { BUNDLE_MEDIA_TYPE } from './sigstore-signer.ts';
 
 /** A bundle and what it is attached to. */
 export interface Attachment {

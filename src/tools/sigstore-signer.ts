@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { numberAt, textAt, valueAt } from '../core/json.ts';
-import { preAuthEncoding, STATEMENT_MEDIA_TYPE } from '../core/signed-statement.ts';
+import { BUNDLE_MEDIA_TYPE, preAuthEncoding, STATEMENT_MEDIA_TYPE } from '../core/signed-statement.ts';
 import type { Host } from '../host.ts';
 import { createTransport, type Transport } from '../registry/transport.ts';
 import { askService, invalidAnswer, jsonOf, type Service } from './sigstore-requests.ts';
@@ -25,8 +25,6 @@ export interface Signer {
   /** Closes the connections, so that the process can end. */
   close(): void;
 }
-
-export const BUNDLE_MEDIA_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 
 /** A certificate is good for ten minutes, and has to be when the log takes the entry. */
 const MAX_CERTIFICATE_AGE_MS = 5 * 60_000;

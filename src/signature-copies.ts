@@ -1,0 +1,66 @@
+import { orProblem } from './artifact.ts';
+import { parsed } from './core/parsed.ts';
+import { BUNDLE_MEDIA_TYPE } from './core/signed-statement.ts';
+import { type Descriptor, isManifestMediaType, MEDIA_TYPES } from './oci/types.ts';
+import { copyImage } from './registry/copy.ts';
+import { type FoundImage, fetchImage } from './registry/image.ts';
+import type { Repository } from './registry/repository.ts';
+
+const CREATED = 'org.opencontainers.image.created';
+/** Anybody who may push may attach more; so many of each manifest are looked at, the newest first. */
+const MAX_BUNDLES = 50;
+/** Of a bundle: that of a signature is short, that of an SBOM is not. */
+const MAX_BUNDLE_BYTES = 32 << 20;
+
+/** What of an image is signed, each by itself: its index first, then the manifest of every platform. */
+export function signedManifests({ descriptor, manifest }: FoundImage): readonly Descriptor[] {
+  if (manifest.kind !== 'index') return [descriptor];
+  const platforms = manifest.manifests.filter(
+    ({ mediaType, platform }) => isManifestMediaType(mediaType) && platform?.os !== 'unknown',
+  );
+  return [descriptor, ...platforms];
+}
+
+/**
+ * Brings the bundles of an image, signatures and what else is signed, to another repository that has the image already. One
+ * that is listed there costs no request; one that nobody could read is left behind. The errors of `copyImage`.
+ */
+export async function copySignatures(from: Repository, to: Repository, image: FoundImage): Promise<void> {
+  for (const subject of signedManifests(image)) {
+    const there = new Set<string>();
+    for await (const { digest } of to.referrers(subject)) there.add(digest);
+    for (const artifact of await listNewest(from, subject)) {
+      if (!there.has(artifact.digest)) await orProblem(async () => parsed(await copyBundle({ from, to }, artifact)));
+    }
+  }
+}
+
+async function listNewest(repository: Repository, subject: Descriptor): Promise<readonly Descriptor[]> {
+  const found: Descriptor[] = [];
+  // Without a filter: cosign lists its bundles under the fallback tag as what their config is.
+  for await (const artifact of repository.referrers(subject)) {
+    const { artifactType = MEDIA_TYPES.ociEmpty } = artifact;
+    if (artifactType === BUNDLE_MEDIA_TYPE || artifactType === MEDIA_TYPES.ociEmpty) found.push(artifact);
+  }
+  const createdAt = ({ annotations }: Descriptor): string => annotations?.[CREATED] ?? '';
+  return found.sort((a, b) => (createdAt(a) < createdAt(b) ? 1 : -1)).slice(0, MAX_BUNDLES);
+}
+
+interface Places {
+  readonly from: Repository;
+  readonly to: Repository;
+}
+
+async function copyBundle({ from, to }: Places, artifact: Descriptor): Promise<void> {
+  const found = await fetchImage(from, { digest: artifact.digest });
+  if (found === undefined || !isBundle(found)) return;
+  const { manifests } = await copyImage(from, to, found.descriptor);
+  // A run that was ended between the two left it there, and on no list.
+  const content = manifests.copied > 0 ? undefined : await from.fetch(found.descriptor);
+  if (content !== undefined) await to.push(found.descriptor, await content.bytes());
+}
+
+function isBundle({ manifest }: FoundImage): boolean {
+  if (manifest.kind !== 'manifest' || manifest.artifactType !== BUNDLE_MEDIA_TYPE) return false;
+  return [manifest.config, ...manifest.layers].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) <= MAX_BUNDLE_BYTES;
+}
