@@ -14,6 +14,8 @@ export interface ErrorDetails {
  * Lazily loaded bundles carry their own copy of these classes, so test with {@link isBuildOnceError}, never `instanceof`.
  */
 export class BuildOnceError extends Error {
+  /** Written out, since bundles rename classes. */
+  override readonly name: string = 'BuildOnceError';
   /** Stable name of this failure in SCREAMING_SNAKE; documented in docs/troubleshooting.md. */
   readonly code: string;
   readonly exitCode: ExitCode;
@@ -21,7 +23,6 @@ export class BuildOnceError extends Error {
 
   constructor(code: string, message: string, exitCode: ExitCode, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
-    this.name = new.target.name;
     this.code = code;
     this.exitCode = exitCode;
     this.hint = details.hint;
@@ -38,6 +39,7 @@ export interface Problem {
 
 /** Bad input, found before any network or write. Carries every problem, not just the first. Exit code 2. */
 export class UsageError extends BuildOnceError {
+  override readonly name: string = 'UsageError';
   readonly problems: readonly Problem[];
   /** The line to blame first, where it is one. */
   readonly at: Location | undefined;
@@ -69,6 +71,7 @@ export interface RegistryErrorDetails extends ErrorDetails {
  * Error codes: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */
 export class RegistryError extends BuildOnceError {
+  override readonly name: string = 'RegistryError';
   readonly method: string | undefined;
   readonly url: string | undefined;
   readonly status: number | undefined;
@@ -85,6 +88,7 @@ export class RegistryError extends BuildOnceError {
 
 /** A program that could not be started or ended with a non-zero exit code. */
 export class CommandError extends BuildOnceError {
+  override readonly name: string = 'CommandError';
   /** The program and its arguments, safe to print. */
   readonly command: string;
   readonly status: number | undefined;
@@ -105,6 +109,7 @@ export class CommandError extends BuildOnceError {
 
 /** A refusal for safety: an immutable tag held by another image, a forbidden tag, a circuit breaker. Exit code 3. */
 export class PolicyError extends BuildOnceError {
+  override readonly name: string = 'PolicyError';
   constructor(code: string, message: string, details: ErrorDetails = {}) {
     super(code, message, 3, details);
   }

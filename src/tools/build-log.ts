@@ -133,6 +133,7 @@ function lastMatch(lines: readonly string[], pattern: RegExp): string | undefine
 
 /** A build that failed: `BUILD_FAILED`, with the place in the Dockerfile that is to blame, where buildx names one. */
 export class BuildError extends CommandError {
+  override readonly name: string = 'BuildError';
   readonly location: Location | undefined;
   /** The last lines of the failing step. */
   readonly log: readonly string[];
