@@ -81,7 +81,7 @@ async function openScene(): Promise<Scene> {
     kept,
     published: published.image.descriptor,
     lines,
-    async scan(findDistrust, inputs = {}) {
+    scan: async (findDistrust, inputs = {}) => {
       const ready = Promise.reject(new Error('it is scanned again'));
       ready.catch(() => undefined);
       return scanRun({ ...runOf(inputs), findDistrust, scanner: { ready, stop: () => Promise.resolve() } }, task);
