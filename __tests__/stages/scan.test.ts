@@ -84,7 +84,7 @@ describe('the scan', () => {
     [
       'has one that only the local engine knows',
       { results: { lookup, engine } },
-      { skip: 'only the local engine has the image, which was scanned when it was built' },
+      { skip: 'only the local engine has the image' },
     ],
     [
       'looks at what was built, in its layout, whatever was found before',
