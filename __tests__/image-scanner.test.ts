@@ -20,7 +20,7 @@ interface Scene {
   /** What the published image is. */
   readonly published: Descriptor;
   readonly lines: readonly string[];
-  scan(findDistrust: FindDistrust, inputs?: Readonly<Record<string, string>>): Promise<ScanOutcome>;
+  readonly scan: (findDistrust: FindDistrust, inputs?: Readonly<Record<string, string>>) => Promise<ScanOutcome>;
 }
 
 /** An image with findings whose scan was kept, beside a published one with the same findings. There is no Trivy. */
