@@ -98,6 +98,7 @@ describe('the layers', () => {
       'frontend',
       'registry',
       'tls',
+      'trivy',
     ]);
     expect(missing.act).toEqual({
       why: 'no act here',
