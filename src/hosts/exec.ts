@@ -34,10 +34,13 @@ const MAX_TOTAL_BYTES = process.platform === 'darwin' ? 1 << 20 : 2 << 20;
  * that a signal ended has the status that a shell would give: 128 and the signal's number.
  */
 export async function execCommand(command: Command, context: ExecContext): Promise<CommandResult> {
-  const bounds = boundsOf(command);
-  const signal = AbortSignal.any([context.signal, bounds.signal, ...(command.signal ? [command.signal] : [])]);
   const [program, ...args] = command.argv;
   const env = definedOnly({ ...context.env, ...command.env });
+  context.signal.throwIfAborted();
+  command.signal?.throwIfAborted();
+  checkArguments(command.argv, env);
+  const bounds = boundsOf(command);
+  const signal = AbortSignal.any([context.signal, bounds.signal, ...(command.signal ? [command.signal] : [])]);
   const [stdout, stderr] = [lineReader(command.onLine), lineReader(command.onLine)];
   const counted =
     (read: (data: Buffer) => void) =>
@@ -46,8 +49,6 @@ export async function execCommand(command: Command, context: ExecContext): Promi
       // What comes after its end is decided is not worth the memory.
       if (!bounds.signal.aborted) read(data);
     };
-  signal.throwIfAborted();
-  checkArguments(command.argv, env);
   try {
     const tool = `"${findProgram(program, env).replaceAll('"', '\\"')}"`;
     const options = {
