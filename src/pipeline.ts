@@ -248,7 +248,7 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], re
   for (const sentence of [...fromEnvironment, ...tags.plan.notices]) host.log.notice(sentence);
   if (isIdle(command, { event })) host.log.notice(`nothing is built: ${event.deleted}`);
   else if (event.untrusted !== undefined && options.push) host.log.notice(`nothing is pushed: ${event.untrusted}`);
-  if (command.builds && signing.unsigned !== undefined)
+  if (signing.unsigned !== undefined && command.builds && !isIdle(command, { event }))
     host.log[signing.unsigned.isLoud ? 'warning' : 'notice'](signing.unsigned.message);
   if (given.missing.length > 0) host.log.notice(`this run gets no secrets; left out: ${given.missing.join(', ')}`);
   const plan = command.builds ? tags.plan : { ...tags.plan, candidates: [] };

@@ -9,11 +9,11 @@ import { hashOf } from '../support/content-hash.ts';
 import { installLayoutBuilder, type LayoutBuilder } from '../support/layout-builder.ts';
 import { listen } from '../support/listen.ts';
 import { type PlantedImage, plantImage } from '../support/planted-image.ts';
-import { CHECKOUT, NODE_DIRECTORY } from '../support/programs.ts';
+import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
 import { readTags } from '../support/publication.ts';
 import { type ActionRun, runAction } from '../support/runner.ts';
 import { findPlace, signAs } from '../support/signed-image.ts';
-import { type Job, type SigstoreServices, startSigstore } from '../support/sigstore.ts';
+import { type Job, type SigstoreServices, startSigstore, subjectOf } from '../support/sigstore.ts';
 
 /** Somebody who may push to the registry, and nothing more, puts an image there that looks like what a build would give. */
 
@@ -64,6 +64,7 @@ const runAs = (job: Job, inputs: ActionRun['with'] = {}, env: ActionRun['env'] =
     with: {
       images: image,
       platforms: 'linux/amd64',
+      sign: 'auto',
       'sigstore-trusted-root': join(directory, 'root.json'),
       'sigstore-signing-config': join(directory, 'config.json'),
       ...inputs,
@@ -328,6 +329,15 @@ describe('an image that appears during the build', () => {
     const result = await runAs(MAIN, {}, env);
     expect(result.outputs, result.log).toMatchObject({ built: 'true', digest: planted.digest });
     expect(await readTags(image)).toMatchObject({ [hashTag()]: planted.digest, main: planted.digest });
+  });
+
+  it('and is taken for a release is signed by the release as well', async () => {
+    const env = await during(() => plantSigned(MAIN));
+    const result = await runAs(TAG, {}, env);
+    expect(result.outputs, result.log).toMatchObject({ version: '1.0.0', signed: 'true' });
+    const flags = ['--trust-identity', subjectOf(TAG), '--sigstore-trusted-root', join(directory, 'root.json')];
+    const argv = [join(NODE_DIRECTORY, 'node'), join(CHECKOUT, 'dist/cli.js'), 'verify', `${image}:1.0.0`] as const;
+    expect(await run([...argv, ...flags], { cwd: directory })).toMatchObject({ status: 0 });
   });
 
   it('behind the hash tag is replaced when it is not', async () => {

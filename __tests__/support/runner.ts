@@ -19,7 +19,7 @@ import { type Annotation, StepLog } from './workflow-commands.ts';
 export interface ActionRun {
   /** The folder of `action.yml`. */
   readonly action: string;
-  /** The step's `with:`. A name that `action.yml` does not declare is an error here. Nothing is scanned unless it asks for it. */
+  /** The step's `with:`. A name that `action.yml` does not declare is an error here. Nothing is scanned or signed unless it asks for it. */
   readonly with?: Readonly<Record<string, string>>;
   /** Names that the action does not know: the runner passes them on and warns. */
   readonly undeclared?: Readonly<Record<string, string>>;
@@ -121,7 +121,7 @@ interface Inputs {
 }
 
 /** Most tests are about something else, and machines without Trivy and its database run them. */
-const WITHOUT_SCAN = { scan: 'false' };
+const PLAIN = { scan: 'false', sign: 'none' };
 
 function inputEnvironment(
   manifest: ActionManifest,
@@ -142,7 +142,7 @@ function inputEnvironment(
   const defaults = Object.entries(manifest.inputs).map(([name, value]) => [name, evaluateDefault(value, github)]);
   const values = {
     ...Object.fromEntries(defaults),
-    ...(declared.includes('scan') ? WITHOUT_SCAN : {}),
+    ...(declared.includes('scan') ? PLAIN : {}),
     ...given,
     ...undeclared,
   };

@@ -1,3 +1,4 @@
+import { signAdopted } from '../adopted-signature.ts';
 import type { Digest } from '../core/digest.ts';
 import { INPUTS_ANNOTATION } from '../core/labels.ts';
 import { formatReference, formatRepositoryName, sameRepository } from '../core/reference.ts';
@@ -76,6 +77,7 @@ export const tagStage: Stage<'tag', TagTask> = {
   },
   async apply(task, run) {
     let image = task.built ? await adopt(task, run, task.image) : task.image;
+    if (!isSame(image, task.image)) await signAdopted(run, image);
     let { known } = task;
     const mayPush = askOnce(task, run);
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -87,6 +89,7 @@ export const tagStage: Stage<'tag', TagTask> = {
         if (tags.some(isWritten)) settled = await adopt({ ...task, outdated: new Set() }, run, image);
         if (isSame(settled, image)) return { image, tags };
       }
+      await signAdopted(run, settled);
       image = settled;
       known = new Map();
     }
