@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { type CommandLine, parseCommandLine } from './command-line.ts';
 import { hashTag } from './core/input-manifest.ts';
-import { runDemo } from './demo.ts';
 import { isBuildOnceError, UsageError } from './errors.ts';
 import { helpText } from './help.ts';
 import { watchSignals } from './hosts/signals.ts';
@@ -35,8 +34,13 @@ async function main(line: CommandLine): Promise<Error | undefined> {
   if (problems.length > 0) throw new UsageError(problems, { hint: 'build-once help lists everything.' });
   if (command === 'version') print(VERSION);
   else if (command === 'help') print(helpText());
-  else if (command === 'demo') print(await runDemo(host));
+  else if (command === 'demo') print(await demo());
   return undefined;
+}
+
+async function demo(): Promise<string> {
+  const { runDemo } = await import(/* webpackIgnore: true */ './demo.ts');
+  return runDemo(host, { runCommand, renderText });
 }
 
 async function run(command: CommandName, line: CommandLine): Promise<Error | undefined> {

@@ -7,11 +7,17 @@ import type { Host } from './host.ts';
 import type { Machine } from './hosts/machine.ts';
 import { createTerminalHost } from './hosts/terminal.ts';
 import type { RawOptions } from './options.ts';
-import { runCommand } from './pipeline.ts';
+import type { runCommand } from './pipeline.ts';
 import { type RunningRegistry, startRegistry } from './registry/server.ts';
-import { renderText } from './report/render.ts';
+import type { renderText } from './report/render.ts';
 import type { Report } from './report/report.ts';
 import { loadTrivy } from './tools/load.ts';
+
+/** What the demo shows. It comes from who calls, so that it is not in two bundles. */
+export interface Program {
+  readonly runCommand: typeof runCommand;
+  readonly renderText: typeof renderText;
+}
 
 /** One run of the demo: what changes before it, and what it asks for. */
 interface Episode {
@@ -61,7 +67,7 @@ const CONNECT_TIMEOUT_MS = 5000;
  * Docker or on a private one; with a scan where Trivy is installed. Everything is removed at the end, also after Ctrl-C, but
  * for what Trivy looks things up in, which stays in the cache. Returns the table to print.
  */
-export async function runDemo(host: Machine): Promise<string> {
+export async function runDemo(host: Machine, program: Program): Promise<string> {
   const engine = await findEngine(host);
   const noScan = await whyNoScan(host, engine);
   if (noScan !== undefined) host.log.info(`The demo does not scan: ${noScan}.`);
@@ -77,7 +83,16 @@ export async function runDemo(host: Machine): Promise<string> {
       host.signal.throwIfAborted();
       writeFiles(host, workspace, episode.files);
       rows.push(
-        await runEpisode(episode, { host, engine, scan: noScan === undefined, registry, workspace, reports, image }),
+        await runEpisode(episode, {
+          program,
+          host,
+          engine,
+          scan: noScan === undefined,
+          registry,
+          workspace,
+          reports,
+          image,
+        }),
       );
     }
     return `${table(rows)}\n\n${ending(image)}`;
@@ -87,6 +102,7 @@ export async function runDemo(host: Machine): Promise<string> {
 }
 
 interface Setting {
+  readonly program: Program;
   readonly host: Host;
   readonly engine: Host['env'];
   readonly scan: boolean;
@@ -97,7 +113,7 @@ interface Setting {
 }
 
 async function runEpisode(episode: Episode, setting: Setting): Promise<Row> {
-  const { host, registry, workspace, image } = setting;
+  const { program, host, registry, workspace, image } = setting;
   const lines: string[] = [];
   // Reports are kept for what comes after a run: nothing does here.
   const env = { ...host.env, ...setting.engine, RUNNER_TEMP: setting.reports };
@@ -112,12 +128,12 @@ async function runEpisode(episode: Episode, setting: Setting): Promise<Row> {
   };
   const before = registry.requests.length;
   try {
-    const { report, error } = await runCommand('build', raw, inner);
+    const { report, error } = await program.runCommand('build', raw, inner);
     if (error !== undefined) {
       for (const line of lines) host.log.info(line);
       throw error;
     }
-    host.log.info(`\n${episode.title}\n${renderText(report)}`);
+    host.log.info(`\n${episode.title}\n${program.renderText(report)}`);
     return rowOf(episode, report, registry.requests.length - before);
   } finally {
     await inner.finish();

@@ -15,6 +15,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   index: 'action.js',
   post: 'post.js',
   cli: 'cli.js',
+  demo: 'demo.js',
   explanation: 'explanation.js',
   'image-scanner': 'image-scanner.js',
   'image-signer': 'image-signer.js',
