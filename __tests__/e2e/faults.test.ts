@@ -283,7 +283,7 @@ async function openShop({ registry: options = {}, tokenUses, hasBase }: Scenario
     close: async () => {
       await shop.registry.close();
       job.remove();
-      rmSync(directory, { recursive: true });
+      rmSync(directory, { recursive: true, force: true });
     },
   };
   return shop;
