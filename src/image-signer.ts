@@ -150,7 +150,8 @@ async function openKeySigning(run: Run): Promise<Signing> {
   const services = { signingConfig: options.sigstoreSigningConfig, trustedRoot: options.sigstoreTrustedRoot };
   const signer = {
     byKey: true,
-    identity: () => Promise.resolve({ issuer: '', subject: undefined }),
+    identity: () =>
+      Promise.resolve({ issuer: '', subject: undefined, sourceRepository: undefined, sourceRef: undefined }),
     sign: async (statement: string) => Buffer.from(await signStatement(key, statement, services)).toString(),
     close: () => {},
   } as const;

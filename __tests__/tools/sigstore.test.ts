@@ -79,6 +79,22 @@ describe('signing', () => {
     expect([accepted.length, refused.map(({ code }) => code)]).toEqual([1, ['wrong-identity']]);
   });
 
+  const SHARED = { ...MAIN_JOB, workflow: 'acme/flows/.github/workflows/build.yml', workflowRef: 'refs/tags/v1' };
+  test.each([
+    ['repository', { repository: 'evil/r' }],
+    ['ref', { ref: 'refs/heads/feature' }],
+  ])('signs what the same reusable workflow has signed for another %s', async (_, other) => {
+    const [services, registry] = await Promise.all([openSigstore(), openRegistry()]);
+    const place = await openPlace(registry.host);
+    const theirs = { ...SHARED, ...other };
+    expect(subjectOf(theirs)).toBe(subjectOf(SHARED));
+    await signImage(await openSigning(services, { job: theirs }), place);
+    const { sourceRepository, sourceRef } = { sourceRepository: 'https://github.com/o/r', sourceRef: 'refs/heads/main' };
+    const ours = { isNew: true, signature: { signer: { sourceRepository, sourceRef } } };
+    expect(await signImage(await openSigning(services, { job: SHARED }), place)).toMatchObject(ours);
+    expect(await signImage(await openSigning(services, { job: SHARED }), place)).toMatchObject({ ...ours, isNew: false });
+  });
+
   test('of several images takes one token and one certificate', async () => {
     const [services, registry] = await Promise.all([openSigstore(), openRegistry()]);
     const places = [];
