@@ -3,6 +3,7 @@ import { formatReference, isLoopback } from './core/reference.ts';
 import type { AcceptedSignature, ImageVerdict } from './core/signature-verdict.ts';
 import { SIGNED_BY_ANYBODY, type SignerIdentity, type SignerRule } from './core/signer-rule.ts';
 import { namedRules, ownRule } from './core/trust-plan.ts';
+import { identityArguments } from './core/verify-command.ts';
 import { isBuildOnceError } from './errors.ts';
 import type { Descriptor } from './oci/types.ts';
 import { Secret } from './registry/credentials.ts';
@@ -177,11 +178,7 @@ function verifyCommandOf({ options }: Run, image: FoundImage, signer: SignerIden
           '--key cosign.pub',
           ...(options.sigstoreSigningConfig === undefined ? ['--insecure-ignore-tlog=true'] : services),
         ]
-      : [
-          `--certificate-identity ${shellWord(signer.subject)}`,
-          `--certificate-oidc-issuer ${shellWord(signer.issuer)}`,
-          ...services,
-        ];
+      : [...identityArguments(signer).map(([option, value]) => `${option} ${shellWord(value)}`), ...services];
   const isPlain = options.registryInsecure.includes(repository.registry) && !isLoopback(repository.registry);
   const plain = isPlain ? ['--allow-http-registry'] : [];
   const name = formatReference({ repository, tag: undefined, digest: descriptor.digest });

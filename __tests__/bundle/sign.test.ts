@@ -109,7 +109,7 @@ describe('a run that signs', () => {
     expect(first.status, first.log).toBe('success');
     expect(first.outputs).toMatchObject({ signed: 'true', digest });
     expect(first.outputs['verify-command']).toBe(
-      `cosign verify --certificate-identity ${IDENTITY} --certificate-oidc-issuer https://token.actions.githubusercontent.com --trusted-root root.json ${image}@${digest}`,
+      `cosign verify --certificate-identity ${IDENTITY} --certificate-oidc-issuer https://token.actions.githubusercontent.com --certificate-github-workflow-repository acme/app --trusted-root root.json ${image}@${digest}`,
     );
     // The index, the platform, and that this release reuses it.
     expect(entries()).toBe(3);
