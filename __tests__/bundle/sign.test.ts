@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -296,6 +297,29 @@ describe('several images', () => {
 });
 
 describe('verify', () => {
+  it.each(['public', 'private'] as const)('reads a %s key in PEM form by itself', async (half) => {
+    await plant();
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+    const pem =
+      half === 'public'
+        ? publicKey.export({ type: 'spki', format: 'pem' })
+        : privateKey.export({ type: 'pkcs8', format: 'pem' });
+    const { status, stderr } = await run(
+      [
+        join(NODE_DIRECTORY, 'node'),
+        join(CHECKOUT, 'dist/cli.js'),
+        'verify',
+        `${image}@${await plant()}`,
+        '--sign-key=env://KEY',
+      ],
+      {
+        cwd: workspace,
+        env: { PATH: '/nonexistent', HOME: directory, KEY: pem.toString(), HTTPS_PROXY: 'http://127.0.0.1:9' },
+      },
+    );
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('nothing is signed there') });
+  });
+
   const ISSUER = 'https://token.actions.githubusercontent.com';
   let digest: string;
   beforeEach(async () => {
