@@ -5,6 +5,7 @@ import type { Repository } from '../src/registry/repository.ts';
 import type { RegistryOptions, RunningRegistry } from '../src/registry/server.ts';
 import { copySignatures, signedManifests } from '../src/signature-copies.ts';
 import { signImage, verifyImage } from '../src/tools/sigstore.ts';
+import { attachBundle } from '../src/tools/sigstore-attachment.ts';
 import { plantBundle } from './support/planted-bundle.ts';
 import { openPlace, openRegistry, openSigning, openSigstore, type TestSigning } from './support/signing.ts';
 
@@ -65,6 +66,19 @@ describe.each([
     await copySignatures(from, to, image);
     expect(await signatures()).toEqual([1, 1]);
   });
+});
+
+test('come along however much else is said of the image since then', async () => {
+  const { from, to, image, signatures } = await openWorld();
+  for (let day = 1; day <= 51; day += 1)
+    await attachBundle(from, {
+      image: image.descriptor,
+      bundle: `{"day":${day}}`,
+      predicateType: 'https://cosign.sigstore.dev/attestation/vuln/v1',
+      created: new Date(Date.now() + day * 86_400_000),
+    });
+  await copySignatures(from, to, image);
+  expect(await signatures()).toEqual([1, 1]);
 });
 
 test.each([

@@ -20,6 +20,7 @@ interface Setting {
   readonly inputs?: Texts;
   readonly env?: Texts;
   readonly isPrivate?: boolean;
+  readonly untrusted?: string;
 }
 
 function eventOf(env: Texts, isPrivate: boolean) {
@@ -32,10 +33,10 @@ function eventOf(env: Texts, isPrivate: boolean) {
   };
 }
 
-function decide({ inputs = {}, env = { ...JOB, ...TOKEN }, isPrivate = false }: Setting = {}): SigningRules {
+function decide({ inputs = {}, env = { ...JOB, ...TOKEN }, isPrivate = false, untrusted }: Setting = {}): SigningRules {
   const { options } = parseOptions({ images: 'ghcr.io/acme/app', ...inputs });
   const seen = eventOf(env, isPrivate);
-  const event = { ...seen, push: options.push };
+  const event = { ...seen, push: options.push, untrusted };
   const tags = prepareTags(options, event.git);
   return decideSigning({ env }, options, { event, tags: tags.ok ? tags.plan : undefined });
 }
@@ -73,6 +74,26 @@ describe('a run', () => {
       { mode: 'none', by: 'signature' },
     ],
     ['with a key wants its signatures', { inputs: { 'sign-key': 'cosign.key' } }, { mode: 'key', by: 'key' }],
+    [
+      'with a key wants its signatures where it does not push',
+      { inputs: { 'sign-key': 'cosign.key', push: 'false', trust: 'signed' } },
+      { mode: 'none', by: 'key' },
+    ],
+    [
+      'with a key that it is not to sign with wants its signatures',
+      { inputs: { 'sign-key': 'cosign.pub', sign: 'none', trust: 'signed' } },
+      { mode: 'none', by: 'key' },
+    ],
+    [
+      'with a key signs keyless when it is told to, and wants that',
+      { inputs: { 'sign-key': 'cosign.key', sign: 'keyless' } },
+      { mode: 'keyless', by: 'signature' },
+    ],
+    [
+      'of a stranger does not want the key, which it has not',
+      { inputs: { 'sign-key': 'env://KEY', push: 'false', trust: 'signed' }, untrusted: 'a fork' },
+      { mode: 'none', by: 'signature' },
+    ],
     ['with trust: hash signs, and wants none', { inputs: { trust: 'hash' } }, { mode: 'keyless', by: 'hash' }],
     ['on a laptop does neither', { env: {} }, { mode: 'none', by: 'hash' }],
     [

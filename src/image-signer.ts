@@ -3,8 +3,10 @@ import { formatReference, isLoopback } from './core/reference.ts';
 import type { AcceptedSignature, ImageVerdict } from './core/signature-verdict.ts';
 import { SIGNED_BY_ANYBODY, type SignerIdentity, type SignerRule } from './core/signer-rule.ts';
 import { namedRules, ownRule } from './core/trust-plan.ts';
+import { identityArguments } from './core/verify-command.ts';
 import { isBuildOnceError } from './errors.ts';
 import type { Descriptor } from './oci/types.ts';
+import { openOwnKey } from './own-key.ts';
 import { Secret } from './registry/credentials.ts';
 import type { FoundImage } from './registry/image.ts';
 import { signedManifests } from './signature-copies.ts';
@@ -12,7 +14,6 @@ import { sourceOf } from './signing-rules.ts';
 import { openImage, type Run } from './stage.ts';
 import { loadCosign, loadSigstore } from './tools/load.ts';
 import type { Signing } from './tools/sigstore.ts';
-import type { SigstoreTrust } from './tools/sigstore-trust.ts';
 
 export { copySignatures } from './signature-copies.ts';
 
@@ -97,7 +98,7 @@ export interface VerifyOutcome extends ImageVerdict {
 export async function verifyRun(run: Run, image: FoundImage): Promise<VerifyOutcome> {
   const { openTrust, verifyImage } = await loadSigstore();
   const rules = rulesOf(run);
-  const trust = run.options.signKey === undefined ? await openTrust(run.host, settingsOf(run)) : await openOwnKey(run);
+  const trust = (await openOwnKey(run)) ?? (await openTrust(run.host, settingsOf(run)));
   const repository = run.registries.open(image.repository);
   const verdict = await verifyImage(trust, { repository, image: image.descriptor }, { rules });
   const first: AcceptedSignature | undefined = verdict.accepted[0];
@@ -116,15 +117,6 @@ function rulesOf({ options, host, event }: Run): readonly SignerRule[] {
 function subjectsOf({ results }: Run, image: FoundImage): readonly Descriptor[] {
   const verdict = results.verdict?.artifact;
   return [...signedManifests(image), ...(verdict === undefined ? [] : [verdict])];
-}
-
-/** Trusts the key that `sign-key` names: the public one itself, or what belongs to a private one. */
-async function openOwnKey(run: Run): Promise<SigstoreTrust> {
-  const { openKeyTrust } = await loadSigstore();
-  const { signKey } = run.options;
-  const text = signKey?.kind === 'file' ? run.host.files.readText(signKey.path) : undefined;
-  if (text?.includes('-----BEGIN PUBLIC KEY-----') === true) return openKeyTrust(text);
-  return (await openKeySigning(run)).trust;
 }
 
 async function openSigning(run: Run): Promise<Signing> {
@@ -150,7 +142,8 @@ async function openKeySigning(run: Run): Promise<Signing> {
   const services = { signingConfig: options.sigstoreSigningConfig, trustedRoot: options.sigstoreTrustedRoot };
   const signer = {
     byKey: true,
-    identity: () => Promise.resolve({ issuer: '', subject: undefined }),
+    identity: () =>
+      Promise.resolve({ issuer: '', subject: undefined, sourceRepository: undefined, sourceRef: undefined }),
     sign: async (statement: string) => Buffer.from(await signStatement(key, statement, services)).toString(),
     close: () => {},
   } as const;
@@ -176,11 +169,7 @@ function verifyCommandOf({ options }: Run, image: FoundImage, signer: SignerIden
           '--key cosign.pub',
           ...(options.sigstoreSigningConfig === undefined ? ['--insecure-ignore-tlog=true'] : services),
         ]
-      : [
-          `--certificate-identity ${shellWord(signer.subject)}`,
-          `--certificate-oidc-issuer ${shellWord(signer.issuer)}`,
-          ...services,
-        ];
+      : [...identityArguments(signer).map(([option, value]) => `${option} ${shellWord(value)}`), ...services];
   const isPlain = options.registryInsecure.includes(repository.registry) && !isLoopback(repository.registry);
   const plain = isPlain ? ['--allow-http-registry'] : [];
   const name = formatReference({ repository, tag: undefined, digest: descriptor.digest });

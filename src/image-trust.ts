@@ -1,9 +1,9 @@
 import type { RefusedSignature } from './core/signature-verdict.ts';
 import { SIGNED_BY_ANYBODY } from './core/signer-rule.ts';
 import type { FindDistrust } from './distrust.ts';
-import { Secret } from './registry/credentials.ts';
+import { openOwnKey } from './own-key.ts';
 import type { Run } from './stage.ts';
-import { loadCosign, loadSigstore } from './tools/load.ts';
+import { loadSigstore } from './tools/load.ts';
 import type { SigstoreTrust } from './tools/sigstore-trust.ts';
 
 /** An image may carry many signatures of strangers; so many reasons are told. */
@@ -20,19 +20,11 @@ export async function openImageTrust(run: Pick<Run, 'access' | 'host' | 'options
   };
 }
 
-async function openTrustOf({
-  access,
-  host,
-  options,
-  trust,
-}: Pick<Run, 'access' | 'host' | 'options' | 'trust'>): Promise<SigstoreTrust> {
-  const { openKeyTrust, openTrust } = await loadSigstore();
-  const { signKey, signKeyPassword } = options;
-  if (trust.by !== 'key' || signKey === undefined)
-    return openTrust(host, { trustedRoot: options.sigstoreTrustedRoot, transport: access });
-  const { findPublicKey } = await loadCosign();
-  const password = signKeyPassword === undefined ? undefined : new Secret(signKeyPassword);
-  return openKeyTrust(await findPublicKey(host, { key: signKey, password }, access));
+async function openTrustOf(run: Pick<Run, 'access' | 'host' | 'options' | 'trust'>): Promise<SigstoreTrust> {
+  const ownKey = run.trust.by === 'key' ? await openOwnKey(run) : undefined;
+  if (ownKey !== undefined) return ownKey;
+  const { openTrust } = await loadSigstore();
+  return openTrust(run.host, { trustedRoot: run.options.sigstoreTrustedRoot, transport: run.access });
 }
 
 function whyRefused(refused: readonly RefusedSignature[]): string {

@@ -1,13 +1,14 @@
 import { orProblem } from './artifact.ts';
 import { parsed } from './core/parsed.ts';
-import { BUNDLE_MEDIA_TYPE } from './core/signed-statement.ts';
+import { BUNDLE_MEDIA_TYPE, SIGNATURE_PREDICATE } from './core/signed-statement.ts';
 import { type Descriptor, isManifestMediaType, MEDIA_TYPES } from './oci/types.ts';
 import { copyImage } from './registry/copy.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
 
+const PREDICATE_TYPE = 'dev.sigstore.bundle.predicateType';
 const CREATED = 'org.opencontainers.image.created';
-/** Anybody who may push may attach more; so many of each manifest are looked at, the newest first. */
+/** Anybody who may push may attach more; so many of each manifest and kind are looked at, the newest first. */
 const MAX_BUNDLES = 50;
 /** Of a bundle: that of a signature is short, that of an SBOM is not. */
 const MAX_BUNDLE_BYTES = 32 << 20;
@@ -35,15 +36,21 @@ export async function copySignatures(from: Repository, to: Repository, image: Fo
   }
 }
 
+/** Signatures first, and counted apart: what is said of an image over the years must not hide them. */
 async function listNewest(repository: Repository, subject: Descriptor): Promise<readonly Descriptor[]> {
-  const found: Descriptor[] = [];
+  const signatures: Descriptor[] = [];
+  const attestations: Descriptor[] = [];
   // Without a filter: cosign lists its bundles under the fallback tag as what their config is.
   for await (const artifact of repository.referrers(subject)) {
-    const { artifactType = MEDIA_TYPES.ociEmpty } = artifact;
-    if (artifactType === BUNDLE_MEDIA_TYPE || artifactType === MEDIA_TYPES.ociEmpty) found.push(artifact);
+    const { artifactType = MEDIA_TYPES.ociEmpty, annotations } = artifact;
+    if (artifactType !== BUNDLE_MEDIA_TYPE && artifactType !== MEDIA_TYPES.ociEmpty) continue;
+    const isSignature = (annotations?.[PREDICATE_TYPE] ?? SIGNATURE_PREDICATE) === SIGNATURE_PREDICATE;
+    (isSignature ? signatures : attestations).push(artifact);
   }
   const createdAt = ({ annotations }: Descriptor): string => annotations?.[CREATED] ?? '';
-  return found.sort((a, b) => (createdAt(a) < createdAt(b) ? 1 : -1)).slice(0, MAX_BUNDLES);
+  return [signatures, attestations].flatMap((found) =>
+    found.sort((a, b) => (createdAt(a) < createdAt(b) ? 1 : -1)).slice(0, MAX_BUNDLES),
+  );
 }
 
 interface Places {

@@ -35,6 +35,8 @@ export function decideSigning(
   const trust = planTrust({
     trust: options.trust,
     mode: plan.mode,
+    // A stranger's run is not given the secrets that lead to the key.
+    hasKey: options.signKey !== undefined && event.untrusted === undefined,
     identities: options.trustIdentity,
     issuer: options.trustIssuer,
     source,

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -109,7 +110,7 @@ describe('a run that signs', () => {
     expect(first.status, first.log).toBe('success');
     expect(first.outputs).toMatchObject({ signed: 'true', digest });
     expect(first.outputs['verify-command']).toBe(
-      `cosign verify --certificate-identity ${IDENTITY} --certificate-oidc-issuer https://token.actions.githubusercontent.com --trusted-root root.json ${image}@${digest}`,
+      `cosign verify --certificate-identity ${IDENTITY} --certificate-oidc-issuer https://token.actions.githubusercontent.com --certificate-github-workflow-repository acme/app --trusted-root root.json ${image}@${digest}`,
     );
     // The index, the platform, and that this release reuses it.
     expect(entries()).toBe(3);
@@ -332,6 +333,28 @@ describe('verify', () => {
     expect([status, stderr]).toEqual([1, expect.stringContaining('UNVERIFIED')]);
     expect(stderr).toContain('what is attached does not count');
     expect(stderr).toContain(reason);
+  });
+
+  it.each(['public', 'private'] as const)('reads a %s key in PEM form by itself', async (half) => {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+    const pem =
+      half === 'public'
+        ? publicKey.export({ type: 'spki', format: 'pem' })
+        : privateKey.export({ type: 'pkcs8', format: 'pem' });
+    const { status, stderr } = await run(
+      [
+        join(NODE_DIRECTORY, 'node'),
+        join(CHECKOUT, 'dist/cli.js'),
+        'verify',
+        `${image}@${digest}`,
+        '--sign-key=env://KEY',
+      ],
+      {
+        cwd: workspace,
+        env: { PATH: '/nonexistent', HOME: directory, KEY: pem.toString(), HTTPS_PROXY: 'http://127.0.0.1:9' },
+      },
+    );
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('only keys are trusted') });
   });
 
   it('says of an image without a signature that nothing is signed there', async () => {

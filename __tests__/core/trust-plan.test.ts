@@ -39,7 +39,7 @@ const IDENTITIES = [[], [identity('a@example.com')]];
 const ALL: readonly TrustFacts[] = TRUST_CHOICES.flatMap((trust) =>
   MODES.flatMap((mode) =>
     IDENTITIES.flatMap((identities) =>
-      [undefined, SOURCE].map((source) => ({ trust, mode, identities, issuer: undefined, source })),
+      [undefined, SOURCE].map((source) => ({ trust, mode, hasKey: false, identities, issuer: undefined, source })),
     ),
   ),
 );
@@ -142,7 +142,9 @@ describe('what a run reuses', () => {
   });
 
   it('says what is missing when nobody is trusted', () => {
-    expect(planTrust({ trust: 'signed', mode: 'none', identities: [], issuer: undefined, source: undefined })).toEqual({
+    expect(
+      planTrust({ trust: 'signed', mode: 'none', hasKey: false, identities: [], issuer: undefined, source: undefined }),
+    ).toEqual({
       ok: false,
       problem: 'signed needs trust-identity where no workflow runs: whose signatures count?',
     });
@@ -155,7 +157,7 @@ function refusal(
   { source = SOURCE, named = [], issuer }: { source?: TrustSource; named?: readonly string[]; issuer?: string } = {},
 ): string | undefined {
   const identities = named.map(identity);
-  const plan = planTrust({ trust: 'signed', mode: 'keyless', identities, issuer, source });
+  const plan = planTrust({ trust: 'signed', mode: 'keyless', hasKey: false, identities, issuer, source });
   if (!plan.ok || plan.value.by !== 'signature') throw new Error('it is not by signature');
   return findSignerProblem(plan.value.rules, { ...SIGNER, ...signer })?.reason;
 }

@@ -13,6 +13,8 @@ export interface Job {
   readonly ref: string;
   /** The workflow that signs, which may be another repository's; the repository's own release.yml when absent. */
   readonly workflow?: string;
+  /** The ref of that workflow, where it is not the job's own. */
+  readonly workflowRef?: string;
   readonly issuer?: string;
 }
 
@@ -48,8 +50,8 @@ export const GITHUB_ISSUER = 'https://token.actions.githubusercontent.com';
 export const MAIN_JOB: Job = { repository: 'o/r', ref: 'refs/heads/main' };
 
 /** The subject of a job's certificate. */
-export function subjectOf({ repository, ref, workflow }: Job): string {
-  return `https://github.com/${workflow ?? `${repository}/.github/workflows/release.yml`}@${ref}`;
+export function subjectOf({ repository, ref, workflow, workflowRef }: Job): string {
+  return `https://github.com/${workflow ?? `${repository}/.github/workflows/release.yml`}@${workflowRef ?? ref}`;
 }
 
 const START = '2020-01-01T00:00:00Z';

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
 import { exactly, oneOf, SIGNED_BY_ANYBODY, type SignerRule } from '../../src/core/signer-rule.ts';
+import { identityArguments } from '../../src/core/verify-command.ts';
 import { fetchImage } from '../../src/registry/image.ts';
 import { attest, openKeyTrust, openSigner, signImage, verifyImage } from '../../src/tools/sigstore.ts';
 import { mustRun, type ProgramResult, run } from '../support/programs.ts';
@@ -77,6 +78,28 @@ describe('signing', () => {
     expect(await signImage(signing, place)).toMatchObject({ isNew: true });
     const { accepted, refused } = await verifyImage(signing.trust, place, { rules: rulesOf(MAIN_JOB) });
     expect([accepted.length, refused.map(({ code }) => code)]).toEqual([1, ['wrong-identity']]);
+  });
+
+  const SHARED = { ...MAIN_JOB, workflow: 'acme/flows/.github/workflows/build.yml', workflowRef: 'refs/tags/v1' };
+  test.each([
+    ['repository', { repository: 'evil/r' }],
+    ['ref', { ref: 'refs/heads/feature' }],
+  ])('signs what the same reusable workflow has signed for another %s', async (_, other) => {
+    const [services, registry] = await Promise.all([openSigstore(), openRegistry()]);
+    const place = await openPlace(registry.host);
+    const theirs = { ...SHARED, ...other };
+    expect(subjectOf(theirs)).toBe(subjectOf(SHARED));
+    await signImage(await openSigning(services, { job: theirs }), place);
+    const { sourceRepository, sourceRef } = {
+      sourceRepository: 'https://github.com/o/r',
+      sourceRef: 'refs/heads/main',
+    };
+    const ours = { isNew: true, signature: { signer: { sourceRepository, sourceRef } } };
+    expect(await signImage(await openSigning(services, { job: SHARED }), place)).toMatchObject(ours);
+    expect(await signImage(await openSigning(services, { job: SHARED }), place)).toMatchObject({
+      ...ours,
+      isNew: false,
+    });
   });
 
   test('of several images takes one token and one certificate', async () => {
@@ -262,6 +285,19 @@ describe.each([
       place.reference,
     );
     expect(stranger.status).not.toBe(0);
+  });
+
+  test.skipIf(!layers.cosign || !isThere)('it refuses what a reusable workflow signed for somebody else', async () => {
+    const services = await openSigstore();
+    const job = { ...MAIN_JOB, workflow: 'acme/flows/.github/workflows/build.yml', workflowRef: 'refs/tags/v1' };
+    const [place, signing] = [await openPlace(await open(), path()), await openSigning(services, { job })];
+    const { signer } = (await signImage(signing, place)).signature;
+    if (signer === undefined) throw new Error('nobody signed');
+    const asked = (who: typeof signer) =>
+      cosign(signing, 'verify', ...identityArguments(who).map((one) => one.join('=')), place.reference);
+    expect(await asked(signer)).toMatchObject({ status: 0 });
+    for (const other of [{ sourceRepository: 'https://github.com/evil/r' }, { sourceRef: 'refs/heads/topic' }])
+      expect((await asked({ ...signer, ...other })).status).not.toBe(0);
   });
 
   test.skipIf(!layers.cosign || !isThere)('it verifies what we attest', async () => {

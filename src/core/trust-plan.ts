@@ -28,6 +28,8 @@ export interface TrustSource {
 export interface TrustFacts {
   readonly trust: TrustChoice;
   readonly mode: SignMode;
+  /** There is a key, whether this run signs with it or not. */
+  readonly hasKey: boolean;
   /** The inputs `trust-identity` and `trust-issuer`. */
   readonly identities: readonly TextRule[];
   readonly issuer: string | undefined;
@@ -61,10 +63,10 @@ export function parseIssuer(text: string): Parsed<string> {
  * its own ref, so that a branch can plant nothing that others would take; and those whom `trust-identity` names. A problem
  * where nobody would be trusted.
  */
-export function planTrust({ trust, mode, identities, issuer, source }: TrustFacts): Parsed<TrustPlan> {
+export function planTrust({ trust, mode, hasKey, identities, issuer, source }: TrustFacts): Parsed<TrustPlan> {
   const isSigned = trust === 'signed' || (trust === 'auto' && (mode !== 'none' || identities.length > 0));
   if (!isSigned) return parsed({ by: 'hash' });
-  if (mode === 'key') return parsed({ by: 'key' });
+  if (mode === 'key' || (mode === 'none' && hasKey)) return parsed({ by: 'key' });
   const rules = [...(source === undefined ? [] : [ownRule(source)]), ...namedRules(identities, issuer)];
   if (rules.length > 0) return parsed({ by: 'signature', rules });
   return unparsable('signed needs trust-identity where no workflow runs: whose signatures count?');

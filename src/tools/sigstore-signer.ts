@@ -8,6 +8,9 @@ import { chooseServices, type SigningServices } from './sigstore-services.ts';
 import { fetchToken, type IdentityToken } from './sigstore-token.ts';
 import { invalidConfig, readSigningConfig, type SigstoreSettings } from './sigstore-trust.ts';
 
+/** Whom a job's signatures are of. */
+export type JobIdentity = Omit<IdentityToken, 'text' | 'challenge'>;
+
 /** Signs with the identity of this job. Keys live in memory only, and for minutes. */
 export interface Signer {
   /** It signs with a key, and has no identity. */
@@ -16,7 +19,7 @@ export interface Signer {
    * Whom signatures will be of; `undefined` when the token does not say it. BuildOnceError `SIGN_NO_TOKEN`,
    * `SIGN_REFUSED`, `SIGN_UNAVAILABLE`, `SIGN_ANSWER_INVALID`.
    */
-  identity(): Promise<Pick<IdentityToken, 'issuer' | 'subject'>>;
+  identity(): Promise<JobIdentity>;
   /**
    * A bundle v0.3 with this statement, its signature, the certificate and the entry in the log, as JSON. What it states is
    * public from then on. The errors of `identity`, and `SIGN_CONFIG_INVALID`.
@@ -63,8 +66,8 @@ export function openSigner(host: Host, settings: SigstoreSettings): Signer {
     )).value;
   return {
     async identity() {
-      const { issuer, subject } = await token();
-      return { issuer, subject };
+      const { issuer, subject, sourceRepository, sourceRef } = await token();
+      return { issuer, subject, sourceRepository, sourceRef };
     },
     async sign(statement) {
       const { logs, timestamps } = await services();

@@ -13,6 +13,9 @@ export interface IdentityToken {
   readonly issuer: string;
   /** What the certificate's subject will be; `undefined` when the token is no job's. */
   readonly subject: string | undefined;
+  /** As in a certificate's extensions; `undefined` as the subject. */
+  readonly sourceRepository: string | undefined;
+  readonly sourceRef: string | undefined;
 }
 
 const AUDIENCE = 'sigstore';
@@ -41,9 +44,16 @@ export async function fetchToken(host: Host, transport: Transport): Promise<Iden
   const challenge = textAt(claims, 'sub');
   const issuer = textAt(claims, 'iss');
   if (challenge === undefined || issuer === undefined) throw invalidAnswer(service, 'it holds no token with a subject');
-  const workflow = textAt(claims, 'job_workflow_ref');
   const server = host.env['GITHUB_SERVER_URL'] || 'https://github.com';
-  return { text, challenge, issuer, subject: workflow === undefined ? undefined : `${server}/${workflow}` };
+  const addressOf = (path: string | undefined) => (path === undefined ? undefined : `${server}/${path}`);
+  return {
+    text,
+    challenge,
+    issuer,
+    subject: addressOf(textAt(claims, 'job_workflow_ref')),
+    sourceRepository: addressOf(textAt(claims, 'repository')),
+    sourceRef: textAt(claims, 'ref'),
+  };
 }
 
 function noToken({ env }: Host): BuildOnceError {

@@ -127,10 +127,19 @@ async function judgeArtifact(
   return verdict.ok ? { ...verdict.value, artifact } : { ...verdict.problem, artifact };
 }
 
-/** Whom this run's signatures are by, so that one that is there is known; `undefined` when it is not known before. */
-async function ownRule(signer: Signer): Promise<SignerRule | undefined> {
-  const { issuer, subject } = await signer.identity();
-  return subject === undefined ? undefined : { issuer: exactly(issuer), subject: exactly(subject) };
+/**
+ * Whom this run's signatures are by, so that one that is there is known; `undefined` when it is not known before. The subject
+ * alone does not tell: of a reusable workflow it is the same for every repository and ref that it runs for.
+ */
+async function ownRule(signer: Signer): Promise<Required<SignerRule> | undefined> {
+  const { issuer, subject, sourceRepository, sourceRef } = await signer.identity();
+  if (subject === undefined || sourceRepository === undefined || sourceRef === undefined) return undefined;
+  return {
+    issuer: exactly(issuer),
+    subject: exactly(subject),
+    sourceRepository: exactly(sourceRepository),
+    sourceRef: exactly(sourceRef),
+  };
 }
 
 async function find(
