@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { findSignerProblem, type SignerIdentity } from '../../src/core/signer-rule.ts';
 import {
@@ -125,6 +126,18 @@ function outcomeOf(facts: TrustFacts): readonly [Outcome, number] {
   if (!plan.ok) return ['a problem', 0];
   return [plan.value.by, plan.value.by === 'signature' ? plan.value.rules.length : 0];
 }
+
+describe('a pattern of the documentation', () => {
+  const [, pattern = ''] = /^ {2}(\/.+\/)$/m.exec(readFileSync('docs/trust.md', 'utf8')) ?? [];
+
+  it.each([
+    ['takes a tag', 'refs/tags/v1.2.3', true],
+    ['takes no branch', 'refs/heads/main', false],
+    ['takes no branch that ends like a tag', 'refs/heads/x@refs/tags/v1', false],
+  ])('%s', (_, ref, isTaken) => {
+    expect(identity(pattern).accepts(`https://github.com/acme/app/.github/workflows/release.yml@${ref}`)).toBe(isTaken);
+  });
+});
 
 describe('what a run reuses', () => {
   it('is said once for each of the 36 cases', () => {
