@@ -3,6 +3,7 @@ import { type Parsed, parsed, unparsable } from './core/parsed.ts';
 import { isRegistryError, RegistryError } from './errors.ts';
 import { formatDescriptor } from './oci/format.ts';
 import { type Descriptor, MEDIA_TYPES } from './oci/types.ts';
+import { lacksBlob } from './registry/failure.ts';
 import { fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
 
@@ -10,8 +11,6 @@ const EMPTY_CONFIG = Buffer.from('{}');
 /** What reading a manifest or blob that cannot be used ends with. */
 const DAMAGED = new Set(['DIGEST_INVALID', 'MANIFEST_INVALID', 'SIZE_INVALID', 'TOO_LARGE', 'UNEXPECTED_ANSWER']);
 
-/** How registries refuse a manifest whose blobs they do not have. */
-const LOST_BLOB = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN']);
 const ATTEMPTS = 3;
 
 /** What is attached to an image: one piece of content. */
@@ -56,11 +55,6 @@ export async function attachArtifact(
       if (attempt === ATTEMPTS || !lacksBlob(error)) throw error;
     }
   }
-}
-
-function lacksBlob(error: unknown): boolean {
-  if (!isRegistryError(error)) return false;
-  return [error.code, ...error.entries.map(({ code }) => code)].some((code) => LOST_BLOB.has(code));
 }
 
 /** RegistryError TOO_LARGE for content that nobody would read again; `what` it is, for the message. */

@@ -7,8 +7,9 @@ import { parseReference } from './core/reference.ts';
 import { splitOnce } from './core/split-once.ts';
 import { BuildOnceError, isRegistryError } from './errors.ts';
 import { type HashedImage, imageNotFound, placed } from './hashed-images.ts';
+import { imagesIn } from './oci/links.ts';
 import { parseImageConfig } from './oci/parse.ts';
-import { type Descriptor, type ImageConfig, type Index, isManifestMediaType, type Platform } from './oci/types.ts';
+import type { Descriptor, ImageConfig, Platform } from './oci/types.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Registries } from './registry/open.ts';
 import type { Repository } from './registry/repository.ts';
@@ -90,11 +91,6 @@ function childrenFor({ manifest, descriptor }: FoundImage, wanted: Platform): re
   );
   const candidates = fitting.length > 0 ? fitting : imagesIn(manifest);
   return candidates.length > MAX_CANDIDATES ? [] : candidates;
-}
-
-/** Attestations are for an unknown system. */
-function imagesIn({ manifests }: Index): readonly Descriptor[] {
-  return manifests.filter(({ mediaType, platform }) => isManifestMediaType(mediaType) && platform?.os !== 'unknown');
 }
 
 function familyOf({ os, architecture }: Platform): string {

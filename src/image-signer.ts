@@ -5,6 +5,7 @@ import { SIGNED_BY_ANYBODY, type SignerIdentity, type SignerRule } from './core/
 import { namedRules, ownRule } from './core/trust-plan.ts';
 import { identityArguments } from './core/verify-command.ts';
 import { isBuildOnceError } from './errors.ts';
+import { inParallel } from './in-parallel.ts';
 import type { Descriptor } from './oci/types.ts';
 import { openOwnKey } from './own-key.ts';
 import { Secret } from './registry/credentials.ts';
@@ -44,7 +45,7 @@ export async function signRun(run: Run, image: FoundImage): Promise<SignOutcome>
   try {
     const repository = openImage(run, image.repository);
     const { signImage } = await loadSigstore();
-    const signed = await inParallel(subjectsOf(run, image), async (subject) => ({
+    const signed = await firstThenRest(subjectsOf(run, image), async (subject) => ({
       digest: subject.digest,
       ...(await signImage(signing, { repository, image: subject })),
     }));
@@ -67,7 +68,7 @@ async function attestAll(run: Run, image: FoundImage, signing: Signing) {
   const { attest } = await loadSigstore();
   const { subject: identity } = await signing.signer.identity();
   const repository = openImage(run, image.repository);
-  const all = await inParallel(await attestationsOf(run, image, identity), async (attested) => {
+  const all = await inParallel(await attestationsOf(run, image, identity), MAX_AT_ONCE, async (attested) => {
     const { subject, predicateType, predicate, sizeBytes } = attested;
     try {
       const { isNew } = await attest(signing, { repository, image: subject }, { predicateType, predicate });
@@ -180,12 +181,8 @@ function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
-  // The first one alone: it gets the token and the certificate that do for all.
-  const [first, ...rest] = items;
-  if (first === undefined) return [];
-  const results = [await work(first)];
-  for (let at = 0; at < rest.length; at += MAX_AT_ONCE)
-    results.push(...(await Promise.all(rest.slice(at, at + MAX_AT_ONCE).map(work))));
-  return results;
+/** The first one alone: it gets the token and the certificate that do for all. */
+async function firstThenRest<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
+  const first = await inParallel(items.slice(0, 1), 1, work);
+  return [...first, ...(await inParallel(items.slice(1), MAX_AT_ONCE, work))];
 }

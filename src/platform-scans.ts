@@ -9,7 +9,6 @@ import { parseImageConfig } from './oci/parse.ts';
 import { type Descriptor, isIndexMediaType, isManifestMediaType, type Manifest, MEDIA_TYPES } from './oci/types.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
-import { readAuthorities } from './registry-authorities.ts';
 import type { Run } from './stage.ts';
 import { loadJobCache, loadTrivy } from './tools/load.ts';
 import type { ScanReport, ScanSettings } from './tools/trivy.ts';
@@ -134,7 +133,7 @@ export async function scanMembers(
     layoutPath === undefined
       ? await openScanAccess(host, image.repository, {
           registries,
-          authorities: readAuthorities(host.files, options.registryCa).text,
+          authorities: run.access.authorities,
           plainRegistries: options.registryInsecure,
         })
       : NO_ACCESS;

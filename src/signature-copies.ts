@@ -1,25 +1,16 @@
 import { orProblem } from './artifact.ts';
+import { listAttached, MAX_BUNDLE_BYTES, MAX_BUNDLES, mayState } from './attached-bundles.ts';
 import { parsed } from './core/parsed.ts';
 import { BUNDLE_MEDIA_TYPE, SIGNATURE_PREDICATE } from './core/signed-statement.ts';
-import { type Descriptor, isManifestMediaType, MEDIA_TYPES } from './oci/types.ts';
+import { imagesIn } from './oci/links.ts';
+import type { Descriptor } from './oci/types.ts';
 import { copyImage } from './registry/copy.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
 
-const PREDICATE_TYPE = 'dev.sigstore.bundle.predicateType';
-const CREATED = 'org.opencontainers.image.created';
-/** Anybody who may push may attach more; so many of each manifest and kind are looked at, the newest first. */
-const MAX_BUNDLES = 50;
-/** Of a bundle: that of a signature is short, that of an SBOM is not. */
-const MAX_BUNDLE_BYTES = 32 << 20;
-
 /** What of an image is signed, each by itself: its index first, then the manifest of every platform. */
 export function signedManifests({ descriptor, manifest }: FoundImage): readonly Descriptor[] {
-  if (manifest.kind !== 'index') return [descriptor];
-  const platforms = manifest.manifests.filter(
-    ({ mediaType, platform }) => isManifestMediaType(mediaType) && platform?.os !== 'unknown',
-  );
-  return [descriptor, ...platforms];
+  return manifest.kind === 'index' ? [descriptor, ...imagesIn(manifest)] : [descriptor];
 }
 
 /**
@@ -38,19 +29,10 @@ export async function copySignatures(from: Repository, to: Repository, image: Fo
 
 /** Signatures first, and counted apart: what is said of an image over the years must not hide them. */
 async function listNewest(repository: Repository, subject: Descriptor): Promise<readonly Descriptor[]> {
-  const signatures: Descriptor[] = [];
-  const attestations: Descriptor[] = [];
-  // Without a filter: cosign lists its bundles under the fallback tag as what their config is.
-  for await (const artifact of repository.referrers(subject)) {
-    const { artifactType = MEDIA_TYPES.ociEmpty, annotations } = artifact;
-    if (artifactType !== BUNDLE_MEDIA_TYPE && artifactType !== MEDIA_TYPES.ociEmpty) continue;
-    const isSignature = (annotations?.[PREDICATE_TYPE] ?? SIGNATURE_PREDICATE) === SIGNATURE_PREDICATE;
-    (isSignature ? signatures : attestations).push(artifact);
-  }
-  const createdAt = ({ annotations }: Descriptor): string => annotations?.[CREATED] ?? '';
-  return [signatures, attestations].flatMap((found) =>
-    found.sort((a, b) => (createdAt(a) < createdAt(b) ? 1 : -1)).slice(0, MAX_BUNDLES),
-  );
+  const attached = await listAttached(repository, subject);
+  const isSignature = (artifact: Descriptor): boolean => mayState(artifact, SIGNATURE_PREDICATE);
+  const attestations = attached.filter((artifact) => !isSignature(artifact));
+  return [attached.filter(isSignature), attestations].flatMap((found) => found.slice(0, MAX_BUNDLES));
 }
 
 interface Places {

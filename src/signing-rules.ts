@@ -1,4 +1,4 @@
-import { planSigning, type SignMode, type SignPlan } from './core/sign-plan.ts';
+import { canIdentify, planSigning, type SignMode, type SignPlan } from './core/sign-plan.ts';
 import { isRelease, type TagPlan } from './core/tag-candidates.ts';
 import { planTrust, type TrustPlan, type TrustSource } from './core/trust-plan.ts';
 import type { Problem } from './errors.ts';
@@ -28,7 +28,7 @@ export function decideSigning(
     sign: options.sign,
     hasKey: options.signKey !== undefined,
     pushes: event.push,
-    canIdentify: Boolean(env['ACTIONS_ID_TOKEN_REQUEST_URL'] && env['ACTIONS_ID_TOKEN_REQUEST_TOKEN']),
+    canIdentify: canIdentify(env),
     isPublic: serverOf(env) === GITHUB && event.repository?.isPrivate === false,
     releases: tags !== undefined && isRelease(tags),
   });

@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { canIdentify } from '../../src/core/sign-plan.ts';
 import { isBuildOnceError } from '../../src/errors.ts';
-import { canIdentify, openSigner, openTrust, signImage, verifyImage } from '../../src/tools/sigstore.ts';
+import { openSigner, openTrust, signImage, verifyImage } from '../../src/tools/sigstore.ts';
 import { serve } from '../registry/scripted-server.ts';
 import { startForwardProxy } from '../support/forward-proxy.ts';
 import { openPlace, openRegistry, openSigning, openSigstore } from '../support/signing.ts';
@@ -32,7 +33,7 @@ describe('signing fails', () => {
     const place = await openPlace(registry.host);
     for (const name of ['ACTIONS_ID_TOKEN_REQUEST_URL', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN']) {
       const signing = await openSigning(services, { env: { [name]: '', GITHUB_ACTIONS: 'true' } });
-      expect(canIdentify(signing.host)).toBe(false);
+      expect(canIdentify(signing.host.env)).toBe(false);
       const failure = await failureOf(signImage(signing, place));
       expect(failure).toMatchObject({
         code: 'SIGN_NO_TOKEN',

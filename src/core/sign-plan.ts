@@ -2,6 +2,11 @@
 export const SIGN_CHOICES = ['auto', 'keyless', 'key', 'none'] as const;
 export type SignChoice = (typeof SIGN_CHOICES)[number];
 
+/** Whether a job may ask for a token that says what it is: https://docs.github.com/en/actions/reference/security/oidc */
+export function canIdentify(env: Readonly<Record<string, string | undefined>>): boolean {
+  return Boolean(env['ACTIONS_ID_TOKEN_REQUEST_URL'] && env['ACTIONS_ID_TOKEN_REQUEST_TOKEN']);
+}
+
 /** How this run signs. */
 export type SignMode = 'keyless' | 'key' | 'none';
 

@@ -1,9 +1,14 @@
 import type { Digest } from '../core/digest.ts';
-import type { Descriptor, Index, Manifest } from './types.ts';
+import { type Descriptor, type Index, isManifestMediaType, type Manifest } from './types.ts';
 
 /** What a manifest is made of: the manifests of an index, else config and layers. Its subject is not a part of it. */
 export function partsOf(manifest: Index | Manifest): readonly Descriptor[] {
   return manifest.kind === 'index' ? manifest.manifests : [manifest.config, ...manifest.layers];
+}
+
+/** The manifests of platforms; attestations are for an unknown system. */
+export function imagesIn({ manifests }: Index): readonly Descriptor[] {
+  return manifests.filter(({ mediaType, platform }) => isManifestMediaType(mediaType) && platform?.os !== 'unknown');
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { Digest } from '../core/digest.ts';
 import { formatRepositoryName } from '../core/reference.ts';
-import { isRegistryError, RegistryError } from '../errors.ts';
+import { RegistryError } from '../errors.ts';
+import { inParallel } from '../in-parallel.ts';
 import { isNonDistributable, partsOf } from '../oci/links.ts';
 import { parseManifest } from '../oci/parse.ts';
 import { type Descriptor, isManifestMediaType } from '../oci/types.ts';
+import { lacksBlob } from './failure.ts';
 import type { Repository } from './repository.ts';
 
 export interface CopyCount {
@@ -25,8 +27,6 @@ export interface CopyResult {
 const MAX_DEPTH = 8;
 const MAX_MANIFESTS = 10_000;
 const PARALLEL_BLOBS = 4;
-/** How registries refuse a manifest whose blobs they do not have. */
-const LOST_BLOB = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN']);
 
 /**
  * Makes an image, with everything that its manifests name, exist in another repository under the same digests; tags are
@@ -36,7 +36,7 @@ const LOST_BLOB = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN']);
  */
 export async function copyImage(from: Repository, to: Repository, root: Descriptor): Promise<CopyResult> {
   const image = await readTree(from, root);
-  const copyBlobs = (): Promise<Copied[]> =>
+  const copyBlobs = (): Promise<readonly Copied[]> =>
     inParallel(image.blobs, PARALLEL_BLOBS, (blob) => copyBlob(from, to, blob));
   const blobs = await copyBlobs();
   const manifests: Copied[] = [];
@@ -137,30 +137,11 @@ async function copyManifest(
   try {
     await to.push(descriptor, bytes);
   } catch (error) {
-    if (!isRegistryError(error) || !LOST_BLOB.has(error.code)) throw error;
+    if (!lacksBlob(error)) throw error;
     await copyBlobs();
     await to.push(descriptor, bytes);
   }
   return { sizeBytes: bytes.length, travelled };
-}
-
-/** Runs at most `limit` at once. After a failure none is started, and those that run are waited for. */
-async function inParallel<T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
-  const ahead = [...items];
-  const results: R[] = [];
-  const failures: unknown[] = [];
-  const worker = async (): Promise<void> => {
-    for (let item = ahead.shift(); item !== undefined && failures.length === 0; item = ahead.shift()) {
-      try {
-        results.push(await work(item));
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: limit }, worker));
-  if (failures.length > 0) throw failures[0];
-  return results;
 }
 
 function count(all: readonly Copied[]): CopyCount {

@@ -1,5 +1,5 @@
 import { quote, toLine } from '../core/printable.ts';
-import { RegistryError, type RegistryErrorDetails, type RegistryErrorEntry } from '../errors.ts';
+import { isRegistryError, RegistryError, type RegistryErrorDetails, type RegistryErrorEntry } from '../errors.ts';
 import { parseErrorEntries } from '../oci/parse.ts';
 import type { Proxy } from './proxies.ts';
 
@@ -173,4 +173,13 @@ function hintOfConnection(name: string, proxy: Proxy | undefined): string | unde
     return "It may want a certificate of ours: put NAME.cert and NAME.key into Docker's folder certs.d.";
   if (!/CERT|SIGNED|TLS|SSL|VERIFY/.test(name)) return undefined;
   return 'Its certificate is not trusted: give the file of its authority (PEM) as registry-ca.';
+}
+
+/** How registries refuse a manifest whose blobs they do not have. */
+const LOST_BLOB = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN']);
+
+/** Whether a registry has refused a manifest because it has not, or has no more, what the manifest names. */
+export function lacksBlob(error: unknown): boolean {
+  if (!isRegistryError(error)) return false;
+  return [error.code, ...error.entries.map(({ code }) => code)].some((code) => LOST_BLOB.has(code));
 }

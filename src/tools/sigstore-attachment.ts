@@ -1,7 +1,9 @@
 import { attachArtifact, orProblem, readLayer } from '../artifact.ts';
+import { listAttached, MAX_BUNDLE_BYTES, MAX_BUNDLES, mayState, PREDICATE_TYPE } from '../attached-bundles.ts';
+import { CREATED_ANNOTATION } from '../core/labels.ts';
 import { type Parsed, parsed, unparsable } from '../core/parsed.ts';
 import { BUNDLE_MEDIA_TYPE, SIGNATURE_PREDICATE } from '../core/signed-statement.ts';
-import { type Descriptor, MEDIA_TYPES } from '../oci/types.ts';
+import type { Descriptor } from '../oci/types.ts';
 import { fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
 
@@ -14,13 +16,9 @@ export interface Attachment {
 }
 
 const CONTENT = 'dev.sigstore.bundle.content';
-const PREDICATE_TYPE = 'dev.sigstore.bundle.predicateType';
-const CREATED = 'org.opencontainers.image.created';
-/** Anybody who may push may attach more; so many are looked at, the newest first. */
-const MAX_CANDIDATES = 50;
-/** Of a bundle, whose statement is in it in base64: that of a signature is short, that of an SBOM is not. */
+/** Of a bundle that holds a signature and nothing else. */
 const MAX_SIGNATURE_BYTES = 1 << 20;
-const MAX_ATTESTATION_BYTES = 32 << 20;
+
 /** Attaches a bundle to an image that is in this repository, as cosign 3 does. The errors of `attachArtifact`. */
 export function attachBundle(
   repository: Repository,
@@ -32,29 +30,19 @@ export function attachBundle(
     annotations: {
       [CONTENT]: 'dsse-envelope',
       [PREDICATE_TYPE]: predicateType,
-      [CREATED]: created.toISOString().replace(/\.[0-9]+Z$/, 'Z'),
+      [CREATED_ANNOTATION]: created.toISOString().replace(/\.[0-9]+Z$/, 'Z'),
     },
   });
 }
 
-/**
- * What is attached to an image and may be a bundle that states this; the newest first. Two requests, since the
- * referrers API and the fallback tag both count. The errors of `Repository`.
- */
+/** The newest of what is attached to an image and may be a bundle that states this. Requests and errors of `listAttached`. */
 export async function listBundles(
   repository: Repository,
   image: Descriptor,
   predicateType: string,
 ): Promise<readonly Descriptor[]> {
-  const found: Descriptor[] = [];
-  // Without a filter: cosign lists its bundles under the fallback tag as what their config is, and without annotations.
-  for await (const artifact of repository.referrers(image)) {
-    const { artifactType = MEDIA_TYPES.ociEmpty, annotations } = artifact;
-    if (artifactType !== BUNDLE_MEDIA_TYPE && artifactType !== MEDIA_TYPES.ociEmpty) continue;
-    if ((annotations?.[PREDICATE_TYPE] ?? predicateType) === predicateType) found.push(artifact);
-  }
-  const createdAt = ({ annotations }: Descriptor): string => annotations?.[CREATED] ?? '';
-  return found.sort((a, b) => (createdAt(a) < createdAt(b) ? 1 : -1)).slice(0, MAX_CANDIDATES);
+  const attached = await listAttached(repository, image);
+  return attached.filter((artifact) => mayState(artifact, predicateType)).slice(0, MAX_BUNDLES);
 }
 
 /**
@@ -70,10 +58,10 @@ export function readBundle(
     const manifest = (await fetchImage(repository, { digest }))?.manifest;
     if (manifest === undefined) return unparsable('it is not there');
     if (manifest.artifactType !== BUNDLE_MEDIA_TYPE || manifest.kind !== 'manifest') return parsed(undefined);
-    if ((manifest.annotations[PREDICATE_TYPE] ?? predicateType) !== predicateType) return parsed(undefined);
+    if (!mayState(manifest, predicateType)) return parsed(undefined);
     const [layer] = manifest.layers;
     if (layer === undefined) return unparsable('it has no content');
-    const maxBytes = predicateType === SIGNATURE_PREDICATE ? MAX_SIGNATURE_BYTES : MAX_ATTESTATION_BYTES;
+    const maxBytes = predicateType === SIGNATURE_PREDICATE ? MAX_SIGNATURE_BYTES : MAX_BUNDLE_BYTES;
     const content = await readLayer(repository, layer, { type: BUNDLE_MEDIA_TYPE, maxBytes });
     return content.ok ? parsed(Buffer.from(content.value).toString()) : content;
   });

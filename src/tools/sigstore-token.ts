@@ -1,4 +1,5 @@
 import { parseJson, textAt } from '../core/json.ts';
+import { canIdentify } from '../core/sign-plan.ts';
 import { BuildOnceError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Transport } from '../registry/transport.ts';
@@ -20,11 +21,6 @@ export interface IdentityToken {
 
 const AUDIENCE = 'sigstore';
 
-/** Whether this job may ask for a token: https://docs.github.com/en/actions/reference/security/oidc */
-export function canIdentify({ env }: Pick<Host, 'env'>): boolean {
-  return Boolean(env['ACTIONS_ID_TOKEN_REQUEST_URL'] && env['ACTIONS_ID_TOKEN_REQUEST_TOKEN']);
-}
-
 /**
  * Asks GitHub for the job's token. BuildOnceError `SIGN_NO_TOKEN` when the job may not have one, `SIGN_ANSWER_INVALID`, and
  * as of `askService`.
@@ -32,7 +28,7 @@ export function canIdentify({ env }: Pick<Host, 'env'>): boolean {
 export async function fetchToken(host: Host, transport: Transport): Promise<IdentityToken> {
   const address = host.env['ACTIONS_ID_TOKEN_REQUEST_URL'] ?? '';
   const secret = host.env['ACTIONS_ID_TOKEN_REQUEST_TOKEN'] ?? '';
-  if (!canIdentify(host) || !URL.canParse(address)) throw noToken(host);
+  if (!canIdentify(host.env) || !URL.canParse(address)) throw noToken(host);
   const url = new URL(address);
   url.searchParams.set('audience', AUDIENCE);
   const service: Service = { title: "GitHub's token service", url };

@@ -14,7 +14,6 @@ import { readSimpleSignatures } from './sigstore-simple-signing.ts';
 import type { SigstoreTrust } from './sigstore-trust.ts';
 
 export { openSigner } from './sigstore-signer.ts';
-export { canIdentify } from './sigstore-token.ts';
 export { openKeyTrust, openTrust } from './sigstore-trust.ts';
 
 /** An image, index or one platform's manifest, in the repository that it is in. */
