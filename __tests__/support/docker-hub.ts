@@ -22,6 +22,8 @@ export interface DockerHubSettings {
   readonly withoutDigest?: readonly string[];
   /** Answers instead of Docker Hub: a status, with headers. */
   readonly fault?: (line: string) => { readonly status: number; readonly headers?: Record<string, string> } | undefined;
+  /** Happens before a request is answered. */
+  readonly before?: (line: string, repository: RegistryRepository) => Promise<unknown>;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -99,6 +101,7 @@ class Hub {
     const isApi = headers.host === API;
     const line = `${isApi ? 'hub' : 'registry'} ${method} ${url}`;
     this.requests.push({ line, authorization: headers.authorization });
+    await this.#settings.before?.(line, this.repository);
     const fault = this.#settings.fault?.(line);
     if (fault !== undefined) return void response.writeHead(fault.status, fault.headers).end();
     if (isApi) return this.#answerApi(request, response);
