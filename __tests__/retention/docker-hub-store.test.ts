@@ -35,14 +35,16 @@ async function openShop(
   const registries = openRegistries({ ...common, ...(login ? { explicit: hub.login } : {}) });
   const name = { ...NAME, path };
   const repository = registries.open(name, 'push');
+  const transport = createTransport(common);
   const store = openDockerHubStore({
     repository,
-    transport: createTransport(common),
+    transport,
     credentials: () => registries.credentials(name),
     now: () => 1,
   });
   onTestFinished(async () => {
     await store.close();
+    transport.close();
     registries.close();
   });
   return {

@@ -61,10 +61,6 @@ export class DockerHubApi {
     return parsed?.origin === ORIGIN ? `${parsed.pathname}${parsed.search}` : undefined;
   }
 
-  close(): void {
-    this.#transport.close();
-  }
-
   #login(): Promise<string | undefined> {
     this.#token ??= this.#exchange();
     return this.#token;

@@ -19,7 +19,7 @@ import type { ImageStore, Removal, SavedManifest } from './store.ts';
 export interface DockerHubStoreSettings {
   /** In Docker Hub's registry, opened to push. */
   readonly repository: RegistryRepository;
-  /** To Docker Hub's API; closed with the store. */
+  /** To Docker Hub's API; whoever opened it closes it. */
   readonly transport: Transport;
   /** Those of the registry. */
   readonly credentials: () => Promise<Credentials | undefined>;
@@ -152,7 +152,7 @@ class DockerHubStore implements ImageStore {
   }
 
   async close(): Promise<void> {
-    this.#api.close();
+    // The connections are the run's.
   }
 
   #deleteTag(tag: string): Promise<DockerHubAnswer> {
