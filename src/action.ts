@@ -22,7 +22,9 @@ try {
 async function main(): Promise<void> {
   const inputs = Object.entries(env).filter(([name]) => name.startsWith(INPUT));
   const raw = Object.fromEntries(inputs.map(([name, value]) => [name.slice(INPUT.length).toLowerCase(), value]));
-  const { report, options, error } = await runCommand('build', raw, host);
+  // What is no command is bad input, as the table of inputs says.
+  const command = raw['command']?.trim() === 'prune' ? 'prune' : 'build';
+  const { report, options, error } = await runCommand(command, raw, host);
   for (const [name, value] of Object.entries(report.outputs)) host.setOutput(name, value);
   if (options.summary) host.appendSummary(renderMarkdown(redacted(report, host.hide)));
   host.addArtifacts(report.subjects);

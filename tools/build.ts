@@ -28,6 +28,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   git: 'tools/git.js',
   'job-cache': 'tools/job-cache.js',
   github: 'tools/github.js',
+  prune: 'prune.js',
   sigstore: 'tools/sigstore.js',
   trivy: 'tools/trivy.js',
   tunnel: 'registry/tunnel.js',

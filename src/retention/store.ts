@@ -28,6 +28,8 @@ export interface ImageStore {
   removeTag(manifest: PlannedManifest, tag: string): Promise<Removal>;
   /** Brings back what was removed; a tag that is on something else by now stays there. What became of it, in the end. */
   restore(manifest: PlannedManifest, saved: SavedManifest | undefined): Promise<Restoration>;
+  /** How many requests this run may still make before its allowance is spent; `undefined` when nothing limits it. */
+  allowance(): number | undefined;
   /** Lets go of connections and files. */
   close(): Promise<void>;
 }
