@@ -1,4 +1,5 @@
 import { type ImageChoice, parseImageChoice } from './core/image-choice.ts';
+import { isPattern } from './core/image-name.ts';
 import { NO_IMAGE_POLICY } from './core/image-policy.ts';
 import { type Parsed, parsed } from './core/parsed.ts';
 import { formatPlatform } from './core/platform.ts';
@@ -288,6 +289,7 @@ function prepare(
     ...policies.problems,
     ...(command.builds ? signing.problems : []),
     ...findPruneProblems(options, command),
+    ...(command.prunes === true ? [] : findPatternProblems(options)),
     ...(command.verifies === true ? findVerifyProblems(host, options, event) : []),
   ];
   if (all.length > 0 || !tags.ok) throw new UsageError(all, policies.at === undefined ? {} : { at: policies.at });
@@ -308,6 +310,13 @@ function prepare(
     authorities: authorities.text,
     ...(chosen === undefined ? {} : { named: chosen }),
   };
+}
+
+function findPatternProblems({ images }: Options): readonly Problem[] {
+  return images.filter(isPattern).map((name) => ({
+    input: 'images',
+    message: `${quote(familiarName(formatRepositoryName(name)))} stands for several repositories: only prune takes that`,
+  }));
 }
 
 function platformsOf({ platforms }: Options, host: Host): Run['platforms'] {
