@@ -12,7 +12,7 @@ import { checkManifest, checkStored, headDescriptor, mediaTypeOf } from './manif
 import type { ManifestCache } from './manifest-cache.ts';
 import { pagesFrom } from './pages.ts';
 import { enterReferrer, fallbackTag, membersOf, referrerOf, removeReferrer } from './referrers.ts';
-import type { Body, Content, PushAccess, Repository, TagDeletion, Target } from './repository.ts';
+import type { Body, Content, PushAccess, RegistryKnowledge, Repository, TagDeletion, Target } from './repository.ts';
 import type { Answer, HttpRequest } from './transport.ts';
 import { pushBlob, startUpload } from './upload.ts';
 import { contentInMemory, verifiedContent } from './verified-content.ts';
@@ -32,7 +32,7 @@ const NO_REFERRERS_API = [400, 404, 405, 406, 501];
 const DAMAGED = new Set(['DIGEST_INVALID', 'MANIFEST_INVALID', 'SIZE_INVALID', 'TOO_LARGE', 'UNEXPECTED_ANSWER']);
 
 /** A repository of any registry that speaks distribution-spec v1.1.1. Open it with `openRegistries`. */
-export class Distribution implements Repository, PushAccess, TagDeletion {
+export class Distribution implements Repository, PushAccess, TagDeletion, RegistryKnowledge {
   readonly name: RepositoryName;
   readonly #endpoint: Endpoint;
   readonly #manifests: ManifestCache;
@@ -95,10 +95,21 @@ export class Distribution implements Repository, PushAccess, TagDeletion {
   }
 
   async *tags(): AsyncIterable<string> {
-    for await (const answer of this.#listing(`tags/list?n=${TAGS_PER_PAGE}`)) {
-      const tags = parseTagList(answer.body);
-      if (!tags.ok) throw requestFailure('UNEXPECTED_ANSWER', answer, `the answer is no list of tags: ${tags.problem}`);
-      yield* tags.value;
+    const seen = new Set<string>();
+    for (let last: string | undefined = '', page = 0; last !== undefined; ) {
+      const from: string = last === '' ? '' : `&last=${encodeURIComponent(last)}`;
+      const known = seen.size;
+      for await (const answer of this.#listing(`tags/list?n=${TAGS_PER_PAGE}${from}`)) {
+        const tags = parseTagList(answer.body);
+        if (!tags.ok)
+          throw requestFailure('UNEXPECTED_ANSWER', answer, `the answer is no list of tags: ${tags.problem}`);
+        page = tags.value.length;
+        last = tags.value.at(-1);
+        yield* tags.value.filter((tag) => !seen.has(tag));
+        for (const tag of tags.value) seen.add(tag);
+      }
+      // A page that is full may be cut, though nothing leads to the next one: spec.md#listing-tags.
+      if (page < TAGS_PER_PAGE || seen.size === known) return;
     }
   }
 
@@ -111,6 +122,31 @@ export class Distribution implements Repository, PushAccess, TagDeletion {
       seen.add(referrer.digest);
       yield referrer;
     }
+  }
+
+  async exists(): Promise<boolean> {
+    const answer = await this.#endpoint.send({ method: 'GET', url: this.#endpoint.url('tags/list?n=1') });
+    if (answer.status !== 200 && answer.status !== 404) throw this.#endpoint.failure(answer);
+    return answer.status === 200;
+  }
+
+  async listedReferrers(subject: Digest): Promise<readonly Descriptor[] | undefined> {
+    const members: Descriptor[] = [];
+    let keepsLists = true;
+    const pages = pagesFrom(this.#endpoint.url(`referrers/${subject}`), async (url) => {
+      const answer = await this.#endpoint.send({ method: 'GET', url, limitBytes: MAX_LISTING_BYTES });
+      if (answer.status === 200 && isIndex(answer)) return answer;
+      if (answer.status !== 200 && !NO_REFERRERS_API.includes(answer.status)) throw this.#endpoint.failure(answer);
+      // Some say so of a manifest without referrers, and list those of others.
+      keepsLists = answer.status === 404 && this.#endpoint.failure(answer).code === 'MANIFEST_UNKNOWN';
+      return undefined;
+    });
+    for await (const answer of pages) members.push(...membersOf(answer.body, publicUrl(answer.url)));
+    return keepsLists ? members : undefined;
+  }
+
+  get answeredAtMs(): number | undefined {
+    return this.#endpoint.answeredAtMs;
   }
 
   async delete(digest: Digest): Promise<boolean> {

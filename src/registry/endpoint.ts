@@ -20,6 +20,7 @@ export class Endpoint {
   readonly #writing: Access;
 
   readonly #attempts: number | undefined;
+  #answeredAtMs: number | undefined;
 
   /**
    * `pushes` says that this run will push here, so that one token does for reads and writes; `once`, that a failure is the
@@ -32,6 +33,11 @@ export class Endpoint {
     const write = repositoryScope(name.path, ['pull', 'push']);
     this.#writing = { scopes: [write], hint: accessHint(name, true) };
     this.#reading = { scopes: [pushes ? write : repositoryScope(name.path, ['pull'])], hint: accessHint(name, false) };
+  }
+
+  /** When the last answer was sent, by the clock of the one who sent it; `undefined` where that did not say. */
+  get answeredAtMs(): number | undefined {
+    return this.#answeredAtMs;
   }
 
   /** The URL of a part of this repository: `manifests/1.2.3`, `tags/list?n=100`. */
@@ -50,6 +56,8 @@ export class Endpoint {
   /** The answer after the repetitions that may help. */
   async send(request: HttpRequest, mountFrom?: RepositoryName): Promise<Answer> {
     const answer = await this.session.send(request, this.access(request, mountFrom), this.#attempts);
+    const sentAtMs = Date.parse(answer.header('date') ?? '');
+    this.#answeredAtMs = Number.isNaN(sentAtMs) ? undefined : sentAtMs;
     // What a read brings is looked at; of a write the status alone would be believed.
     if (request.method !== 'GET' && request.method !== 'HEAD') refusePage(answer);
     return answer;

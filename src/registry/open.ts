@@ -12,7 +12,7 @@ import { createKeychain, type KeychainSettings } from './keychain.ts';
 import { type Layout, openLayout } from './layout.ts';
 import { ManifestCache } from './manifest-cache.ts';
 import { readProxies } from './proxies.ts';
-import type { PushAccess, Repository, TagDeletion } from './repository.ts';
+import type { PushAccess, RegistryKnowledge, Repository, TagDeletion } from './repository.ts';
 import { repositoryScope } from './scope.ts';
 import { Session } from './session.ts';
 import { createTransport, type TransportSettings } from './transport.ts';
@@ -20,7 +20,7 @@ import { createTransport, type TransportSettings } from './transport.ts';
 export type RegistriesSettings = KeychainSettings & TransportSettings;
 
 /** What a repository in a registry can do. */
-export type RegistryRepository = Repository & PushAccess & TagDeletion;
+export type RegistryRepository = Repository & PushAccess & TagDeletion & RegistryKnowledge;
 
 /** Every registry of a run: one keychain, one pool of connections, tokens shared. */
 export interface Registries {

@@ -54,3 +54,13 @@ export interface TagDeletion {
   /** `false` when there was no such tag. RegistryError `UNSUPPORTED` where the registry cannot. */
   deleteTag(tag: string): Promise<boolean>;
 }
+
+/** Optional capability: what only a registry tells of a repository. */
+export interface RegistryKnowledge {
+  /** Whether there is such a repository; `true` also where that cannot be told from an empty one. */
+  exists(): Promise<boolean>;
+  /** The registry's own list of referrers, the fallback tag aside; `undefined` where it keeps no such lists. */
+  listedReferrers(subject: Digest): Promise<readonly Descriptor[] | undefined>;
+  /** When the last answer was sent, by the registry's clock, in milliseconds since 1970; `undefined` where it does not say. */
+  readonly answeredAtMs: number | undefined;
+}

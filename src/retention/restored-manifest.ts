@@ -1,0 +1,67 @@
+import { type Digest, digestOf } from '../core/digest.ts';
+import type { PlannedManifest } from '../core/retention/plan.ts';
+import { isRegistryError } from '../errors.ts';
+import { MAX_MANIFEST_BYTES } from '../oci/parse.ts';
+import { type Descriptor, isManifestMediaType } from '../oci/types.ts';
+import { lacksBlob } from '../registry/failure.ts';
+import type { Repository } from '../registry/repository.ts';
+import type { Restoration, SavedManifest } from './store.ts';
+
+/**
+ * Pushes a manifest again as it was saved, and sets those of its tags that nothing else has by now. What came of it was read
+ * back. Its layers must still be there: registries keep them until they collect what nothing names.
+ */
+export async function restoreManifest(
+  repository: Repository,
+  { digest, tags }: PlannedManifest,
+  saved: SavedManifest | undefined,
+): Promise<Restoration> {
+  try {
+    const there = await repository.resolve({ digest });
+    const descriptor = there ?? (await pushAgain(repository, digest, saved));
+    if (descriptor === undefined) return { outcome: 'lost', reason: 'the journal does not have its content' };
+    const { own, set } = await setTags(repository, descriptor, tags);
+    const content = await repository.fetch({ digest });
+    if (content === undefined) return { outcome: 'lost', reason: 'the registry took it, and does not have it' };
+    await content.bytes(MAX_MANIFEST_BYTES);
+    return { outcome: there === undefined || set > 0 ? 'restored' : 'present', tags: own };
+  } catch (error) {
+    if (!isRegistryError(error) || error.code === 'ABORTED') throw error;
+    const reason = lacksBlob(error) ? `what it is made of is gone from the registry: ${error.message}` : error.message;
+    return { outcome: 'lost', reason };
+  }
+}
+
+/** `undefined` when what was saved is not it. */
+async function pushAgain(
+  repository: Repository,
+  digest: Digest,
+  saved: SavedManifest | undefined,
+): Promise<Descriptor | undefined> {
+  if (saved === undefined || !isManifestMediaType(saved.mediaType)) return undefined;
+  const bytes = Buffer.from(saved.content, 'base64');
+  if (digestOf(bytes, digest) !== digest) return undefined;
+  const descriptor = { mediaType: saved.mediaType, digest, sizeBytes: bytes.length };
+  await repository.push(descriptor, bytes);
+  return descriptor;
+}
+
+/** Which of the tags are its own now, and how many were set for that. */
+async function setTags(
+  repository: Repository,
+  descriptor: Descriptor,
+  tags: readonly string[],
+): Promise<{ readonly own: readonly string[]; readonly set: number }> {
+  const own: string[] = [];
+  let set = 0;
+  for (const tag of tags) {
+    const taken = await repository.resolve({ tag });
+    if (taken !== undefined && taken.digest !== descriptor.digest) continue;
+    if (taken === undefined) {
+      await repository.tag(descriptor, tag);
+      set += 1;
+    }
+    own.push(tag);
+  }
+  return { own, set };
+}
