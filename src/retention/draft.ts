@@ -26,7 +26,7 @@ export interface DraftRequest {
   readonly name: RepositoryName;
   readonly policy: RetentionPolicy;
   readonly cache: FactsCache;
-  readonly findProtections: (inventory: Inventory) => Promise<readonly Protection[]>;
+  readonly findProtections: () => Promise<readonly Protection[]>;
   readonly readGitState: (inventory: Inventory) => Promise<GitState>;
 }
 
@@ -46,12 +46,15 @@ export async function draftPlan(request: DraftRequest): Promise<Draft> {
     host.log.warning(
       `the clock of this machine is ${formatDuration(skewMs)} from that of ${store.name}; ages are counted by the latter`,
     );
-  const protections = await request.findProtections(inventory);
-  const git = await request.readGitState(inventory);
-  const known = { inventory, policy, protections, git, abilities: store.abilities };
   cache.retain(new Set(inventory.entries.map(({ digest }) => digest)));
+  const git = await request.readGitState(inventory);
+  const known = { inventory, policy, git, abilities: store.abilities };
+  const mayGo = mayDelete({ ...known, protections: [] });
+  // Who needs what is of no interest while nothing can go; but what a policy names is looked at in every run.
+  const isAsked = mayGo || policy.protect.some(({ kind }) => kind === 'source');
+  const protections = isAsked ? await request.findProtections() : [];
   const progress = progressOf(host, (count) => `${store.name}: ${count} manifests are read`);
-  const manifests = mayDelete(known) ? await readManifests(store, inventory, { cache, onRead: progress }) : new Map();
-  const plan = planRepository({ ...known, manifests });
+  const manifests = mayGo ? await readManifests(store, inventory, { cache, onRead: progress }) : new Map();
+  const plan = planRepository({ ...known, protections, manifests });
   return { store, inventory, policy, plan, protections };
 }

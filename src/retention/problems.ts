@@ -1,6 +1,7 @@
 import { quote } from '../core/printable.ts';
 import { familiarName, formatRepositoryName, isLocalName } from '../core/reference.ts';
-import { parseRetention, RETENTION_EXAMPLES } from '../core/retention/parse-policies.ts';
+import { parseRetention } from '../core/retention/parse-policies.ts';
+import { POLICY_EXAMPLES } from '../core/retention/policy-examples.ts';
 import type { Problem } from '../errors.ts';
 import type { Options } from '../options.ts';
 
@@ -18,7 +19,7 @@ export function findPruneProblems(
   if (parsed === undefined) {
     problems.push({
       input: 'retention',
-      message: `is required: without a rule nothing is deleted from a registry. For example:\n${RETENTION_EXAMPLES}`,
+      message: `is required: without a rule nothing is deleted from a registry. For example:\n${examples()}`,
     });
   }
   for (const image of images.filter(isLocalName)) {
@@ -26,4 +27,8 @@ export function findPruneProblems(
     problems.push({ input: 'images', message: `${name} names no registry; local: true prunes the local engine` });
   }
   return problems;
+}
+
+function examples(): string {
+  return POLICY_EXAMPLES.map(({ about, policy }) => `${policy}\n  # ${about}`).join('\n');
 }
