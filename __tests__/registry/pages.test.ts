@@ -20,6 +20,25 @@ describe('tags', () => {
     expect(server.lines()[0]).toBe('GET /v2/acme/app/tags/list?n=1000');
   });
 
+  const many = Array.from({ length: 2500 }, (_, number) => `t${String(number).padStart(5, '0')}`);
+  test.each<[string, (query: URLSearchParams) => readonly string[], number]>([
+    ['in one page that is longer than was asked for', () => many, 2],
+    [
+      'in full pages that lead to none',
+      (query) => {
+        const from = query.get('last') === null ? 0 : many.indexOf(query.get('last') ?? '') + 1;
+        return many.slice(from, from + Number(query.get('n')));
+      },
+      3,
+    ],
+  ])('come whole %s, each once', async (_, page, requests) => {
+    const server = await serve(({ path }, response) =>
+      response.end(list(page(new URL(path, 'http://registry').searchParams))),
+    );
+    expect(await all(openRepository(server.host).tags())).toEqual(many);
+    expect(server.seen).toHaveLength(requests);
+  });
+
   test('are none where there is no repository', async () => {
     const server = await serve((_, response) => response.writeHead(404).end('{"errors":[{"code":"NAME_UNKNOWN"}]}'));
     expect(await all(openRepository(server.host).tags())).toEqual([]);

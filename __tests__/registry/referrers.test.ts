@@ -57,6 +57,17 @@ describe('referrers', () => {
     await expect(all(openRepository(server.host).referrers(MANIFEST))).rejects.toMatchObject({ code: 'DENIED' });
   });
 
+  test.each<[string, number, string, readonly string[] | undefined]>([
+    ['none where the registry knows no such manifest', 404, '{"errors":[{"code":"MANIFEST_UNKNOWN"}]}', []],
+    ['unknown where there is no API', 404, '404 page not found', undefined],
+    ['unknown where the API is not allowed', 405, '', undefined],
+    ['unknown where a page for people comes', 200, '<html>', undefined],
+  ])('in the registry’s own list are %s', async (_, status, body, expected) => {
+    const server = await serve((_request, response) => response.writeHead(status).end(body));
+    expect(await openRepository(server.host).listedReferrers(MANIFEST.digest)).toEqual(expected);
+    expect(server.seen).toHaveLength(1);
+  });
+
   describe('that are pushed', () => {
     const pushed = sampleImage([], {
       subject: MANIFEST,

@@ -114,6 +114,20 @@ describe('the list', () => {
     expect(asked.some(({ path }) => path.endsWith(children[0].digest))).toBe(false);
   });
 
+  test('asks no member for the time that its image has', async () => {
+    const { registry, repository, open } = await openShop({ referrers: false });
+    const { index, children } = await pushIndex(repository, ['1.0.0'], '2026-01-02T00:00:00Z');
+    await repository.tag(children[1], '1.0.0-arm64');
+    await attach(repository, index);
+    const cosign = fallbackTag(children[0].digest);
+    await pushPiece(repository, sampleImage([]).manifest, `${cosign}.sig`);
+    registry.forgetRequests();
+    const { entries } = await open().list();
+    expect(entries).toHaveLength(6);
+    expect(new Set(entries.map(({ pushedAtMs }) => pushedAtMs))).toEqual(new Set([Date.UTC(2026, 0, 2)]));
+    expect(registry.requests.filter(({ kind }) => kind === 'blob')).toHaveLength(1);
+  });
+
   test('reads an index in an index, and what it does not know', async () => {
     const { repository, open } = await openShop();
     const { index, children } = await pushIndex(repository, []);
@@ -215,12 +229,21 @@ describe('the list', () => {
     const { repository } = await openShop();
     const old = await pushIndex(repository, ['old']);
     const kept = await pushIndex(repository, ['kept']);
+    const late = await pushIndex(repository, ['late']);
+    const events = [
+      async () => {
+        await repository.delete(old.index.digest);
+        await pushIndex(repository, ['new']);
+      },
+      () => repository.delete(late.index.digest),
+    ];
     const listing = watchTags(repository, async () => {
-      if (await repository.delete(old.index.digest)) await pushIndex(repository, ['new']);
+      await events.shift()?.();
     });
     const inventory = await storeOf(listing).list();
     expect(inventory.entries.flatMap(({ tags }) => tags).toSorted()).toEqual(['kept', 'new']);
     expect(entryOf(inventory, kept.index.digest)).toBeDefined();
+    expect(entryOf(inventory, late.index.digest)).toBeUndefined();
     expect(inventory.isComplete).toBe(true);
   });
 
@@ -556,7 +579,10 @@ describe('an undo', () => {
     const altered = saved && { ...saved, content: Buffer.from('{}').toString('base64') };
     expect(await store.restore(manifest, altered)).toMatchObject({ outcome: 'lost' });
     const as = saved && { ...saved, mediaType: 'text/plain' };
-    expect(await store.restore(manifest, as)).toMatchObject({ outcome: 'lost' });
+    expect(await store.restore(manifest, as)).toMatchObject({
+      outcome: 'lost',
+      reason: expect.stringContaining('journal'),
+    });
     const blob = image.blobs[0].descriptor.digest;
     await fetch(`${registry.url}/v2/acme/app/blobs/${blob}`, { method: 'DELETE' });
     expect(await store.restore(manifest, saved)).toMatchObject({
@@ -578,8 +604,11 @@ function watchTags(repository: RegistryRepository, then: () => Promise<void>): R
     get(target, key) {
       if (key === 'tags') {
         return async function* () {
-          for await (const tag of target.tags()) yield tag;
+          const tags = [];
+          for await (const tag of target.tags()) tags.push(tag);
           await then();
+          // What was listed is as of before, of the next list as of after.
+          yield* tags;
         };
       }
       const value: unknown = Reflect.get(target, key, target);

@@ -78,7 +78,7 @@ class RegistryStore implements ImageStore {
       const still = new Set(listed);
       for (const tag of tags.keys()) if (!still.has(tag)) tags.delete(tag);
       const unread = listed.filter((tag) => !tags.has(tag));
-      isComplete = round > 0 && unread.length === 0;
+      isComplete = unread.length === 0;
       const digests = await inParallel(unread, REQUESTS_AT_ONCE, (tag) => this.#catalog.readTag(tag));
       for (const [position, tag] of unread.entries()) {
         const digest = digests[position];
