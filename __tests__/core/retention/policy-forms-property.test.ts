@@ -204,29 +204,49 @@ describe('any policy', { timeout: 60_000 }, () => {
     );
   });
 
-  it('with some characters changed is read or refused, with a place in each problem', () => {
+  it('with some characters changed is still one policy in its one form, or refused with a place in each problem', () => {
     const seen = { read: 0, refused: 0 };
-    const edit = fc.record({
-      at: fc.nat(),
-      length: fc.nat({ max: 3 }),
-      text: fc.string({ maxLength: 3, unit: 'binary' }),
-    });
+    const inserted = fc.constantFrom(
+      '',
+      '',
+      '0',
+      'a',
+      ' ',
+      ',',
+      ':',
+      '|',
+      '#',
+      '/',
+      '?',
+      '*',
+      '@',
+      '\n',
+      '\t',
+      "'",
+      '\u0000',
+      'é',
+    );
+    const edit = fc.record({ at: fc.nat(), length: fc.nat({ max: 2 }), inserted });
     fc.assert(
-      fc.property(model, fc.boolean(), fc.array(edit, { minLength: 1, maxLength: 3 }), (model, asLines, edits) => {
+      fc.property(model, fc.boolean(), fc.array(edit, { minLength: 1, maxLength: 2 }), (model, asLines, edits) => {
         let text = asLines ? inLines(model, ' ') : inYaml(model, { asMap: true, flow: false });
-        for (const { at, length, text: inserted } of edits) {
+        for (const { at, length, inserted } of edits) {
           const start = at % (text.length + 1);
           text = text.slice(0, start) + inserted + text.slice(start + length);
         }
         const parsed = parseRetention(text);
         seen[parsed.ok ? 'read' : 'refused'] += 1;
-        if (parsed.ok) return;
+        if (parsed.ok) {
+          const policies = parse(text);
+          expect(dataOf(parse(policies.general?.text ?? ''))).toEqual(dataOf(policies));
+          return;
+        }
         expect(parsed.problems.length).toBeGreaterThan(0);
         for (const problem of parsed.problems)
           expect(problem).toMatch(/^line \d+, column \d+: [^\p{Cc}]+$|^and \d+ more$/u);
       }),
       { numRuns: 500 },
     );
-    expect(Math.min(seen.read, seen.refused)).toBeGreaterThan(50);
+    expect(Math.min(seen.read, seen.refused)).toBeGreaterThan(20);
   });
 });

@@ -31,9 +31,9 @@ describe('a selector', () => {
     ['/^untagged$/', ['untagged'], ['untagged1']],
     ['/^except$/', ['except'], ['x']],
   ])('%s picks %j and not %j', (text, picked, others) => {
-    const { match } = selectorOf(text);
-    expect(picked.filter((tag) => match(tag) === undefined)).toEqual([]);
-    expect(others.filter((tag) => match(tag) !== undefined)).toEqual([]);
+    const selector = selectorOf(text);
+    expect(picked.filter((tag) => selector.match(tag) === undefined)).toEqual([]);
+    expect(others.filter((tag) => selector.match(tag) !== undefined)).toEqual([]);
   });
 
   it.each([
