@@ -1,6 +1,6 @@
 import { quote } from '../printable.ts';
 import { clauseText, parseKeepClause } from './keep-clause.ts';
-import { type Piece, type Report, splitPiece, wordsOf } from './piece.ts';
+import { type Piece, type Report, splitWords } from './piece.ts';
 import type { KeepClause, RetentionRule } from './policy.ts';
 import { continuesSemver } from './semver-levels.ts';
 
@@ -10,16 +10,11 @@ export type RuleVerdict = Pick<RetentionRule, 'action' | 'clauses'>;
 /** Splits `keep 20, semver 2 majors, 3 minors` into the words of each clause. */
 export function splitClauses(piece: Piece, report: Report): readonly (readonly Piece[])[] {
   const clauses: Piece[][] = [];
-  for (const part of splitPiece(piece, ',')) {
-    const words = wordsOf(part);
+  for (const words of splitWords(piece, 'a clause is missing: as keep 20, or for 14d', report)) {
     const last = clauses.at(-1);
-    if (words[0] === undefined) {
-      report(part, 'a clause is missing: as keep 20, or for 14d');
-    } else if (last?.[0]?.text === 'semver' && continuesSemver(words[0].text)) {
-      last.push(...words);
-    } else {
-      clauses.push([...words]);
-    }
+    if (words[0] === undefined) continue;
+    if (last?.[0]?.text === 'semver' && continuesSemver(words[0].text)) last.push(...words);
+    else clauses.push([...words]);
   }
   return clauses;
 }

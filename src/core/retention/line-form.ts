@@ -1,7 +1,7 @@
 import { quote } from '../printable.ts';
 import { parseClauses, splitClauses } from './clauses.ts';
 import { parseLimits } from './limits.ts';
-import { maskLiterals, type Piece, type Report, slicePiece, splitPiece, wordsOf } from './piece.ts';
+import { maskLiterals, type Piece, type Report, slicePiece, splitPiece, splitWords } from './piece.ts';
 import { DEFAULT_LIMITS, type ProtectItem, type RetentionLimits } from './policy.ts';
 import type { PolicyDraft, RuleDraft } from './policy-draft.ts';
 import { parseProtectItem } from './protect-item.ts';
@@ -42,10 +42,7 @@ export function parseLineForm(lines: readonly Piece[], report: Report): PolicyDr
 
 /** The words of each limit. */
 export function splitLimits(piece: Piece, report: Report): readonly (readonly Piece[])[] {
-  return splitPiece(piece, ',').map((part) => {
-    if (part.text === '') report(part, 'a limit is missing: as max-delete 30%, or min-keep 5');
-    return wordsOf(part);
-  });
+  return splitWords(piece, 'a limit is missing: as max-delete 30%, or min-keep 5', report);
 }
 
 function parseRuleLine(line: Piece, report: Report): RuleDraft {

@@ -30,6 +30,14 @@ export function splitPiece(piece: Piece, separator: ',' | '|'): readonly Piece[]
   return [...parts, slicePiece(piece, start)];
 }
 
+/** The words of each part between commas; an empty part is reported as `missing`. */
+export function splitWords(piece: Piece, missing: string, report: Report): readonly (readonly Piece[])[] {
+  return splitPiece(piece, ',').map((part) => {
+    if (part.text === '') report(part, missing);
+    return wordsOf(part);
+  });
+}
+
 /** The words between blanks. */
 export function wordsOf(piece: Piece): readonly Piece[] {
   return [...piece.text.matchAll(/\S+/g)].map(({ index, 0: word }) => slicePiece(piece, index, index + word.length));

@@ -1,8 +1,8 @@
-import { parseClauses, splitClauses } from './clauses.ts';
+import { parseClauses } from './clauses.ts';
 import { CLAUSE_WORDS } from './keep-clause.ts';
 import { LIMIT_NAMES, parseLimits } from './limits.ts';
 import { splitLimits } from './line-form.ts';
-import { type Piece, type Report, splitPiece, wordsOf } from './piece.ts';
+import { type Piece, type Report, splitPiece, splitWords, wordsOf } from './piece.ts';
 import { DEFAULT_LIMITS, type ProtectItem, type RetentionLimits } from './policy.ts';
 import type { PolicyDraft, RuleDraft } from './policy-draft.ts';
 import { parseProtectItem } from './protect-item.ts';
@@ -98,11 +98,8 @@ function clauseWords({ key, value }: YamlEntry, report: Report): readonly (reado
     const levels = entriesOf(value, { what: 'semver', keys: SEMVER_LEVELS }, report);
     return [[key, ...levels.flatMap((level) => entryWords(level, report))]];
   }
-  if (key.text === 'semver') {
-    const text = textOf(value, 'semver', report);
-    const [first = [], ...more] =
-      text === undefined ? [] : splitClauses({ ...text, text: `semver ${text.text}` }, report);
-    return [[key, ...first.slice(1)], ...more];
+  if (key.text === 'semver' && value.kind === 'text') {
+    return [[key, ...splitWords(value.piece, 'a level is missing: as 2 majors', report).flat()]];
   }
   const words = entryWords({ key, value }, report);
   if (!ACTIONS.includes(key.text)) return [words];
