@@ -28,6 +28,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   git: 'tools/git.js',
   'job-cache': 'tools/job-cache.js',
   github: 'tools/github.js',
+  'github-api': 'retention/github-api.js',
   sigstore: 'tools/sigstore.js',
   trivy: 'tools/trivy.js',
   tunnel: 'registry/tunnel.js',
