@@ -29,6 +29,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   'job-cache': 'tools/job-cache.js',
   github: 'tools/github.js',
   prune: 'prune.js',
+  'github-api': 'retention/github-api.js',
   sigstore: 'tools/sigstore.js',
   trivy: 'tools/trivy.js',
   tunnel: 'registry/tunnel.js',
