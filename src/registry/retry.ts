@@ -81,6 +81,12 @@ export function parseRetryAfter(value: string | undefined, nowMs: number): numbe
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
 }
 
+/** Docker Hub's `X-Retry-After`, seconds since 1970, in milliseconds from now: https://docs.docker.com/reference/api/hub/latest/ */
+export function parseRetryTime(value: string | undefined, nowMs: number): number | undefined {
+  const text = value?.trim() ?? '';
+  return /^[0-9]{10}$/.test(text) ? Math.max(0, Number(text) * 1000 - nowMs) : undefined;
+}
+
 /** Doubles each time, less up to a half by chance, so that many clients do not come back at once. */
 function delayMs(tried: number, retryAfterMs: number | undefined, clock: Clock): number {
   const backOffMs = Math.min(FIRST_DELAY_MS * 2 ** (tried - 1), MAX_DELAY_MS) * (1 - clock.random() / 2);

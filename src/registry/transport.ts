@@ -3,7 +3,15 @@ import { UsageError } from '../errors.ts';
 import { answerFailure, connectionFailure, publicUrl, requestFailure } from './failure.ts';
 import { type PlainHosts, plainHosts, resolveLocation } from './location.ts';
 import { type Proxy, readProxies } from './proxies.ts';
-import { type Attempt, type Clock, parseRetryAfter, type RetryNotice, type RetryRules, systemClock } from './retry.ts';
+import {
+  type Attempt,
+  type Clock,
+  parseRetryAfter,
+  parseRetryTime,
+  type RetryNotice,
+  type RetryRules,
+  systemClock,
+} from './retry.ts';
 import { openTrust } from './trust.ts';
 import { type Arrival, contentOf, NetworkError, openWire, type Payload, readUpTo, type Wire } from './wire.ts';
 
@@ -118,7 +126,9 @@ export function createTransport(settings: TransportSettings = {}): Transport {
         if (!isPassing(answer.status) || request.answers?.includes(answer.status)) return { value: answer };
         return {
           failure: answerFailure(answer),
-          retryAfterMs: parseRetryAfter(answer.header('retry-after'), clock.now()),
+          retryAfterMs:
+            parseRetryAfter(answer.header('retry-after'), clock.now()) ??
+            parseRetryTime(answer.header('x-retry-after'), clock.now()),
         };
       } catch (cause) {
         if (!(cause instanceof NetworkError)) throw cause;

@@ -1,14 +1,14 @@
 import { type Digest, digestOf } from '../core/digest.ts';
+import { familiarName, formatRepositoryName } from '../core/reference.ts';
 import type { Inventory, InventoryEntry } from '../core/retention/inventory.ts';
 import type { PlannedManifest } from '../core/retention/plan.ts';
-import { familiarName, formatRepositoryName } from '../core/reference.ts';
 import { BuildOnceError, isRegistryError, RegistryError } from '../errors.ts';
 import { inParallel } from '../in-parallel.ts';
-import { MAX_MANIFEST_BYTES } from '../oci/parse.ts';
 import type { RegistryRepository } from '../registry/open.ts';
-import { RegistryCatalog, REQUESTS_AT_ONCE } from './registry-catalog.ts';
+import { REQUESTS_AT_ONCE, RegistryCatalog } from './registry-catalog.ts';
+import { lookAt, restoreManifest, saveManifest } from './registry-manifest.ts';
 import { type RegistryRemoval, removalOf } from './removal.ts';
-import { restoreManifest } from './restored-manifest.ts';
+
 import type { ImageStore, Removal, SavedManifest } from './store.ts';
 
 export interface RegistryStoreSettings {
@@ -122,20 +122,12 @@ class RegistryStore implements ImageStore {
     }
   }
 
-  async look({ id, digest, tags }: PlannedManifest): Promise<InventoryEntry | undefined> {
-    const found = await inParallel(tags, REQUESTS_AT_ONCE, async (tag) => {
-      return (await this.#repository.resolve({ tag }))?.digest === digest ? [tag] : [];
-    });
-    const left = found.flat();
-    if (left.length === 0 && (await this.#repository.resolve({ digest })) === undefined) return undefined;
-    return { id, digest, tags: left, pushedAtMs: undefined, updatedAtMs: undefined };
+  look(manifest: PlannedManifest): Promise<InventoryEntry | undefined> {
+    return lookAt(this.#repository, manifest);
   }
 
-  async save({ digest }: PlannedManifest): Promise<SavedManifest | undefined> {
-    const content = await this.#repository.fetch({ digest });
-    if (content === undefined) return undefined;
-    const bytes = await content.bytes(MAX_MANIFEST_BYTES);
-    return { mediaType: content.descriptor.mediaType, content: Buffer.from(bytes).toString('base64') };
+  save(manifest: PlannedManifest): Promise<SavedManifest | undefined> {
+    return saveManifest(this.#repository, manifest);
   }
 
   async remove({ digest, tags }: PlannedManifest): Promise<Removal> {

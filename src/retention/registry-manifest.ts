@@ -1,4 +1,5 @@
 import type { Digest } from '../core/digest.ts';
+import type { InventoryEntry } from '../core/retention/inventory.ts';
 import type { PlannedManifest } from '../core/retention/plan.ts';
 import { isRegistryError } from '../errors.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/parse.ts';
@@ -6,6 +7,28 @@ import { type Descriptor, isManifestMediaType } from '../oci/types.ts';
 import { lacksBlob } from '../registry/failure.ts';
 import type { Repository } from '../registry/repository.ts';
 import type { Restoration, SavedManifest } from './store.ts';
+
+/** Which of its tags a manifest in a registry still has; `undefined` when it is gone. */
+export async function lookAt(
+  repository: Repository,
+  { id, digest, tags }: PlannedManifest,
+): Promise<InventoryEntry | undefined> {
+  const left: string[] = [];
+  for (const tag of tags) if ((await repository.resolve({ tag }))?.digest === digest) left.push(tag);
+  if (left.length === 0 && (await repository.resolve({ digest })) === undefined) return undefined;
+  return { id, digest, tags: left, pushedAtMs: undefined, updatedAtMs: undefined };
+}
+
+/** A manifest in a registry with its bytes; `undefined` when it is gone. */
+export async function saveManifest(
+  repository: Repository,
+  { digest }: PlannedManifest,
+): Promise<SavedManifest | undefined> {
+  const content = await repository.fetch({ digest });
+  if (content === undefined) return undefined;
+  const bytes = await content.bytes(MAX_MANIFEST_BYTES);
+  return { mediaType: content.descriptor.mediaType, content: Buffer.from(bytes).toString('base64') };
+}
 
 /**
  * Pushes a manifest again as it was saved, and sets those of its tags that nothing else has by now. What came of it was read
