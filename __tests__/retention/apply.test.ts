@@ -51,6 +51,7 @@ async function open({
   );
   const plan: RepositoryPlan = {
     repository: store.name,
+    policy: '*: keep 2',
     deletions,
     untags: [],
     kept: [],

@@ -15,7 +15,9 @@ export function parseImageName(text: string): Parsed<RepositoryName> {
   const { registry, path } = name.ok ? name.value : { registry: '', path: '' };
   const [owner = '', ...rest] = path.replaceAll(STAND_IN, '*').split('/');
   if (!name.ok || registry.includes(STAND_IN) || owner.includes('*') || !rest.join('/').includes('*'))
-    return unparsable(`${quote(text)} is no repository: ghcr.io/acme/app is allowed, and to prune several ghcr.io/acme/app-*`);
+    return unparsable(
+      `${quote(text)} is no repository: ghcr.io/acme/app is allowed, and to prune several ghcr.io/acme/app-*`,
+    );
   return parsed({ registry, path: [owner, ...rest].join('/') });
 }
 

@@ -1,5 +1,4 @@
-import type { RepositoryName } from '../core/reference.ts';
-import type { GitState, Inventory, Protection } from '../core/retention/inventory.ts';
+import type { GitState, Inventory, KnownManifests, Protection } from '../core/retention/inventory.ts';
 import { mayDelete } from '../core/retention/may-delete.ts';
 import type { RepositoryPlan } from '../core/retention/plan.ts';
 import { planRepository } from '../core/retention/plan-repository.ts';
@@ -17,19 +16,19 @@ export interface Draft {
   readonly inventory: Inventory;
   readonly policy: RetentionPolicy;
   readonly plan: RepositoryPlan;
-  readonly protections: readonly Protection[];
+  readonly manifests: KnownManifests;
 }
 
 export interface DraftRequest {
   readonly host: Host;
   readonly store: ImageStore;
-  readonly name: RepositoryName;
   readonly policy: RetentionPolicy;
   readonly cache: FactsCache;
   readonly findProtections: () => Promise<readonly Protection[]>;
   readonly readGitState: (inventory: Inventory) => Promise<GitState>;
 }
 
+const NOTHING_READ: KnownManifests = new Map();
 /** A clock that is further from the registry's than this is worth a word. */
 const MAX_SKEW_MS = 5 * 60_000;
 
@@ -54,7 +53,9 @@ export async function draftPlan(request: DraftRequest): Promise<Draft> {
   const isAsked = mayGo || policy.protect.some(({ kind }) => kind === 'source');
   const protections = isAsked ? await request.findProtections() : [];
   const progress = progressOf(host, (count) => `${store.name}: ${count} manifests are read`);
-  const manifests = mayGo ? await readManifests(store, inventory, { cache, onRead: progress }) : new Map();
+  const manifests = mayGo ? await readManifests(store, inventory, { cache, onRead: progress }) : NOTHING_READ;
   const plan = planRepository({ ...known, protections, manifests });
-  return { store, inventory, policy, plan, protections };
+  // What no tag leads to is mostly part of an image; which is not known without having read it.
+  const kept = mayGo ? plan.kept : plan.kept.filter(({ tags }) => tags.length > 0);
+  return { store, inventory, policy, manifests, plan: { ...plan, kept } };
 }

@@ -64,6 +64,7 @@ export function openGhcrStore({ name, api, repository }: GhcrStoreSettings): Ima
       if (restoration.outcome !== 'lost') removed.delete(manifest.id);
       return restoration;
     },
+    allowance: () => api.allowance(),
     // Connections are the transport's.
     close: async () => undefined,
   };

@@ -12,6 +12,8 @@ export interface GitHubApi {
    * Throws a BuildOnceError: `RETENTION_SPENT` when the allowance is used up, `GITHUB_UNAVAILABLE` when there is no answer.
    */
   send(request: GitHubRequest): Promise<GitHubAnswer>;
+  /** How many requests may still be sent before the allowance of the hour is spent; `undefined` while that is not known. */
+  allowance(): number | undefined;
 }
 
 export interface GitHubRequest {
@@ -75,6 +77,7 @@ export function openGitHubApi(settings: GitHubApiSettings): GitHubApi {
     }
   };
   return {
+    allowance: () => pace.allowance(),
     async send(request) {
       try {
         const answer = await retry(transport.rules, () => attemptInside(request));

@@ -82,6 +82,13 @@ export class Pace {
     return this.#turns.take(() => this.#admit(method));
   }
 
+  /** How many requests may be sent before the reserve begins; `undefined` while GitHub has not said. */
+  allowance(): number | undefined {
+    const { clock, reserve } = this.#settings;
+    if (this.#allowance === undefined || clock.now() >= this.#allowance.resetMs) return undefined;
+    return Math.max(0, this.#allowance.remaining - this.#inFlight - reserve);
+  }
+
   async #admit(method: Method): Promise<Leave> {
     const { clock, signal } = this.#settings;
     for (;;) {

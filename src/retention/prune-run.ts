@@ -1,4 +1,3 @@
-import type { RepositoryName } from '../core/reference.ts';
 import type { RepositoryPlan } from '../core/retention/plan.ts';
 import { formatPlan, planHash } from '../core/retention/plan-document.ts';
 import { BuildOnceError, isBuildOnceError, PolicyError } from '../errors.ts';
@@ -11,9 +10,11 @@ import { type Draft, draftPlan } from './draft.ts';
 import { type FactsCaches, openFactsCaches } from './facts-cache.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { type GivenPlan, onlyPlanned, readPlanFile } from './plan-file.ts';
+import { readPolicies } from './policies.ts';
 import { progressOf } from './progress.ts';
 import { runFile } from './run-files.ts';
 import { openSources, type Sources } from './sources.ts';
+import { openStores } from './stores.ts';
 import { findTargets, type Target } from './targets.ts';
 import { findMissing } from './verify.ts';
 
@@ -62,9 +63,12 @@ type Drafted = { readonly target: Target } & ({ readonly draft: Draft } | { read
 async function prune(run: Run, task: PruneTask): Promise<Pruning> {
   const { host } = run;
   const given = readPlanFile(run);
-  const targets = await findTargets(run, given);
+  const policies = readPolicies(run, given);
+  const stores = openStores(run, policies.all);
+  const targets: Target[] = [];
   try {
-    const setting = { caches: await openFactsCaches(host), sources: openSources(run, task.own), given };
+    targets.push(...(await findTargets(run, { stores, policies }, given)));
+    const setting = { caches: await openFactsCaches(host), sources: openSources(run, stores, task.own), given };
     const drafted: Drafted[] = [];
     for (const target of targets) drafted.push(await draftFor(target, run, setting));
     await setting.caches.save();
@@ -82,6 +86,7 @@ async function prune(run: Run, task: PruneTask): Promise<Pruning> {
     return { ...planned, journalPath: hasBegun ? journal.path : undefined, repositories };
   } finally {
     await Promise.all(targets.map(({ store }) => store.close()));
+    stores.close();
   }
 }
 
@@ -92,7 +97,7 @@ interface Setting {
 }
 
 async function draftFor(target: Target, { host }: Run, { caches, sources, given }: Setting): Promise<Drafted> {
-  const { store, name, policy } = target;
+  const { store, policy } = target;
   try {
     const cache = caches.open(store.name);
     const draft = await draftPlan({ host, store, policy, cache, ...sources.of(target) });

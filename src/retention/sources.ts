@@ -1,6 +1,6 @@
 import type { GitState, Inventory, Protection } from '../core/retention/inventory.ts';
-import type { Run } from '../stage.ts';
 import { saidOnce } from '../said-once.ts';
+import type { Run } from '../stage.ts';
 import { findProtections } from './protections/find-protections.ts';
 import { readGitState } from './protections/git-state.ts';
 import type { Stores } from './stores.ts';

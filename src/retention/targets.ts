@@ -1,18 +1,12 @@
-import { quote } from '../core/printable.ts';
 import { isPattern } from '../core/image-name.ts';
-import {
-  familiarName,
-  formatRepositoryName,
-  isDockerHub,
-  parseRepositoryName,
-  type RepositoryName,
-} from '../core/reference.ts';
-import { parseRetention, policyFor } from '../core/retention/parse-policies.ts';
-import type { RetentionPolicies, RetentionPolicy } from '../core/retention/policy.ts';
+import { quote } from '../core/printable.ts';
+import { formatRepositoryName, parseRepositoryName, type RepositoryName } from '../core/reference.ts';
+import type { RetentionPolicy } from '../core/retention/policy.ts';
 import { BuildOnceError, UsageError } from '../errors.ts';
 import type { Run } from '../stage.ts';
 import type { PastStep } from './journal.ts';
 import type { GivenPlan } from './plan-file.ts';
+import type { RunPolicies } from './policies.ts';
 import type { ImageStore } from './store.ts';
 import type { Stores } from './stores.ts';
 
@@ -23,18 +17,17 @@ export interface Target {
   readonly policy: RetentionPolicy;
 }
 
-/** What stays of each repository of the local engine where nobody says more. */
-const LOCAL_DEFAULT = '* | untagged: keep 3';
-
-/** Every repository that the run names, a pattern standing for those that are there. UsageError when there is none. */
-export async function findTargets(run: Run, stores: Stores, given: GivenPlan | undefined): Promise<readonly Target[]> {
-  const { options } = run;
-  const names = given === undefined ? await namesOf(run, stores) : given.map(({ repository }) => nameOf(repository));
+/** Every repository that the run or its plan names, a pattern standing for those that are there. UsageError when that is none. */
+export async function findTargets(
+  run: Run,
+  { stores, policies }: { readonly stores: Stores; readonly policies: RunPolicies },
+  given: GivenPlan | undefined,
+): Promise<readonly Target[]> {
+  const names =
+    given === undefined ? await namesOf(run, stores) : given.map(({ repository }) => nameOf(repository, '--plan'));
   const targets: Target[] = [];
   for (const name of names) {
-    const planned = given?.find(({ repository }) => repository === familiarName(formatRepositoryName(name)));
-    const text = planned?.policy ?? options.retention ?? (options.local ? LOCAL_DEFAULT : '');
-    const policy = policyOf(text, name);
+    const policy = policies.of(name);
     if (policy === undefined) run.host.log.notice(`${formatRepositoryName(name)}: retention has no rule for it`);
     else targets.push({ name, policy, store: await stores.open(name, policy) });
   }
@@ -53,25 +46,17 @@ async function namesOf({ options, host }: Run, stores: Stores): Promise<readonly
   return [...names.values()];
 }
 
-function policyOf(text: string, name: RepositoryName): RetentionPolicy | undefined {
-  const parsed = parseRetention(text);
-  if (!parsed.ok) throw new UsageError(parsed.problems.map((message) => ({ input: 'retention', message })));
-  const policies: RetentionPolicies | 'off' = parsed.value;
-  return policies === 'off' ? undefined : policyFor(policies, formatRepositoryName(name));
-}
-
-function nameOf(repository: string): RepositoryName {
+function nameOf(repository: string, input: string): RepositoryName {
   const name = parseRepositoryName(repository);
   if (name.ok) return name.value;
-  throw new UsageError([{ input: '--plan', message: name.problem }]);
+  throw new UsageError([{ input, message: name.problem }]);
 }
 
 /** The repository that a step of a journal is about. */
 export async function openStoreOf(stores: Stores, { repository, kind }: PastStep): Promise<ImageStore> {
-  const store = await stores.open(nameOf(repository), undefined, kind === 'engine');
+  const store = await stores.open(nameOf(repository, 'JOURNAL'));
   if (store.kind === kind) return store;
-  throw new BuildOnceError('UNDO_ELSEWHERE', `${repository} was pruned through ${kind}, which is not what it is here`, 1, {
-    hint: 'Run it where the journal was written, with the same inputs.',
+  throw new BuildOnceError('UNDO_ELSEWHERE', `${repository} was pruned as ${kind}, which it is not here`, 1, {
+    hint: 'Run it where the journal was written, with the same inputs; local: true for the local engine.',
   });
 }
-

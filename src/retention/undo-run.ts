@@ -7,6 +7,7 @@ import type { Run } from '../stage.ts';
 import { MAX_JOURNAL_BYTES, type PastStep, parseJournal } from './journal.ts';
 import { progressOf } from './progress.ts';
 import type { ImageStore } from './store.ts';
+import { openStores } from './stores.ts';
 import { openStoreOf } from './targets.ts';
 import { undoSteps } from './undo.ts';
 
@@ -19,10 +20,11 @@ export interface UndoOutcome extends PruneSection {
 export async function undoRun(run: Run, path: string): Promise<UndoOutcome> {
   const { host } = run;
   const steps = readJournal(run, path);
-  const stores = new Map<string, ImageStore>();
+  const stores = openStores(run, []);
+  const opened = new Map<string, ImageStore>();
   const open = async (step: PastStep): Promise<ImageStore> => {
-    const store = stores.get(step.repository) ?? (await openStoreOf(run, step));
-    stores.set(step.repository, store);
+    const store = opened.get(step.repository) ?? (await openStoreOf(stores, step));
+    opened.set(step.repository, store);
     return store;
   };
   const progress = progressOf(host, (count) => `${count} of ${steps.length} steps are undone`);
@@ -38,7 +40,8 @@ export async function undoRun(run: Run, path: string): Promise<UndoOutcome> {
           });
     return { ...reportUndo(undone), error };
   } finally {
-    await Promise.all([...stores.values()].map((store) => store.close()));
+    await Promise.all([...opened.values()].map((store) => store.close()));
+    stores.close();
   }
 }
 

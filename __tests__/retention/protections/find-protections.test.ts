@@ -108,9 +108,11 @@ describe('@releases', () => {
   });
 
   it('says when the allowance is spent, instead of protecting nothing', async () => {
-    const github: GitHubApi = { send: () => Promise.reject(new BuildOnceError(SPENT, 'spent', 1)) };
+    const github: Pick<GitHubApi, 'send'> = { send: () => Promise.reject(new BuildOnceError(SPENT, 'spent', 1)) };
     await expect(find([], { github })).rejects.toMatchObject({ code: SPENT });
-    const down: GitHubApi = { send: () => Promise.reject(new BuildOnceError('GITHUB_UNAVAILABLE', 'no answer', 1)) };
+    const down: Pick<GitHubApi, 'send'> = {
+      send: () => Promise.reject(new BuildOnceError('GITHUB_UNAVAILABLE', 'no answer', 1)),
+    };
     await expect(find([], { github: down })).resolves.toMatchObject({
       notices: [expect.stringContaining('no answer')],
     });

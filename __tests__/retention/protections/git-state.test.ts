@@ -120,7 +120,7 @@ describe('branches and git tags', () => {
       [branches]: Array.from({ length: 201 }, (_, index) => ({ name: `b${index}` })),
     });
     expect(git.branches).toContain('b200');
-    const github: GitHubApi = {
+    const github: Pick<GitHubApi, 'send'> = {
       send: (request) =>
         request.path.includes('page=3')
           ? Promise.reject(new BuildOnceError('GITHUB_UNAVAILABLE', 'no answer', 1))
@@ -149,7 +149,7 @@ it('asks for nothing that no clause asks for, and says what it cannot ask for', 
 });
 
 it('throws when the allowance is spent', async () => {
-  const github: GitHubApi = { send: () => Promise.reject(new BuildOnceError(SPENT, 'spent', 1)) };
+  const github: Pick<GitHubApi, 'send'> = { send: () => Promise.reject(new BuildOnceError(SPENT, 'spent', 1)) };
   const request = { rules: [rule('br-', 'branch')], tags: [], github, githubRepository: 'acme/app' };
   await expect(readGitState(request)).rejects.toMatchObject({ code: SPENT });
 });

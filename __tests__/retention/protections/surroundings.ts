@@ -18,7 +18,7 @@ export const OTHER_DIGEST = `sha256:${'b'.repeat(64)}`;
 export type Routes = Readonly<Record<string, number | readonly unknown[] | Readonly<Record<string, unknown>>>>;
 
 export interface GitHubServer {
-  readonly api: GitHubApi;
+  readonly api: Pick<GitHubApi, 'send'>;
   /** The paths and queries asked for. */
   readonly asked: readonly string[];
   close(): Promise<void>;
@@ -43,7 +43,7 @@ export async function startGitHub(routes: Routes): Promise<GitHubServer> {
     response.end(JSON.stringify(isList ? route.slice((page - 1) * size, page * size) : route));
   });
   const address = await listen(server);
-  const api: GitHubApi = {
+  const api: Pick<GitHubApi, 'send'> = {
     async send({ method, path: below }) {
       const answer = await fetch(`http://${address}${below}`, { method });
       const json: unknown = await answer.json();

@@ -74,6 +74,7 @@ function readAbout(json: unknown): PlanAbout {
 function readPlan(json: unknown, where: string): RepositoryPlan {
   return exactly(json, where, {
     repository: readText(valueAt(json, 'repository'), `${where}.repository`),
+    policy: readText(valueAt(json, 'policy'), `${where}.policy`),
     deletions: readList(json, 'deletions', readDeletion),
     untags: readList(json, 'untags', readUntag),
     kept: readList(json, 'kept', readKept),

@@ -32,6 +32,7 @@ export function planRepository(request: PlanRequest): RepositoryPlan {
   const { refusals, warnings } = unfit(request);
   return {
     repository: request.inventory.repository,
+    policy: request.policy.text,
     deletions,
     untags,
     kept: nodes.flatMap((node, at) =>

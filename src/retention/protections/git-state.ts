@@ -18,7 +18,7 @@ export interface GitStateRequest {
   readonly rules: readonly RetentionRule[];
   /** Of the repository of images: pull requests that no tag names are not asked for. */
   readonly tags: readonly string[];
-  readonly github: GitHubApi | undefined;
+  readonly github: Pick<GitHubApi, 'send'> | undefined;
   /** GITHUB_REPOSITORY: `owner/name`. */
   readonly githubRepository: string | undefined;
 }

@@ -6,7 +6,7 @@ import { SPENT } from '../store.ts';
 
 /** A repository of code on GitHub, and how it is asked. */
 export interface GitHubRepository {
-  readonly github: GitHubApi;
+  readonly github: Pick<GitHubApi, 'send'>;
   /** Of the API, without a slash at its end: `/repos/acme/app`. */
   readonly path: string;
 }
@@ -22,7 +22,7 @@ const MAX_PAGES = 500;
 
 /** `undefined` where there is no API, or no repository. */
 export function gitHubRepository(
-  github: GitHubApi | undefined,
+  github: Pick<GitHubApi, 'send'> | undefined,
   repository: string | undefined,
 ): GitHubRepository | undefined {
   const [, owner, name] = /^([^/\s]+)\/([^/\s]+)$/.exec(repository ?? '') ?? [];

@@ -9,7 +9,7 @@ export interface Surroundings {
   /** The repository of images that is pruned. */
   readonly repository: RepositoryName;
   /** `undefined` where there is no token, or no GitHub. */
-  readonly github: GitHubApi | undefined;
+  readonly github: Pick<GitHubApi, 'send'> | undefined;
   /** GITHUB_REPOSITORY: `owner/name`. */
   readonly githubRepository: string | undefined;
   /** The directory with the repository's own files; absolute. */
