@@ -1,9 +1,7 @@
 import { isBuildOnceError } from './errors.ts';
 import { createActionsHost } from './hosts/actions.ts';
 import { watchSignals } from './hosts/signals.ts';
-import { runCommand } from './pipeline.ts';
-import { renderMarkdown } from './report/render.ts';
-import { failureOf, redacted } from './report/report.ts';
+import { loadCommands } from './load-commands.ts';
 
 const INPUT = 'INPUT_';
 
@@ -11,6 +9,7 @@ const { env } = process;
 const interrupt = watchSignals(process);
 const host = createActionsHost({ env, cwd: env['GITHUB_WORKSPACE'] ?? process.cwd(), signal: interrupt.signal });
 interrupt.beforeEnd(() => host.removeAtOnce());
+const { failureOf, redacted, renderMarkdown, runCommand } = await loadCommands();
 try {
   await main();
 } catch (error) {

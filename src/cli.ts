@@ -1,20 +1,29 @@
 #!/usr/bin/env node
-import { type CommandLine, parseCommandLine } from './command-line.ts';
-import { hashTag } from './core/input-manifest.ts';
+import type { CommandLine } from './command-line.ts';
 import { isBuildOnceError, UsageError } from './errors.ts';
-import { helpText } from './help.ts';
 import { watchSignals } from './hosts/signals.ts';
 import { createTerminalHost } from './hosts/terminal.ts';
 import { orInterruption } from './interruption.ts';
-import { type CommandName, isCommandName, runCommand } from './pipeline.ts';
-import { renderText } from './report/render.ts';
-import { failureOf, redacted, redactedFailure, reportDocument } from './report/report.ts';
+import { loadCommands } from './load-commands.ts';
+import type { CommandName } from './pipeline.ts';
 import type { PruneCall } from './stage.ts';
 import { VERSION } from './version.ts';
 
 const interrupt = watchSignals(process);
 const host = createTerminalHost({ signal: interrupt.signal });
 interrupt.beforeEnd(() => host.removeAtOnce());
+const {
+  failureOf,
+  hashTag,
+  helpText,
+  isCommandName,
+  parseCommandLine,
+  redacted,
+  redactedFailure,
+  renderText,
+  reportDocument,
+  runCommand,
+} = await loadCommands();
 const commandLine = parseCommandLine(process.argv.slice(2));
 try {
   const error = await main(commandLine);

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { isBuildOnceError } from '../../src/errors.ts';
 import { createTransport } from '../../src/registry/transport.ts';
 import { openGitHubApi } from '../../src/retention/github-api.ts';
-import { loadGitHubApi } from '../../src/retention/load-github-api.ts';
+import { loadGitHub } from '../../src/tools/load.ts';
 import { Pace } from '../../src/retention/pace.ts';
 import { fakeClock, serve } from '../registry/scripted-server.ts';
 import { hasOpenssl } from '../support/certificates.ts';
@@ -122,7 +122,7 @@ describe("GitHub's API", () => {
   });
 
   test('is loaded on its own', async () => {
-    expect((await loadGitHubApi()).openGitHubApi).toBeTypeOf('function');
+    expect((await loadGitHub()).openGitHubApi).toBeTypeOf('function');
   });
 
   test.skipIf(!hasOpenssl).each([undefined, 'ghes.example'])(

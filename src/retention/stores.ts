@@ -6,13 +6,13 @@ import { BuildOnceError, UsageError } from '../errors.ts';
 import { systemClock } from '../registry/retry.ts';
 import { createTransport, type Transport } from '../registry/transport.ts';
 import type { Run } from '../stage.ts';
+import { loadGitHub } from '../tools/load.ts';
 import { openDockerHubStore } from './docker-hub-store.ts';
 import { containersUsing, listLocalRepositories } from './engine-images.ts';
 import { openEngineStore } from './engine-store.ts';
 import { gitHubApiUrl, listPackages } from './ghcr-packages.ts';
 import { openGhcrStore } from './ghcr-store.ts';
 import type { GitHubApi } from './github-api.ts';
-import { loadGitHubApi } from './load-github-api.ts';
 import { Pace } from './pace.ts';
 import { canDeleteTags, openRegistryStore } from './registry-store.ts';
 import type { ImageStore } from './store.ts';
@@ -126,7 +126,7 @@ class RunStores implements Stores {
     const key = JSON.stringify([apiUrl, token]);
     const known = this.#apis.get(key);
     if (known !== undefined) return known;
-    const { openGitHubApi } = await loadGitHubApi();
+    const { openGitHubApi } = await loadGitHub();
     const onPause = ({ waitMs, reason }: { readonly waitMs: number; readonly reason: string }): void =>
       host.log.info(`waiting ${Math.ceil(waitMs / 1000)} s: ${reason}`);
     const pace = new Pace({ clock: systemClock, signal: host.signal, reserve: this.#reserve, onPause });
