@@ -17,7 +17,7 @@ const DONE = answerOf(200);
 function paced(settings: Partial<PaceSettings> = {}): {
   readonly pace: Pace;
   readonly clock: FakeClock;
-  seconds(): number;
+  readonly seconds: () => number;
 } {
   const clock = fakeClock(START);
   return {
@@ -157,18 +157,26 @@ describe('the pace of requests to GitHub', () => {
     expect(leaves).toHaveLength(2);
   });
 
-  test('halves what it used after a refusal, and grows again', async () => {
+  test('halves after a refusal, and grows by a tenth a minute', async () => {
     const { pace, clock, seconds } = paced();
-    await send(pace, times(400, 'GET'));
     (await pace.enter('GET'))(answerOf(403, { 'retry-after': '60' }));
-    await send(pace, times(200, 'GET'));
-    const before = seconds();
-    await send(pace, times(250, 'GET'));
-    expect(seconds() - before).toBeGreaterThan(30);
+    await send(pace, times(435, 'GET'));
+    expect(seconds()).toBe(60);
+    await send(pace, times(100, 'GET'));
+    expect(seconds()).toBeGreaterThanOrEqual(120);
     clock.advance(10 * MINUTE);
     const later = seconds();
     await send(pace, times(900, 'GET'));
     expect(seconds()).toBe(later);
+  });
+
+  test('sends fewer at once the slower it goes', async () => {
+    const { pace } = paced();
+    for (const status of [429, 429, 429, 200]) (await pace.enter('GET'))(answerOf(status, { 'retry-after': '1' }));
+    await pace.enter('GET');
+    await pace.enter('GET');
+    const third = Promise.race([pace.enter('GET'), new Promise((resolve) => setImmediate(resolve, 'nobody'))]);
+    expect(await third).toBe('nobody');
   });
 
   test('spreads deletions, so that GitHub need not do a minute of them in a second', async () => {

@@ -31,8 +31,8 @@ export type Leave = (answer: PacedAnswer | undefined) => boolean;
 const MAX_POINTS = 900;
 const START_POINTS = 870;
 const LEAST_POINTS = 30;
-/** How much the points of a minute grow in a minute without a refusal. */
-const GROWTH_POINTS = 87;
+/** What the points of a minute grow by in a minute without a refusal. */
+const GROWTH = 1.1;
 const MAX_CONTENT_A_MINUTE = 80;
 const MAX_CONTENT_AN_HOUR = 500;
 const MAX_IN_FLIGHT = 10;
@@ -105,11 +105,16 @@ export class Pace {
     const pauseMs = this.#pauseEndMs - nowMs;
     if (pauseMs > MAX_PAUSE_MS) throw spent(`GitHub asks to wait ${Math.ceil(pauseMs / 1000)} s`);
     if (pauseMs > 0) return this.#inTime(pauseMs, nowMs);
-    if (this.#inFlight >= (this.#refusals > 0 ? 1 : MAX_IN_FLIGHT)) return undefined;
+    if (this.#inFlight >= this.#atOnce()) return undefined;
     const waits = this.#uses(method).map(({ use, amount, limit }) => use.waitMs(nowMs, amount, limit));
     if (waits.includes(undefined)) return undefined;
     const spreadMs = method === 'GET' ? 0 : this.#nextWriteMs - nowMs;
     return this.#inTime(Math.max(0, spreadMs, ...waits.map((waitMs) => waitMs ?? 0)), nowMs);
+  }
+
+  /** The slower it goes, the fewer are refused together. */
+  #atOnce(): number {
+    return this.#refusals > 0 ? 1 : Math.ceil((MAX_IN_FLIGHT * this.#pointsAMinute()) / MAX_POINTS);
   }
 
   #inTime(waitMs: number, nowMs: number): number {
@@ -159,8 +164,7 @@ export class Pace {
     const isFirst = startMs >= this.#pauseEndMs;
     if (isFirst) {
       this.#refusals += 1;
-      const points = Math.min(this.#pointsAMinute(), this.#points.used(nowMs));
-      this.#rate = { points: Math.max(LEAST_POINTS, points / 2), sinceMs: nowMs };
+      this.#rate = { points: Math.max(LEAST_POINTS, this.#pointsAMinute() / 2), sinceMs: nowMs };
     }
     // The allowance speaks for itself.
     if (answer.header('x-ratelimit-remaining') === '0') return;
@@ -173,8 +177,8 @@ export class Pace {
 
   #pointsAMinute(): number {
     const { points, sinceMs } = this.#rate;
-    const grown = points + (GROWTH_POINTS * (this.#settings.clock.now() - sinceMs)) / MINUTE_MS;
-    return Math.min(MAX_POINTS, Math.max(LEAST_POINTS, grown));
+    const minutes = (this.#settings.clock.now() - sinceMs) / MINUTE_MS;
+    return Math.min(MAX_POINTS, points * GROWTH ** minutes);
   }
 
   #noteAllowance(answer: PacedAnswer): void {

@@ -170,6 +170,14 @@ describe('rules', () => {
     expect(parsed.ok && parsed.value !== 'off' && parsed.value.general?.text).toBe(text ?? false);
   });
 
+  it('of lines may have slashes and quotes in their comments', () => {
+    expect(policyOf("v*: keep 3 # see /docs, or: don't\n#/ a: b\nsha-*: keep 1 #").rules).toHaveLength(2);
+  });
+
+  it('in YAML may follow a byte-order mark', () => {
+    expect(policyOf('\ufeffrules: [{ match: v*, keep: 3 }]').text).toBe('v*: keep 3');
+  });
+
   it('in JSON are YAML', () => {
     const json = JSON.stringify({ protect: 'latest, edge?', rules: [{ match: 'v*', keep: 3 }] }, undefined, 2);
     expect(policyOf(json).text).toBe('protect latest, edge?\nv*: keep 3');

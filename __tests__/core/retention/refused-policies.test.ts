@@ -127,6 +127,10 @@ describe('a line that could mean something else is refused', () => {
     expect(problemOf(`v*: keep 3\n${line}`)).toContain(problem);
   });
 
+  it('and not a rule after one that leaves tags to it', () => {
+    expect(problemsOf('* | a except b: keep 9\nb: for 3d')).toEqual([]);
+  });
+
   it('and a policy without a rule', () => {
     expect(problemOf('protect latest')).toContain('line 1, column 1: the policy has no rule');
     expect(problemOf('limits: min-keep 3')).toContain('the policy has no rule');

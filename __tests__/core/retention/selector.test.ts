@@ -29,6 +29,8 @@ describe('a selector', () => {
     ['nightly-* except nightly-keep, /-lts$/', ['nightly-1'], ['nightly-keep', 'nightly-1-lts']],
     ['latest?', ['latest1'], ['latest']],
     ['/^untagged$/', ['untagged'], ['untagged1']],
+    ['sha256-*', ['sha256-abc'], ['sha256']],
+    ['_*', ['_x', '_'], ['x_']],
     ['/^except$/', ['except'], ['x']],
   ])('%s picks %j and not %j', (text, picked, others) => {
     const selector = selectorOf(text);

@@ -1,7 +1,7 @@
 import type { GhcrFault, RepoData } from './options.ts';
 import type { Call, GhcrPackage, Reply, Service } from './service.ts';
 import { spoil } from './service.ts';
-import type { Version } from './store.ts';
+import type { PackageStore, Version } from './store.ts';
 
 const PACKAGES = /^\/(?:orgs\/([^/]+)|users\/([^/]+)|user)\/packages(?:\/container\/([^/]+)(\/.*)?)?$/;
 const VERSION = /^\/versions\/(\d+)(\/restore)?$/;
@@ -159,12 +159,17 @@ function deleteVersion(id: number, { store, shape }: GhcrPackage, { settings }: 
   if (version === undefined || store.stale.has(id) || shape.access === 'write')
     return refusal(404, 'Package not found.');
   if (shape.visibility === 'public' && version.downloads > 5000) return refusal(400, UNDELETABLE);
-  const others = [...store.byDigest.values()].filter((other) => other !== version);
-  const isLastTagged = version.tags.length > 0 && !others.some(({ tags }) => tags.length > 0);
-  if (settings.lastTaggedRule && isLastTagged) return refusal(400, LAST_TAGGED);
-  if (others.length === 0) return refusal(400, LAST);
+  if (settings.lastTaggedRule && version.tags.length > 0 && !hasOther(store, version, ({ tags }) => tags.length > 0)) {
+    return refusal(400, LAST_TAGGED);
+  }
+  if (store.byDigest.size <= 1) return refusal(400, LAST);
   store.remove(version);
   return { status: 204 };
+}
+
+function hasOther(store: PackageStore, version: Version, matches: (other: Version) => boolean): boolean {
+  for (const other of store.byDigest.values()) if (other !== version && matches(other)) return true;
+  return false;
 }
 
 async function withFaults(

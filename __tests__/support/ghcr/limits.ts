@@ -67,7 +67,8 @@ export class Limits {
   /** False when the registry has had enough. */
   enterRegistry(): boolean {
     const { registryPerSecond, now } = this.#settings;
-    if (registryPerSecond > 0 && this.#registry.at(now()) >= registryPerSecond) {
+    if (registryPerSecond === 0) return true;
+    if (this.#registry.at(now()) >= registryPerSecond) {
       this.counts.registry += 1;
       return false;
     }

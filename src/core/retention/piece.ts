@@ -50,14 +50,13 @@ const HIDDEN = '_';
 
 /**
  * The text, as long as it was, with all that stands inside of `/…/` and `@file(…)` made `_`: what is left of separators
- * and of `#` separates. One that does not end goes to the end of the text. A comment is left as it is.
+ * and of `#` means something. One that does not end goes to the end of the text.
  */
 export function maskLiterals(text: string): string {
   let masked = '';
   while (masked.length < text.length) {
     const index = masked.length;
     const isStart = index === 0 || /[\s|,]/.test(text.charAt(index - 1));
-    if (isStart && text[index] === '#') return masked + text.slice(index);
     const literal = isStart ? literalAt(text, index) : undefined;
     masked += literal === undefined ? text.charAt(index) : HIDDEN.repeat(literal.length);
   }

@@ -29,6 +29,7 @@ export function parseYamlForm(text: string, report: Report): YamlPolicies | unde
   if (tree === undefined) return undefined;
   const keys = [...POLICY_KEYS, 'images'];
   const entries = entriesOf(tree, { what: 'a policy', keys, hint: LINE_HINT }, report);
+  if (tree.kind !== 'map') return undefined;
   const images = entries.find(({ key }) => key.text === 'images');
   const own = entries.filter(({ key }) => key.text !== 'images');
   return {
@@ -42,9 +43,9 @@ function parseImages({ key, value }: YamlEntry, report: Report): YamlPolicies['i
     report(key, 'images must be a map with the name of a repository for each policy: as ghcr.io/acme/app');
     return [];
   }
-  return value.entries.map(({ key: name, value: policy }) => {
+  return value.entries.flatMap(({ key: name, value: policy }) => {
     const entries = entriesOf(policy, { what: 'the policy of an image', keys: POLICY_KEYS }, report);
-    return { name, draft: parsePolicy(entries, name, report) };
+    return policy.kind === 'map' ? { name, draft: parsePolicy(entries, name, report) } : [];
   });
 }
 

@@ -28,7 +28,8 @@ const MAX_LEXEMES = 40_000;
 export function readYaml(text: string, report: Report): YamlTree | undefined {
   const whole: Piece = { text: '', line: 1, column: 1, isVerbatim: true };
   if (isTooDeep(text)) {
-    report(whole, `the YAML is nested too deeply or has too many parts: ${MAX_DEPTH} levels are allowed`);
+    const allowed = `${MAX_DEPTH} levels and ${MAX_LEXEMES} parts are allowed`;
+    report(whole, `the YAML is nested too deeply or has too many parts: ${allowed}`);
     return undefined;
   }
   const lines = new LineCounter();
@@ -43,8 +44,10 @@ export function readYaml(text: string, report: Report): YamlTree | undefined {
   const [document, another] = documents;
   if (another !== undefined) report(whole, 'there are several YAML documents: one is allowed, without ---');
   const node = document?.contents;
-  if (failed || node === null || node === undefined) return undefined;
-  return readNode(node, reader);
+  if (failed || another !== undefined) return undefined;
+  if (node !== null && node !== undefined) return readNode(node, reader);
+  report(whole, 'the YAML says nothing: rules or images are allowed');
+  return undefined;
 }
 
 /** The entries whose keys are allowed; another key, or one that stands twice, is reported. */
