@@ -38,6 +38,19 @@ describe('a command line', () => {
     [['build', '--images', 'a/b', '--images=c/d'], { raw: { images: 'a/b\nc/d' } }],
     [['build', '--tags', 'a', '--tags', 'b'], { raw: { tags: 'a\nb' } }],
     [['build', '--target', 'a', '--target', 'b'], { raw: { target: 'b' } }],
+    [
+      ['prune', '--images', 'a/b', '--retention', '10'],
+      { command: 'prune', apply: false, raw: { images: 'a/b', retention: '10' } },
+    ],
+    [['prune', '--apply', '--plan', 'p.json'], { command: 'prune', apply: true, plan: 'p.json', planOut: undefined }],
+    [['prune', '--plan-out=p.json'], { command: 'prune', apply: false, planOut: 'p.json', plan: undefined }],
+    [['prune', '--local', '--dry-run'], { raw: { local: 'true', 'dry-run': 'true' } }],
+    [
+      ['cleanup', '--keep', '5', '--repo', 'a/b'],
+      { command: 'cleanup', apply: true, yes: false, raw: { retention: '5', images: 'a/b' } },
+    ],
+    [['cleanup', '--yes', '--repo', 'a/b', '--repo=c/d'], { yes: true, raw: { images: 'a/b\nc/d' } }],
+    [['undo', 'j.jsonl'], { command: 'undo', reference: 'j.jsonl', raw: {} }],
     [['build', '--version', '1.2.3'], { command: 'build', raw: { version: '1.2.3' } }],
   ])('%j', (argv, expected) => {
     expect(parseCommandLine(argv)).toMatchObject(expected);
@@ -46,7 +59,7 @@ describe('a command line', () => {
   it.each<[string[], string]>([
     [
       ['biuld'],
-      'command: "biuld" is not a command: build, hash, explain, scan, verify, demo, help, version are; did you mean build?',
+      'command: "biuld" is not a command: build, hash, explain, scan, verify, prune, cleanup, undo, demo, help, version are; did you mean build?',
     ],
     [['constructor'], 'command: "constructor" is not a command'],
     [['build', '--no-push'], '"--no-push": is not a known flag; did you mean --push=false?'],
@@ -57,6 +70,16 @@ describe('a command line', () => {
     [['build', '--json=true'], '"--json": is not a known flag'],
     [['build', '-f'], '"-f": is not a known flag'],
     [['build', '--manifest'], '--manifest: goes with hash'],
+    [['build', '--apply'], '--apply: goes with prune'],
+    [['prune', '--yes'], '--yes: goes with cleanup'],
+    [['cleanup', '--plan', 'p.json'], '--plan: goes with prune'],
+    [['build', '--plan-out', 'p.json'], '--plan-out: goes with prune and cleanup'],
+    [['prune', '--plan', 'p.json'], '--plan: goes with --apply: it is carried out'],
+    [['prune', '--plan'], '--plan: needs a value'],
+    [['prune', 'a/b'], 'arguments: "a/b": no word is allowed; --images names the repository'],
+    [['undo', 'a', 'b'], 'arguments: "b": one journal is allowed'],
+    [['undo'], 'JOURNAL: is required: build-once undo JOURNAL, as the run that deleted printed it'],
+    [['build', '--command', 'prune'], '"--command": is not a known flag'],
     [['hash', '--manifest', '--json'], '--manifest: is JSON by itself; it does not go with --json'],
     [['hash', '--all'], '--all: goes with explain'],
     [['explain', '--al'], '"--al": is not a known flag; did you mean --all?'],
@@ -91,7 +114,7 @@ describe('the help', () => {
     expect(helpText()).toMatch(new RegExp(`^ {2}${name} {2,}\\S`, 'm'));
   });
 
-  it.each(OPTION_NAMES)('has the flag --%s', (name) => {
+  it.each(OPTION_NAMES.filter((name) => name !== 'command'))('has the flag --%s', (name) => {
     expect(helpText()).toMatch(new RegExp(`^ {2}--${name} {2,}\\S`, 'm'));
   });
 

@@ -27,6 +27,12 @@ const RULES: readonly (readonly [file: string, code: string, says: string])[] = 
     'core/ and oci/ are pure',
   ],
   ['src/core/x.ts', "import { x } from '../registry/open.ts';\nexport const y = x;", 'import only each other'],
+  ['src/core/a/x.ts', "import { x } from '../../registry/open.ts';\nexport const y = x;", 'import only each other'],
+  [
+    'src/core/a/x.ts',
+    "import { readFileSync } from 'node:fs';\nexport const x = readFileSync;",
+    'core/ and oci/ are pure',
+  ],
   ['src/oci/x.ts', "import * as core from '@actions/core';\nexport const x = core;", 'core/ and oci/ are pure'],
   ['src/core/x.ts', 'export const x = () => new Date();', 'Reach it through Host'],
   ['src/core/x.ts', 'export const x = () => process.env;', 'Reach it through Host'],

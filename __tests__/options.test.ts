@@ -25,6 +25,8 @@ describe('without any text', () => {
       fromEnvironment: [],
       options: {
         images: [],
+        command: 'build',
+        confirm: undefined,
         context: '.',
         file: undefined,
         target: undefined,
@@ -47,12 +49,14 @@ describe('without any text', () => {
         ulimit: [],
         cgroupParent: undefined,
         provenance: undefined,
+        retention: undefined,
         sbom: undefined,
         attests: [],
         cacheFrom: [],
         cacheTo: [],
         cache: 'none',
         builder: undefined,
+        dryRun: false,
         emulation: 'auto',
         binfmtImage: {
           repository: { registry: 'docker.io', path: 'tonistiigi/binfmt' },
@@ -75,6 +79,7 @@ describe('without any text', () => {
         hashScope: 'inputs',
         base: 'digest',
         force: false,
+        local: false,
         maxAge: undefined,
         registry: undefined,
         username: undefined,
@@ -143,7 +148,7 @@ describe('action.yml', () => {
 
   it('leaves an input empty for which the environment can stand in, since the runner passes defaults on', () => {
     const standIns = OPTION_NAMES.filter((name) => 'variable' in OPTION_TABLE[name]);
-    expect(standIns).toEqual(['trusted-registries', 'force']);
+    expect(standIns).toEqual(['trusted-registries', 'force', 'retention']);
     for (const name of standIns) expect(manifest.inputs[name]?.default).toBe('');
   });
 });

@@ -1,9 +1,7 @@
 import { isBuildOnceError } from './errors.ts';
 import { createActionsHost } from './hosts/actions.ts';
 import { watchSignals } from './hosts/signals.ts';
-import { runCommand } from './pipeline.ts';
-import { renderMarkdown } from './report/render.ts';
-import { failureOf, redacted } from './report/report.ts';
+import { loadCommands } from './load-commands.ts';
 
 const INPUT = 'INPUT_';
 
@@ -11,6 +9,7 @@ const { env } = process;
 const interrupt = watchSignals(process);
 const host = createActionsHost({ env, cwd: env['GITHUB_WORKSPACE'] ?? process.cwd(), signal: interrupt.signal });
 interrupt.beforeEnd(() => host.removeAtOnce());
+const { failureOf, redacted, renderMarkdown, runCommand } = await loadCommands();
 try {
   await main();
 } catch (error) {
@@ -22,7 +21,9 @@ try {
 async function main(): Promise<void> {
   const inputs = Object.entries(env).filter(([name]) => name.startsWith(INPUT));
   const raw = Object.fromEntries(inputs.map(([name, value]) => [name.slice(INPUT.length).toLowerCase(), value]));
-  const { report, options, error } = await runCommand('build', raw, host);
+  // What is no command is bad input, as the table of inputs says.
+  const command = raw['command']?.trim() === 'prune' ? 'prune' : 'build';
+  const { report, options, error } = await runCommand(command, raw, host);
   for (const [name, value] of Object.entries(report.outputs)) host.setOutput(name, value);
   if (options.summary) host.appendSummary(renderMarkdown(redacted(report, host.hide)));
   host.addArtifacts(report.subjects);

@@ -1,19 +1,29 @@
 #!/usr/bin/env node
-import { type CommandLine, parseCommandLine } from './command-line.ts';
-import { hashTag } from './core/input-manifest.ts';
+import type { CommandLine } from './command-line.ts';
 import { isBuildOnceError, UsageError } from './errors.ts';
-import { helpText } from './help.ts';
 import { watchSignals } from './hosts/signals.ts';
 import { createTerminalHost } from './hosts/terminal.ts';
 import { orInterruption } from './interruption.ts';
-import { type CommandName, runCommand } from './pipeline.ts';
-import { renderText } from './report/render.ts';
-import { failureOf, redacted, redactedFailure, reportDocument } from './report/report.ts';
+import { loadCommands } from './load-commands.ts';
+import type { CommandName } from './pipeline.ts';
+import type { PruneCall } from './stage.ts';
 import { VERSION } from './version.ts';
 
 const interrupt = watchSignals(process);
 const host = createTerminalHost({ signal: interrupt.signal });
 interrupt.beforeEnd(() => host.removeAtOnce());
+const {
+  failureOf,
+  hashTag,
+  helpText,
+  isCommandName,
+  parseCommandLine,
+  redacted,
+  redactedFailure,
+  renderText,
+  reportDocument,
+  runCommand,
+} = await loadCommands();
 const commandLine = parseCommandLine(process.argv.slice(2));
 try {
   const error = await main(commandLine);
@@ -29,8 +39,8 @@ try {
 /** Answers the error that the report has told already; what fails before there is a report is thrown. */
 async function main(line: CommandLine): Promise<Error | undefined> {
   const { command, problems } = line;
-  if (command === 'build' || command === 'hash' || command === 'explain' || command === 'scan' || command === 'verify')
-    return run(command, line);
+  const name = command === 'cleanup' ? 'prune' : command;
+  if (isCommandName(name)) return run(name, line);
   if (problems.length > 0) throw new UsageError(problems, { hint: 'build-once help lists everything.' });
   if (command === 'version') print(VERSION);
   else if (command === 'help') print(helpText());
@@ -45,15 +55,34 @@ async function demo(): Promise<string> {
 
 async function run(command: CommandName, line: CommandLine): Promise<Error | undefined> {
   const { raw, json, problems, reference, all } = line;
-  const { report: found, manifest = '', error } = await runCommand(command, raw, host, { found: problems, reference });
+  const call = { found: problems, reference, journal: reference, prune: pruneCall(line) };
+  const { report: found, manifest = '', error } = await runCommand(command, raw, host, call);
   const report = redacted(found, host.hide);
   if (json) printJson(reportDocument(report));
   else if (command === 'scan' && report.scan !== undefined) print(report.scan.text);
+  else if ((command === 'prune' || command === 'undo') && report.prune !== undefined) print(report.prune.text);
   else if (error !== undefined) return error;
   // To the byte: its sha256 is the content hash.
   else if (line.manifest) process.stdout.write(host.hide(manifest));
   else print(command === 'hash' ? hashTag(report.hash ?? '') : renderText(report, all));
   return error;
+}
+
+function pruneCall({ command, apply, yes, plan, planOut }: CommandLine): PruneCall {
+  const asks = command === 'cleanup' && !yes && process.stdin.isTTY && process.stderr.isTTY;
+  return { apply, planFile: plan, planOut, ask: asks ? askOnTerminal : undefined };
+}
+
+async function askOnTerminal(plan: string): Promise<boolean> {
+  process.stderr.write(`${host.hide(plan)}\n`);
+  const { createInterface } = await import('node:readline/promises');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question('Delete this? [y/N] ', { signal: host.signal });
+    return /^y(?:es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
 }
 
 function fail(error: unknown): void {

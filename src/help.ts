@@ -10,6 +10,9 @@ Commands
   explain   [REF] list in what this differs from an image: a tag, REPOSITORY:TAG, or the latest; --all for every line
   scan      [REF] scan every platform of an image that is in a registry, and judge what was found
   verify    [REF] verify who has signed an image that is in a registry
+  prune     print what --retention would delete; --apply deletes it, --plan-out FILE writes the plan, --apply --plan FILE carries it out
+  cleanup   the same as prune --apply, and asks first on a terminal unless --yes; --keep N for --retention, --repo NAME for --images
+  undo      JOURNAL bring back what a run deleted
   demo      show it all on a small sample, in a registry of its own, and clean up
   help      this page
   version   the version of this program
@@ -23,7 +26,7 @@ Flags (lists may be repeated)`;
 /** The help page, made from the option table. */
 export function helpText(): string {
   const width = Math.max(...OPTION_NAMES.map((name) => name.length)) + 4;
-  const rows = OPTION_NAMES.map((name) => {
+  const rows = OPTION_NAMES.filter((name) => name !== 'command').map((name) => {
     const { about, default: standIn } = OPTION_TABLE[name];
     const shown = standIn === '' || about.includes('Default:') ? '' : ` (default: ${standIn})`;
     return `  ${`--${name}`.padEnd(width)}${about.replaceAll('`', '')}${shown}`;

@@ -119,6 +119,8 @@ export interface Files {
   readLink(path: string): string;
   /** Writes with mode 0600, making directories as needed. */
   write(path: string, content: string | Uint8Array): void;
+  /** Adds to the end of a file, made with mode 0600 as needed. What was added is on the disk when this returns. */
+  append(path: string, content: string): void;
   /** Renames on the same disk, whole or not at all; `false` when something is there already. */
   move(from: string, to: string): boolean;
   /** Makes the path lead to a directory. */

@@ -28,6 +28,7 @@ import { parseCgroupParent, parseEntitlement, parseExtraHost, parseShmSize, pars
 import { parseTagLines } from './core/tag-rules.ts';
 import { parseTrustedRegistry } from './core/trusted-registry.ts';
 import { list, text, toggle } from './option.ts';
+import { PRUNE_OPTIONS } from './prune-option-table.ts';
 import { SCAN_OPTIONS } from './scan-option-table.ts';
 import { SIGN_OPTIONS, TRUST_OPTIONS } from './sign-option-table.ts';
 
@@ -42,10 +43,15 @@ const words = listOf(anyText, { commas: true });
 
 /** The one table of inputs: their names, meaning, defaults and parsers. */
 export const OPTION_TABLE = {
+  command: text(
+    choice('build', 'prune'),
+    { group: 'what', about: '`build`, or `prune`: delete what `retention` does not keep, and build nothing.' },
+    'build',
+  ),
   images: list(listOf(parseImageName, { commas: true }), {
     group: 'what',
     about:
-      'Repositories to push to, one a line: `ghcr.io/acme/app`. The name of this GitHub repository is lower-cased; a tag or digest in one is an error. `myapp` alone means the local engine.',
+      'Repositories to push to, or to prune, one a line: `ghcr.io/acme/app`. The name of this GitHub repository is lower-cased; a tag or digest in one is an error. `myapp` alone means the local engine.',
   }),
   context: text(parseContext, { group: 'what', about: 'A directory, or `https://…/app.git#ref:directory`.' }, '.'),
   file: text(optionalText, { group: 'what', about: 'The Dockerfile. Default: `Dockerfile` in the context.' }),
@@ -253,6 +259,7 @@ export const OPTION_TABLE = {
   }),
   ...SCAN_OPTIONS,
   ...SIGN_OPTIONS,
+  ...PRUNE_OPTIONS,
   summary: toggle({ group: 'report', about: 'Write a job summary.' }, true),
 } as const;
 

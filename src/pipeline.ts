@@ -1,4 +1,5 @@
 import { type ImageChoice, parseImageChoice } from './core/image-choice.ts';
+import { isPattern } from './core/image-name.ts';
 import { NO_IMAGE_POLICY } from './core/image-policy.ts';
 import { type Parsed, parsed } from './core/parsed.ts';
 import { formatPlatform } from './core/platform.ts';
@@ -9,6 +10,7 @@ import { type Problem, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { findPolicyProblems } from './image-policies.ts';
 import { orInterruption } from './interruption.ts';
+import { loadPrune } from './load-prune.ts';
 import { findLocalNameProblems } from './local-names.ts';
 import type { OptionName } from './option-table.ts';
 import { type Options, parseOptions, type RawOptions } from './options.ts';
@@ -20,7 +22,7 @@ import { type Report, reportOf } from './report/report.ts';
 import { saidOnce } from './said-once.ts';
 import { findScanProblems } from './scan-problems.ts';
 import { decideSigning, findVerifyProblems } from './signing-rules.ts';
-import { type Run, type RunnableStage, runnable } from './stage.ts';
+import { type PruneCall, type Run, type RunnableStage, runnable } from './stage.ts';
 import { attachStage } from './stages/attach.ts';
 import { buildStage } from './stages/build.ts';
 import { chooseStage } from './stages/choose.ts';
@@ -32,6 +34,7 @@ import { pinGitContexts } from './stages/git-contexts.ts';
 import { findContextProblems, hashStage } from './stages/hash.ts';
 import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
+import { judgePrune, pruneStage } from './stages/prune.ts';
 import { pushStage } from './stages/push.ts';
 import { readyScanner } from './stages/ready.ts';
 import { tellSaved } from './stages/saved.ts';
@@ -40,6 +43,7 @@ import { signStage } from './stages/sign.ts';
 import { tagStage } from './stages/tag.ts';
 import { prepareTags } from './stages/tags.ts';
 import { coverTriggers, foreseeTriggers } from './stages/triggers.ts';
+import { judgeUndo, undoStage } from './stages/undo.ts';
 import { verdictStage } from './stages/verdict.ts';
 import { refuseUnverified, verifyStage } from './stages/verify.ts';
 import { findSecretProblems } from './tools/build-secrets.ts';
@@ -56,6 +60,8 @@ interface Command {
   readonly verifies?: true;
   /** It reads no files of a build. */
   readonly hasNoContext?: true;
+  /** It deletes images, or brings them back; a build does so too where it is told what to keep. */
+  readonly prunes?: true;
   /** Whether Trivy may be needed. */
   readonly scans?: (options: Options) => boolean;
   readonly stages: readonly RunnableStage[];
@@ -84,6 +90,8 @@ const COMMANDS = {
       runnable(tagStage),
       runnable(loadStage),
       tellSaved,
+      runnable(pruneStage),
+      judgePrune,
     ],
   },
   hash: {
@@ -118,9 +126,27 @@ const COMMANDS = {
     verifies: true,
     stages: [runnable(chooseStage), runnable(verifyStage), refuseUnverified],
   },
+  prune: {
+    required: [],
+    builds: false,
+    hasNoContext: true,
+    prunes: true,
+    stages: [runnable(pruneStage), judgePrune],
+  },
+  undo: {
+    required: [],
+    builds: false,
+    hasNoContext: true,
+    stages: [runnable(undoStage), judgeUndo],
+  },
 } as const satisfies Record<string, Command>;
 
 export type CommandName = keyof typeof COMMANDS;
+
+/** Whether a word is the name of a command of this pipeline. */
+export function isCommandName(word: string): word is CommandName {
+  return Object.hasOwn(COMMANDS, word);
+}
 
 /** What a caller adds to the inputs of a command. */
 export interface CommandCall {
@@ -131,6 +157,10 @@ export interface CommandCall {
    * reference.
    */
   readonly reference?: string | undefined;
+  /** How `prune` is to go about it. */
+  readonly prune?: PruneCall;
+  /** The journal that `undo` reads. */
+  readonly journal?: string | undefined;
 }
 
 /** How a run ended: what happened up to there, and the error that ended it. */
@@ -154,7 +184,8 @@ export async function runCommand(
 ): Promise<Finished> {
   const command: Command = COMMANDS[name];
   const startedAt = host.now();
-  const { authorities, ...prepared } = prepare(raw, command, host, call);
+  const findPruneProblems = await pruneRules(raw, command, host);
+  const { authorities, ...prepared } = prepare(raw, { command, findPruneProblems }, host, call);
   const { options } = prepared;
   for (const secret of [
     options.password,
@@ -171,7 +202,8 @@ export async function runCommand(
   const talking = { ...host, log: saidOnce(host.log) };
   const findDistrust = distrustOf({ ...prepared, host: talking, access });
   const scene = { host: talking, registries, access, findDistrust, startedAt };
-  let run: Run = { ...prepared, ...scene, results: {}, journal: [] };
+  const { prune, journal: journalPath } = call;
+  let run: Run = { ...prepared, ...scene, command: name, prune, journalPath, results: {}, journal: [] };
   try {
     for (const stage of stages) run = await stage(run);
     return { ...finished(run, elapsed(host, startedAt)), error: undefined };
@@ -183,6 +215,15 @@ export async function runCommand(
     await run.scanner?.stop();
     registries.close();
   }
+}
+
+type FindPruneProblems = (options: Options, command: Pick<Command, 'prunes'>) => readonly Problem[];
+
+/** What reads `retention` is loaded by those who have some. */
+async function pruneRules(raw: RawOptions, { prunes }: Command, { env }: Host): Promise<FindPruneProblems> {
+  const text = raw['retention'] || env['BUTLER_IMAGE_KEEP_COUNT'] || '';
+  if (prunes !== true && text.trim() === '') return () => [];
+  return (await loadPrune()).findPruneProblems;
 }
 
 function keyText({ signKey }: Options): string | undefined {
@@ -217,7 +258,12 @@ type Prepared = Pick<Run, 'options' | 'platforms' | 'event' | 'tags' | 'named' |
   Pick<RegistriesSettings, 'authorities'>;
 
 /** Everything that can be decided, and be wrong, before the first request: values, files, event, tags; problems all at once. */
-function prepare(raw: RawOptions, command: Command, host: Host, { found = [], reference }: CommandCall): Prepared {
+function prepare(
+  raw: RawOptions,
+  { command, findPruneProblems }: { readonly command: Command; readonly findPruneProblems: FindPruneProblems },
+  host: Host,
+  { found = [], reference }: CommandCall,
+): Prepared {
   const seen = readEvent(host);
   const given = seen.untrusted === undefined ? { raw, missing: [] } : withoutMissingSecrets(raw);
   const choice = chooseImage(command, reference);
@@ -242,6 +288,8 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], re
     ...(tags.ok ? [] : tags.problems),
     ...policies.problems,
     ...(command.builds ? signing.problems : []),
+    ...findPruneProblems(options, command),
+    ...(command.prunes === true ? [] : findPatternProblems(options)),
     ...(command.verifies === true ? findVerifyProblems(host, options, event) : []),
   ];
   if (all.length > 0 || !tags.ok) throw new UsageError(all, policies.at === undefined ? {} : { at: policies.at });
@@ -262,6 +310,13 @@ function prepare(raw: RawOptions, command: Command, host: Host, { found = [], re
     authorities: authorities.text,
     ...(chosen === undefined ? {} : { named: chosen }),
   };
+}
+
+function findPatternProblems({ images }: Options): readonly Problem[] {
+  return images.filter(isPattern).map((name) => ({
+    input: 'images',
+    message: `${quote(familiarName(formatRepositoryName(name)))} stands for several repositories: only prune takes that`,
+  }));
 }
 
 function platformsOf({ platforms }: Options, host: Host): Run['platforms'] {

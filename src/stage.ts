@@ -22,10 +22,12 @@ import type { GitContexts } from './stages/git-contexts.ts';
 import type { HashResult } from './stages/hash.ts';
 import type { LoadResult } from './stages/load.ts';
 import type { LookupResult } from './stages/lookup.ts';
+import type { PruneResult } from './stages/prune.ts';
 import type { PushResult } from './stages/push.ts';
 import type { ScanResult } from './stages/scan.ts';
 import type { SignResult } from './stages/sign.ts';
 import type { TagResult } from './stages/tag.ts';
+import type { UndoResult } from './stages/undo.ts';
 import type { VerdictResult } from './stages/verdict.ts';
 import type { VerifyResult } from './stages/verify.ts';
 
@@ -45,6 +47,20 @@ export interface Results {
   readonly verify: VerifyResult;
   readonly tag: TagResult;
   readonly load: LoadResult;
+  readonly prune: PruneResult;
+  readonly undo: UndoResult;
+}
+
+/** How `prune` is to go about it, where a person calls it. */
+export interface PruneCall {
+  /** `false` plans only. */
+  readonly apply: boolean;
+  /** Where to write the plan. */
+  readonly planOut: string | undefined;
+  /** The plan to carry out, and no other. */
+  readonly planFile: string | undefined;
+  /** Shows the plan and asks; `undefined` asks nobody. */
+  readonly ask: ((plan: string) => Promise<boolean>) | undefined;
 }
 
 export type StageName = keyof Results;
@@ -63,6 +79,7 @@ export interface JournalEntry {
 
 /** One run of a command: what it was asked for, what it can reach, and what its stages found out so far. */
 export interface Run {
+  readonly command: string;
   readonly options: Options;
   /** The platforms to build: as asked, else Linux on this machine's architecture. */
   readonly platforms: readonly Platform[];
@@ -80,6 +97,10 @@ export interface Run {
   readonly registries: Registries;
   /** How these registries are reached, for what opens its own. */
   readonly access: RegistriesSettings;
+  /** As a person calls `prune`; the action has none, and carries its plan out. */
+  readonly prune: PruneCall | undefined;
+  /** The journal that `undo` reads. */
+  readonly journalPath: string | undefined;
   /** The image that the command is about; the baseline without one. */
   readonly named?: ImageChoice;
   readonly startedAt: Date;

@@ -2,10 +2,10 @@
  * `npm run docs` – writes what is made from the tables in the code: action.yml, the tables of README.md, the version in
  * src/version.ts. `npm run docs -- --check` writes nothing and fails when something is stale.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { OPTION_NAMES, OPTION_TABLE } from '../src/option-table.ts';
-import { OUTPUT_TABLE } from '../src/report/outputs.ts';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { OPTION_NAMES, OPTION_TABLE, type OptionName } from '../src/option-table.ts';
+import { OUTPUT_NAMES, OUTPUT_TABLE, type OutputName, PRUNE_OUTPUTS } from '../src/report/outputs.ts';
 
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
@@ -17,12 +17,19 @@ const GROUPS: Readonly<Record<string, string>> = {
   reuse: 'Reuse',
   scan: 'Scan',
   sign: 'Signing',
+  prune: 'Retention',
   registry: 'Registry',
   report: 'Report',
 };
 
+const ABOUT =
+  'Build each container image once per content - hash what the build reads, reuse the image when the registry has it, else build it; scan and tag it.';
+const PRUNE_ABOUT =
+  'Prune container images by rules, safely: no image that is kept loses a platform, a signature or an attestation.';
+
 const stale = [
   put('action.yml', actionYml()),
+  put('prune/action.yml', pruneActionYml()),
   put('README.md', withSections(read('README.md'), { inputs: inputTables(), outputs: outputTable() })),
   put('src/version.ts', read('src/version.ts').replace(/'[^']*';/, `'${version()}';`)),
 ].filter((file) => file !== undefined);
@@ -32,30 +39,55 @@ if (check && stale.length > 0) {
 } else process.stdout.write(stale.length === 0 ? 'the docs are fresh\n' : `written: ${stale.join(', ')}\n`);
 
 function actionYml(): string {
-  const inputs = OPTION_NAMES.map((name) => {
+  return actionOf({ name: 'build-once', about: ABOUT, inputs: OPTION_NAMES, outputs: OUTPUT_NAMES, dist: 'dist' });
+}
+
+/** The same bundle, with the command fixed. */
+function pruneActionYml(): string {
+  const groups: ReadonlySet<string> = new Set(['prune', 'registry', 'report']);
+  const inputs = OPTION_NAMES.filter(
+    (name) => name === 'command' || name === 'images' || groups.has(OPTION_TABLE[name].group),
+  );
+  return actionOf({ name: 'build-once: prune', about: PRUNE_ABOUT, inputs, outputs: PRUNE_OUTPUTS, dist: '../dist' });
+}
+
+interface ActionFile {
+  readonly name: string;
+  readonly about: string;
+  readonly inputs: readonly OptionName[];
+  readonly outputs: readonly OutputName[];
+  /** From the folder of the file. */
+  readonly dist: string;
+}
+
+function actionOf({ name: title, about: description, inputs, outputs, dist }: ActionFile): string {
+  const isPrune = dist !== 'dist';
+  const inputLines = inputs.map((name) => {
     const { about, default: standIn } = OPTION_TABLE[name];
     const actionDefault = 'actionDefault' in OPTION_TABLE[name] ? OPTION_TABLE[name].actionDefault : undefined;
     // Empty where the environment may stand in: a default would look like an input that was given.
     const own = 'variable' in OPTION_TABLE[name] ? '' : standIn;
-    const required = name === 'images' ? '\n    required: true' : '';
-    return `  ${name}:\n    description: ${yaml(about)}${required}\n    default: ${yaml(actionDefault ?? own)}`;
+    const required = name === 'images' && !isPrune ? '\n    required: true' : '';
+    const shown = name === 'command' && isPrune ? 'prune' : (actionDefault ?? own);
+    const text = name === 'command' && isPrune ? 'Always `prune`.' : about;
+    return `  ${name}:\n    description: ${yaml(text)}${required}\n    default: ${yaml(shown)}`;
   });
-  const outputs = Object.entries(OUTPUT_TABLE).map(([name, about]) => `  ${name}:\n    description: ${yaml(about)}`);
-  return `# Made from src/options.ts and src/report/outputs.ts by npm run docs.
-name: build-once
-description: Build each container image once per content - hash what the build reads, reuse the image when the registry has it, else build it; scan and tag it.
+  const outputLines = outputs.map((name) => `  ${name}:\n    description: ${yaml(OUTPUT_TABLE[name])}`);
+  return `# Made from src/option-table.ts and src/report/outputs.ts by npm run docs.
+name: ${yaml(title)}
+description: ${yaml(description)}
 author: build-once
 branding:
   icon: package
   color: blue
 inputs:
-${inputs.join('\n')}
+${inputLines.join('\n')}
 outputs:
-${outputs.join('\n')}
+${outputLines.join('\n')}
 runs:
   using: node24
-  main: dist/index.js
-  post: dist/post.js
+  main: ${dist}/index.js
+  post: ${dist}/post.js
 `;
 }
 
@@ -111,6 +143,8 @@ function put(file: string, content: string): string | undefined {
     current = undefined;
   }
   if (current === content) return undefined;
-  if (!check) writeFileSync(join(root, file), content);
+  if (check) return file;
+  mkdirSync(dirname(join(root, file)), { recursive: true });
+  writeFileSync(join(root, file), content);
   return file;
 }

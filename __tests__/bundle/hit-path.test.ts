@@ -14,7 +14,7 @@ import { openByName } from '../support/trivy-database.ts';
 import { trivyReport } from '../support/trivy-reports.ts';
 
 /** What each file of the action may load by itself; a bundle more has to be asked for. */
-const ALONE = ['action.yml', 'dist/package.json', 'dist/index.js', 'dist/post.js', 'dist/cli.js'];
+const ALONE = ['action.yml', 'dist/package.json', 'dist/index.js', 'dist/post.js', 'dist/cli.js', 'dist/commands.js'];
 
 /** Node's modules that a reused image in a registry without TLS may cost, with those that they load themselves. */
 const ALLOWED =

@@ -157,6 +157,7 @@ describe('the summary', () => {
     tags: [],
     signatures: [],
     scan: undefined,
+    prune: undefined,
     subjects: [],
     steps: [],
     durationMs: 0,

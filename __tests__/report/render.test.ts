@@ -24,6 +24,7 @@ const report: Report = {
   tags: [{ reference: 'ghcr.io/acme/app:1.2.3', outcome: 'created' }],
   signatures: [],
   scan: undefined,
+  prune: undefined,
   subjects: [],
   steps: [
     { name: 'hash', durationMs: 120, skipped: undefined },

@@ -7,6 +7,9 @@ import type { Run } from '../../src/stage.ts';
 export function sampleRun(parts: Partial<Run> = {}): Run {
   const host = createTerminalHost({ env: {}, cwd: '/', write: () => {} });
   return {
+    command: 'build',
+    prune: undefined,
+    journalPath: undefined,
     options: parseOptions({ images: 'ghcr.io/acme/app' }).options,
     platforms: [{ os: 'linux', architecture: 'amd64' }],
     event: {

@@ -101,6 +101,9 @@ function filesOf(tree: Tree, resolve: (at: string) => string, { path, nameOf }: 
     write() {
       throw new Error('this tree is for reading');
     },
+    append() {
+      throw new Error('this tree is for reading');
+    },
     move() {
       throw new Error('this tree is for reading');
     },

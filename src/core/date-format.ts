@@ -45,8 +45,16 @@ export function isTimeZone(zone: string): boolean {
  * The libraries at hand render some tokens wrongly outside UTC (X, x) or not at all (DDD, E, S).
  */
 export function formatDate(date: Date, format: string, zone: string): string {
-  const time = wallTime(date, zone);
-  return format.replace(TOKEN, (token: string, literal: string | undefined) => literal ?? render(token, time));
+  return dateFormatter(format, zone)(date.getTime());
+}
+
+/** As {@link formatDate}, for many dates: in milliseconds since 1970, of which a Date must be able to tell the day. */
+export function dateFormatter(format: string, zone: string): (epochMs: number) => string {
+  const formatter = wallFormatter(zone);
+  return (epochMs) => {
+    const time = wallTime(epochMs, formatter, zone);
+    return format.replace(TOKEN, (token: string, literal: string | undefined) => literal ?? render(token, time));
+  };
 }
 
 function render(token: string, time: WallTime): string {
@@ -148,8 +156,8 @@ function numberToken(token: string, letter: string, value: number): string | und
   return token === `${letter}o` ? ordinal(value) : undefined;
 }
 
-function wallTime(date: Date, zone: string): WallTime {
-  const formatter = new Intl.DateTimeFormat('en-US', {
+function wallFormatter(zone: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat('en-US', {
     timeZone: zone,
     hourCycle: 'h23',
     year: 'numeric',
@@ -160,13 +168,16 @@ function wallTime(date: Date, zone: string): WallTime {
     second: 'numeric',
     timeZoneName: 'short',
   });
-  const parts = new Map(formatter.formatToParts(date).map(({ type, value }) => [type, value]));
+}
+
+function wallTime(epochMs: number, formatter: Intl.DateTimeFormat, zone: string): WallTime {
+  const parts = new Map(formatter.formatToParts(epochMs).map(({ type, value }) => [type, value]));
   const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = (
     ['year', 'month', 'day', 'hour', 'minute', 'second'] as const
   ).map((type) => Number(parts.get(type)));
   const days = daysFromCivil(year, month, day);
   const zoneName = parts.get('timeZoneName') ?? zone;
-  return { epochMs: date.getTime(), year, month, day, hour, minute, second, days, zoneName };
+  return { epochMs, year, month, day, hour, minute, second, days, zoneName };
 }
 
 function offset({ days, hour, minute, second, epochMs }: WallTime, separator: string): string {

@@ -54,3 +54,8 @@ export function formatDuration(durationMs: number): string {
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d`;
 }
+
+/** The day of a moment in UTC: `2026-11-21`. */
+export function formatDay(timeMs: number): string {
+  return new Date(timeMs).toISOString().slice(0, 10);
+}

@@ -68,6 +68,7 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
     },
     readLink: (file) => readLink(onDisk(at(file))),
     write: (file, content) => writing(at(file), () => writePrivate(at(file), content)),
+    append: (file, content) => writing(at(file), () => appendPrivate(at(file), content)),
     move: (from, to) => writing(at(to), () => moved(at(from), at(to))),
     // A junction needs no privilege on Windows; elsewhere the word means nothing.
     linkDirectory: (directory, file) => writing(at(file), () => fs.symlinkSync(at(directory), at(file), 'junction')),
@@ -106,6 +107,17 @@ function writePrivate(file: string, content: string | Uint8Array): void {
     // The mode above is for a new file; one that is there keeps its own.
     fs.fchmodSync(descriptor, OWNER_ONLY);
     fs.writeFileSync(descriptor, content);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+function appendPrivate(file: string, content: string): void {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  const descriptor = fs.openSync(file, 'a', OWNER_ONLY);
+  try {
+    fs.writeFileSync(descriptor, content);
+    fs.fsyncSync(descriptor);
   } finally {
     fs.closeSync(descriptor);
   }

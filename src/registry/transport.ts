@@ -59,6 +59,8 @@ export interface HttpRequest {
   readonly limitBytes?: number;
   /** Leaves the content of a successful answer in `stream`. */
   readonly streamed?: boolean;
+  /** Statuses that are an answer here, although they may pass. */
+  readonly answers?: readonly number[];
 }
 
 /** The answer at the end of all redirects. */
@@ -121,7 +123,7 @@ export function createTransport(settings: TransportSettings = {}): Transport {
     async attempt(request) {
       try {
         const answer = await follow(line, request);
-        if (!isPassing(answer.status)) return { value: answer };
+        if (!isPassing(answer.status) || request.answers?.includes(answer.status)) return { value: answer };
         return {
           failure: answerFailure(answer),
           retryAfterMs:

@@ -34,16 +34,46 @@ export const OUTPUT_TABLE = {
   report: 'The folder with the files of the scan that `scan-format` asks for.',
   signed: '`true` when the image is signed by this run, or was by the same identity before.',
   'verify-command': 'The cosign command that verifies the signature; empty when the run does not sign.',
+  deleted:
+    'How many images `retention` has deleted, each with all that only it needed; empty without `retention`, as the next seven.',
+  kept: 'How many images it keeps.',
+  failed: 'How many deletions failed.',
+  skipped: 'How many images were left alone because they changed meanwhile, or the registry never deletes them.',
+  'freed-bytes': 'Bytes that are known to be freed.',
+  complete: '`true` when everything that was planned was carried out; `false` when the next run has to go on.',
+  plan: 'The file with the plan.',
+  journal: 'The file with what was deleted, for `build-once undo`; empty when nothing was.',
   'seconds-saved': 'On a hit, how long the build of the reused image took, in seconds; empty when that is not known.',
 } as const;
 
 export type OutputName = keyof typeof OUTPUT_TABLE;
+
+export const OUTPUT_NAMES: readonly OutputName[] = Object.keys(OUTPUT_TABLE).filter(isOutputName);
+
+function isOutputName(name: string): name is OutputName {
+  return Object.hasOwn(OUTPUT_TABLE, name);
+}
+
+/** Those of `prune`. */
+export const PRUNE_OUTPUTS = [
+  'deleted',
+  'kept',
+  'failed',
+  'skipped',
+  'freed-bytes',
+  'complete',
+  'plan',
+  'journal',
+] as const satisfies readonly OutputName[];
+
 export type Outputs = Partial<Readonly<Record<OutputName, string>>>;
 
 /** The outputs that this run can give, also when it failed half-way. Pure. */
 export function outputsOf(run: Run): Outputs {
   const { hash, lookup, build, tag, scan, sign } = run.results;
   const image = imageOf(run);
+  const { prune } = run.results;
+  if (run.command === 'prune') return prune?.outputs ?? {};
   if (wasIdle(run)) return { built: 'false', pushed: 'false' };
   return {
     ...(hash === undefined ? {} : { hash: hash.hash }),
@@ -57,6 +87,16 @@ export function outputsOf(run: Run): Outputs {
           ...scanOutputs(scan),
           signed: String(sign !== undefined),
           'verify-command': sign?.verifyCommand ?? '',
+          deleted:
+            'How many images `retention` has deleted, each with all that only it needed; empty without `retention`, as the next seven.',
+          kept: 'How many images it keeps.',
+          failed: 'How many deletions failed.',
+          skipped:
+            'How many images were left alone because they changed meanwhile, or the registry never deletes them.',
+          'freed-bytes': 'Bytes that are known to be freed.',
+          complete: '`true` when everything that was planned was carried out; `false` when the next run has to go on.',
+          plan: 'The file with the plan.',
+          journal: 'The file with what was deleted, for `build-once undo`; empty when nothing was.',
           'seconds-saved': String(run.savedSeconds ?? ''),
         }),
   };

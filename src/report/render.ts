@@ -47,6 +47,7 @@ export function renderMarkdown(report: Report): string {
     parts.push(table(['Tag', 'What happened'], [...listed, ...rest(report.tags).map((more) => [more, ''])]));
   }
   if (report.scan !== undefined) parts.push(report.scan.markdown);
+  if (report.prune !== undefined) parts.push(`#### Retention\n\n${plain(report.prune.summary)}`, report.prune.markdown);
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
@@ -72,6 +73,7 @@ export function renderText(report: Report, all = false): string {
   for (const { reference, outcome } of report.tags) add('tag', familiarName(reference), outcome);
   for (const line of report.signatures) add('signed', line);
   if (report.scan !== undefined) add('scan', scanLine(report.scan));
+  if (report.prune !== undefined) add('retention', report.prune.summary);
   add('took', timeLine(report));
   if (report.savedSeconds !== undefined) add('saved', savedLine(report.savedSeconds));
   return lines.join('\n');

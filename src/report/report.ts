@@ -20,6 +20,8 @@ const HEADLINES = {
   explained: 'Compared',
   scanned: 'Scanned',
   verified: 'Verified',
+  pruned: 'Pruned',
+  restored: 'Brought back',
   idle: 'Nothing to build',
   failed: 'Failed',
 } as const;
@@ -73,9 +75,30 @@ export interface ScanSection {
   readonly text: string;
 }
 
+/** What a pruning, or the undoing of one, did. */
+export interface PruneSection {
+  /** One sentence. */
+  readonly summary: string;
+  /** Everything, for programs. */
+  readonly document: object;
+  /** The same for people. */
+  readonly markdown: string;
+  readonly text: string;
+}
+
 /** A finished run as data: what the summary, the terminal and `--json` say. */
 export interface Report {
-  readonly status: 'reused' | 'built' | 'hashed' | 'explained' | 'scanned' | 'verified' | 'idle' | 'failed';
+  readonly status:
+    | 'reused'
+    | 'built'
+    | 'hashed'
+    | 'explained'
+    | 'scanned'
+    | 'verified'
+    | 'pruned'
+    | 'restored'
+    | 'idle'
+    | 'failed';
   /** What happened, in a few words. */
   readonly headline: string;
   /** Why: one sentence. */
@@ -101,6 +124,8 @@ export interface Report {
   readonly signatures: readonly string[];
   /** `undefined` when nothing was scanned. */
   readonly scan: ScanSection | undefined;
+  /** What retention planned and did; `undefined` without it. */
+  readonly prune: PruneSection | undefined;
   /** What this run has built and pushed, for an attestation of its provenance: none of a reused image, nor of another run's. */
   readonly subjects: readonly ProvenanceSubject[];
   readonly steps: readonly Step[];
@@ -130,6 +155,7 @@ export function reportOf(run: Run, durationMs: number, error?: unknown): Report 
     tags: tagRows(run),
     signatures: signatureLines(run.results),
     scan: scanOf(run),
+    prune: pruneOf(run),
     subjects: error === undefined ? subjectsOf(run) : [],
     steps: run.journal.map(({ stage, durationMs: tookMs, skipped }) => ({ name: stage, durationMs: tookMs, skipped })),
     durationMs,
@@ -151,7 +177,8 @@ export function redacted(report: Report, hide: (text: string) => string): Report
     warnings: report.warnings.map(hide),
     tags: report.tags.map(({ reference, outcome }) => ({ reference, outcome: hide(outcome) })),
     signatures: report.signatures.map(hide),
-    scan: report.scan && hiddenScan(report.scan, hide),
+    scan: report.scan && { ...report.scan, ...hiddenSection(report.scan, hide) },
+    prune: report.prune && hiddenSection(report.prune, hide),
     failure: failure && redactedFailure(failure, hide),
   };
 }
@@ -162,13 +189,19 @@ function scanOf({ results: { scan } }: Run): ScanSection | undefined {
   return { passed, summary, keptSince, document, markdown, text };
 }
 
-function hiddenScan(scan: ScanSection, hide: (text: string) => string): ScanSection {
+function pruneOf({ results: { prune, undo } }: Run): PruneSection | undefined {
+  const section = prune ?? undo;
+  if (section === undefined) return undefined;
+  const { summary, document, markdown, text } = section;
+  return { summary, document, markdown, text };
+}
+
+function hiddenSection(section: PruneSection, hide: (text: string) => string): PruneSection {
   return {
-    ...scan,
-    summary: hide(scan.summary),
-    document: hiddenObject(scan.document, hide),
-    markdown: hide(scan.markdown),
-    text: hide(scan.text),
+    summary: hide(section.summary),
+    document: hiddenObject(section.document, hide),
+    markdown: hide(section.markdown),
+    text: hide(section.text),
   };
 }
 
@@ -184,9 +217,16 @@ function hiddenValue(value: unknown, hide: (text: string) => string): unknown {
 
 /** The report as JSON shows it: what is for people is left out where there is the same for programs. */
 export function reportDocument(report: Report): object {
-  if (report.scan === undefined) return report;
-  const { markdown: _, text: __, document, ...scan } = report.scan;
-  return { ...report, scan: { ...scan, ...document } };
+  const { scan, prune, ...rest } = report;
+  return {
+    ...rest,
+    ...(scan === undefined ? {} : { scan: forPrograms(scan) }),
+    ...(prune === undefined ? {} : { prune: forPrograms(prune) }),
+  };
+}
+
+function forPrograms({ markdown: _, text: __, document, ...section }: PruneSection): object {
+  return { ...section, ...document };
 }
 
 /** The failure with its sentences passed through `hide`. */
@@ -223,6 +263,8 @@ function thrownText(thrown: unknown): string {
 }
 
 function headlineOf(status: Report['status'], { results }: Run): string {
+  if (status === 'pruned' || status === 'restored')
+    return `${HEADLINES[status]}: ${(results.prune ?? results.undo)?.summary}`;
   if (status === 'explained') return results.explain?.summary ?? HEADLINES[status];
   if (status !== 'reused') return HEADLINES[status];
   if (results.lookup?.standing === 'bases') return 'Reused: nothing has changed since this version but base images';
@@ -238,7 +280,9 @@ function reasonOf(status: Report['status'], { event, results: { lookup } }: Run)
 }
 
 function statusOf(run: Run): Report['status'] {
-  const { results } = run;
+  const { results, command } = run;
+  if (command === 'prune') return 'pruned';
+  if (command === 'undo') return 'restored';
   if (wasIdle(run)) return 'idle';
   if (results.verify !== undefined) return 'verified';
   if (results.choose !== undefined) return 'scanned';

@@ -1,6 +1,7 @@
 import type { Digest } from '../core/digest.ts';
 import type { Inventory, InventoryEntry, ManifestFacts, Unreadable } from '../core/retention/inventory.ts';
 import type { PlannedManifest, StoreAbilities } from '../core/retention/plan.ts';
+import { BuildOnceError } from '../errors.ts';
 
 /** One repository of images that can be pruned: a package on GitHub, a repository in a registry or of the local engine. */
 export interface ImageStore {
@@ -55,3 +56,9 @@ export type Restoration =
 
 /** The `code` of a BuildOnceError that says that the allowance of requests or time is spent: what is left is for the next run. */
 export const SPENT = 'RETENTION_SPENT';
+
+/** The error for it; `why` is half a sentence. */
+export function spent(why: string): BuildOnceError {
+  const hint = 'The next run goes on where this one stops.';
+  return new BuildOnceError(SPENT, `stopped, since ${why}`, 1, { hint });
+}

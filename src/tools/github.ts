@@ -1,6 +1,8 @@
 import { getOctokit } from '@actions/github';
 import { textAt } from '../core/json.ts';
 
+export { openGitHubApi } from '../retention/github-api.ts';
+
 export interface BranchQuery {
   /** GITHUB_API_URL: `https://api.github.com`, or that of a GitHub Enterprise Server. */
   readonly apiUrl: string;

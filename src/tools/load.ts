@@ -32,7 +32,7 @@ export function loadGit(): Promise<typeof import('./git.ts')> {
   return import(/* webpackIgnore: true */ './git.ts');
 }
 
-/** GitHub's API client: a bundle of its own, loaded when a branch tag is to move. */
+/** GitHub's API client: a bundle of its own, loaded when a branch tag is to move, or packages of GitHub's are pruned. */
 export function loadGitHub(): Promise<typeof import('./github.ts')> {
   return import(/* webpackIgnore: true */ './github.ts');
 }

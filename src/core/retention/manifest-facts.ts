@@ -6,7 +6,7 @@ import type { ChildFacts, ManifestFacts, Unreadable } from './inventory.ts';
 
 /**
  * What an index may list that is content and no manifest: layers and configs, as indexes of build caches do.
- * https://github.com/moby/buildkit/blob/v0.31.1/cache/remotecache/v1/doc.go
+ * https://github.com/moby/buildkit/blob/v0.29.0/cache/remotecache/v1/doc.go
  */
 const BLOB_TYPE =
   /^application\/vnd\.(?:oci\.image\.(?:layer|config)\.|docker\.(?:image\.rootfs|container\.image)\.|buildkit\.cacheconfig\.)/;

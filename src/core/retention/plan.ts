@@ -28,6 +28,8 @@ export interface StoreAbilities {
 /** What is to become of one repository: the same for a dry run and for a real one. */
 export interface RepositoryPlan {
   readonly repository: string;
+  /** The rules, in one form: with them, and what is there by then, a plan from a file is made anew and compared. */
+  readonly policy: string;
   /** Whole images, the oldest first, each with what goes with it. */
   readonly deletions: readonly RootDeletion[];
   /** Tags to take off roots that stay. */

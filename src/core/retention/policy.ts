@@ -28,6 +28,14 @@ export interface TagSelector {
    * what the first `*` of a glob took up to its end, else the whole tag.
    */
   match(tag: string): { readonly variable: string } | undefined;
+  /** What stands after `except`: `match` leaves it out. One without `?` that picks no tag at all is a mistake of the user. */
+  readonly exceptions?: readonly TagException[];
+}
+
+export interface TagException {
+  readonly selector: TagSelector;
+  /** Marked `?`: it may match nothing. */
+  readonly optional: boolean;
 }
 
 /**

@@ -1,0 +1,96 @@
+import { marksFor, spread } from './edges.ts';
+import type { LinkGraph } from './link-graph.ts';
+import { imageTags } from './link-tag.ts';
+import { compareNewest } from './newest-first.ts';
+import type { PlannedMember } from './plan.ts';
+import type { Selection } from './selection.ts';
+
+/** One root with what goes with it, by their nodes. */
+export interface DeletionGroup {
+  readonly root: number;
+  /** In the order in which they go. */
+  readonly members: readonly GroupMember[];
+}
+
+export interface GroupMember {
+  readonly node: number;
+  readonly role: PlannedMember['role'];
+  /** Nodes that must be gone before it. */
+  readonly after: readonly number[];
+}
+
+const ROLES = ['fallback-index', 'referrer', 'child'] as const;
+
+/**
+ * Everything that goes, as images from the oldest: the root, and what is in no later group. So an image is cut by nothing
+ * but its own deletion, what two images share goes with the second, and who stops anywhere leaves whole images and rubbish.
+ */
+export function deletionGroups(graph: LinkGraph, selection: Selection): readonly DeletionGroup[] {
+  const newest = selection.roots().toSorted((a, b) => compareNodes(graph, a, b));
+  const taken = marksFor(graph.entries.length);
+  const groups: DeletionGroup[] = [];
+  // A root that belongs to another one that goes is a member of that one; of a circle the newest is the first.
+  const tops = newest.filter((root) => graph.subjects.of(root).every((subject) => !selection.goes(subject)));
+  for (const root of [...tops, ...newest]) {
+    if (taken.has(root)) continue;
+    const [, ...members] = spread([root], taken, [graph.children, graph.referrers], (node) => selection.goes(node));
+    groups.push({ root, members: inOrder(members.map((node) => memberOf(node, graph, selection))) });
+  }
+  return groups.sort((a, b) => compareNodes(graph, b.root, a.root));
+}
+
+function compareNodes({ entries }: LinkGraph, a: number, b: number): number {
+  const [one, other] = [entries[a], entries[b]];
+  return one === undefined || other === undefined ? 0 : compareNewest(one, other);
+}
+
+function memberOf(node: number, graph: LinkGraph, selection: Selection): GroupMember {
+  const goes = (other: number): boolean => selection.goes(other);
+  const naming = graph.parents.of(node).filter(goes);
+  if (!graph.isReferrer(node)) return { node, role: 'child', after: [...naming] };
+  const above = spread([node], new Set<number>(), [graph.parents, graph.subjects], goes);
+  const owners = above.filter((one) => one !== node && isImage(one, graph));
+  const role = graph.isFallbackIndex(node) ? 'fallback-index' : 'referrer';
+  return { node, role, after: [...new Set([...naming, ...owners])] };
+}
+
+/** Somebody may pull it as long as it is there. */
+function isImage(node: number, graph: LinkGraph): boolean {
+  return graph.isRoot(node) || graph.isOrphan(node) || imageTags(graph.entries[node]?.tags ?? []).length > 0;
+}
+
+/** By their roles, but each behind those that must be gone before it; what is in a circle comes last. */
+function inOrder(members: readonly GroupMember[]): readonly GroupMember[] {
+  const byNode = new Map(members.map((member) => [member.node, member]));
+  const waitsFor = new Map<number, number>();
+  const followers = new Map<number, GroupMember[]>();
+  for (const member of members) {
+    const before = member.after.filter((node) => byNode.has(node));
+    waitsFor.set(member.node, before.length);
+    for (const node of before) {
+      const others = followers.get(node);
+      if (others === undefined) followers.set(node, [member]);
+      else others.push(member);
+    }
+  }
+  const ready = ROLES.map((role) => members.filter((one) => one.role === role && waitsFor.get(one.node) === 0));
+  const ordered = new Set<GroupMember>();
+  const heads = ROLES.map(() => 0);
+  for (let rank = nextRank(ready, heads); rank >= 0; rank = nextRank(ready, heads)) {
+    const head = heads[rank] ?? 0;
+    heads[rank] = head + 1;
+    const member = ready[rank]?.[head];
+    if (member === undefined) break;
+    ordered.add(member);
+    for (const follower of followers.get(member.node) ?? []) {
+      const left = (waitsFor.get(follower.node) ?? 0) - 1;
+      waitsFor.set(follower.node, left);
+      if (left === 0) ready[ROLES.indexOf(follower.role)]?.push(follower);
+    }
+  }
+  return [...ordered, ...members.filter((member) => !ordered.has(member))];
+}
+
+function nextRank(ready: readonly (readonly GroupMember[])[], heads: readonly number[]): number {
+  return ready.findIndex((queue, rank) => queue.length > (heads[rank] ?? 0));
+}

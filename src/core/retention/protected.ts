@@ -1,0 +1,76 @@
+import { quote } from '../printable.ts';
+import type { InventoryEntry, Protection } from './inventory.ts';
+import type { ProtectItem, RetentionPolicy } from './policy.ts';
+
+/** Who needs which manifests of an inventory. */
+export interface Protected {
+  /** By the position of the entry: who needs it, in the order in which they were found. */
+  readonly byEntry: ReadonlyMap<number, string>;
+  readonly isProtectedTag: (tag: string) => boolean;
+  /** Items that must match something, and do not: sentences. */
+  readonly refusals: readonly string[];
+}
+
+/** Finds what the policy protects, and what others need. */
+export function findProtected(
+  entries: readonly InventoryEntry[],
+  policy: RetentionPolicy,
+  protections: readonly Protection[],
+): Protected {
+  const named = namesOf(protections);
+  const matched = new Set<ProtectItem | string>();
+  const byTag = (tag: string): string | undefined => {
+    const items = policy.protect.filter((item) => item.kind === 'tags' && item.selector.match(tag) !== undefined);
+    for (const item of items) matched.add(item);
+    return items[0] === undefined ? named.byTag.get(tag) : `protect ${items[0].text}`;
+  };
+  const byEntry = new Map<number, string>();
+  for (const [position, { digest, tags }] of entries.entries()) {
+    const item = policy.protect.find((one) => one.kind === 'digest' && one.digest === digest);
+    if (item !== undefined) matched.add(item);
+    const ofTags = tags.map(byTag).find((by) => by !== undefined);
+    const by = ofTags ?? (item === undefined ? named.byDigest.get(digest) : `protect ${item.text}`);
+    if (by !== undefined) byEntry.set(position, by);
+    for (const name of [digest, ...tags]) for (const source of named.sources.get(name) ?? []) matched.add(source);
+  }
+  const refusals = policy.protect.flatMap((item) => (isUnmatched(item, matched, protections) ? [refusalOf(item)] : []));
+  return { byEntry, isProtectedTag: (tag) => byTag(tag) !== undefined, refusals };
+}
+
+interface Names {
+  readonly byTag: ReadonlyMap<string, string>;
+  readonly byDigest: ReadonlyMap<string, string>;
+  /** Everybody who names a tag or digest. */
+  readonly sources: ReadonlyMap<string, readonly string[]>;
+}
+
+function namesOf(protections: readonly Protection[]): Names {
+  const byTag = new Map<string, string>();
+  const byDigest = new Map<string, string>();
+  const sources = new Map<string, string[]>();
+  for (const { by, tags, digests } of protections) {
+    for (const tag of tags) if (!byTag.has(tag)) byTag.set(tag, by);
+    for (const digest of digests) if (!byDigest.has(digest)) byDigest.set(digest, by);
+    for (const name of [...tags, ...digests]) {
+      const known = sources.get(name);
+      if (known === undefined) sources.set(name, [by]);
+      else known.push(by);
+    }
+  }
+  return { byTag, byDigest, sources };
+}
+
+/** A source is looked at under its own name only: of the places that it goes through each has a name of its own. */
+function isUnmatched(
+  item: ProtectItem,
+  matched: ReadonlySet<ProtectItem | string>,
+  protections: readonly Protection[],
+): boolean {
+  if (item.optional) return false;
+  if (item.kind !== 'source') return !matched.has(item);
+  return protections.some(({ by }) => by === item.text) && !matched.has(item.text);
+}
+
+function refusalOf({ text }: ProtectItem): string {
+  return `protect ${quote(text)} matches nothing here: correct it, or write ${quote(`${text}?`)} when it may be missing`;
+}

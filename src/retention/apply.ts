@@ -1,0 +1,215 @@
+import { counted } from '../core/counted.ts';
+import type { Digest } from '../core/digest.ts';
+import type { Inventory } from '../core/retention/inventory.ts';
+import type { PlannedManifest, PlannedMember, RepositoryPlan, RootDeletion } from '../core/retention/plan.ts';
+import { isBuildOnceError } from '../errors.ts';
+import type { Journal, JournalledStep } from './journal.ts';
+import { claimedBy } from './newcomers.ts';
+import type { ImageStore, Removal } from './store.ts';
+
+/** What was left alone, and why. */
+export interface Left {
+  readonly manifest: PlannedManifest;
+  /** Half a sentence. */
+  readonly reason: string;
+}
+
+/** What became of a plan. */
+export interface Applied {
+  /** Manifests that this run has deleted, or found gone. */
+  readonly deleted: readonly PlannedManifest[];
+  /** How many of them were whole images. */
+  readonly deletedRoots: number;
+  readonly untagged: readonly string[];
+  /** Refused by the registry, though it might have done it. */
+  readonly failed: readonly Left[];
+  /** Changed since the plan was made, or never to be deleted. */
+  readonly skipped: readonly Left[];
+  readonly freedBytes: number;
+  /** How many steps the journal holds. */
+  readonly steps: number;
+  /** Why the rest waits for the next run; `undefined` when there is no rest. */
+  readonly stopped: string | undefined;
+}
+
+export interface ApplyRequest {
+  readonly store: ImageStore;
+  readonly plan: RepositoryPlan;
+  /** What the plan was made from. */
+  readonly inventory: Inventory;
+  readonly journal: Journal;
+  readonly now: () => Date;
+  readonly signal: AbortSignal;
+  /** No image is begun after it. */
+  readonly deadlineMs: number | undefined;
+  /** Told after each image: how many are done. */
+  readonly onProgress: (done: number) => void;
+}
+
+/** How often what came meanwhile is looked for. */
+const LOOK_EVERY_MS = 30_000;
+
+/**
+ * Carries a plan out: the oldest image first, an image before its parts, so that wherever it ends no tag leads to something
+ * broken. Every image is looked at once more; one that is not what the plan says stays, with its parts. What was pushed
+ * meanwhile and needs a part keeps it. A refusal is about one image; what ends the whole, as an interruption, a spent allowance or
+ * a registry that is gone, is told in `stopped`.
+ */
+export async function applyPlan(request: ApplyRequest): Promise<Applied> {
+  const application = new Application(request);
+  await application.run();
+  return application.result();
+}
+
+class Application {
+  readonly #request: ApplyRequest;
+  readonly #deleted: PlannedManifest[] = [];
+  readonly #gone = new Set<Digest>();
+  readonly #untagged: string[] = [];
+  readonly #failed: Left[] = [];
+  readonly #skipped: Left[] = [];
+  #deletedRoots = 0;
+  #freedBytes = 0;
+  #steps = 0;
+  #stopped: string | undefined;
+  #lookedAtMs: number | undefined;
+  #claimed: ReadonlyMap<Digest, string> = new Map();
+
+  constructor(request: ApplyRequest) {
+    this.#request = request;
+  }
+
+  result(): Applied {
+    return {
+      deleted: this.#deleted,
+      deletedRoots: this.#deletedRoots,
+      untagged: this.#untagged,
+      failed: this.#failed,
+      skipped: this.#skipped,
+      freedBytes: this.#freedBytes,
+      steps: this.#steps,
+      stopped: this.#stopped,
+    };
+  }
+
+  async run(): Promise<void> {
+    const { plan, signal, onProgress } = this.#request;
+    try {
+      for (const [index, deletion] of plan.deletions.entries()) {
+        signal.throwIfAborted();
+        if (!(await this.#mayGoOn(deletion))) return;
+        await this.#deleteImage(deletion);
+        onProgress(index + 1);
+      }
+      for (const { manifest, tags } of plan.untags) await this.#untag(manifest, tags);
+    } catch (error) {
+      if (signal.aborted) this.#stopped = 'the run was interrupted';
+      else if (isBuildOnceError(error)) this.#stopped = error.message;
+      else throw error;
+    }
+  }
+
+  /** Whether there is time and allowance for one more image, whole. */
+  async #mayGoOn({ members }: RootDeletion): Promise<boolean> {
+    const { deadlineMs, now, store } = this.#request;
+    const nowMs = now().getTime();
+    if (deadlineMs !== undefined && nowMs >= deadlineMs) this.#stopped = 'the time that max-time allows is over';
+    const requests = members.length + 4;
+    const allowance = store.allowance();
+    if (allowance !== undefined && allowance < requests)
+      this.#stopped = `${counted(allowance, 'request')} of this hour's allowance may still be made, and the next image needs ${requests}`;
+    if (this.#stopped !== undefined) return false;
+    if (this.#lookedAtMs === undefined || nowMs - this.#lookedAtMs >= LOOK_EVERY_MS) {
+      this.#lookedAtMs = nowMs;
+      await this.#lookForNewcomers();
+    }
+    return this.#stopped === undefined;
+  }
+
+  async #lookForNewcomers(): Promise<void> {
+    const { store, inventory } = this.#request;
+    const changes = await store.changes(inventory);
+    const claimed = changes === undefined ? undefined : await claimedBy(store, changes);
+    if (claimed === undefined) this.#stopped = 'too much has changed in the repository since it was listed';
+    else this.#claimed = claimed;
+  }
+
+  async #deleteImage(deletion: RootDeletion): Promise<void> {
+    const { root, members, freedBytes } = deletion;
+    const reason = (await this.#whyChanged(root)) ?? this.#whyClaimed([root, ...members]);
+    if (reason !== undefined) {
+      this.#skipped.push({ manifest: root, reason });
+      return;
+    }
+    if (!(await this.#delete(root))) return;
+    this.#deletedRoots += 1;
+    let isWhole = true;
+    for (const member of members) isWhole = (await this.#deleteMember(member)) && isWhole;
+    if (isWhole) this.#freedBytes += freedBytes;
+  }
+
+  async #deleteMember(member: PlannedMember): Promise<boolean> {
+    const kept = member.after.find((digest) => !this.#gone.has(digest));
+    // The image that needs it has said why it stays.
+    if (kept !== undefined) return false;
+    const reason = member.tags.length > 0 ? await this.#whyChanged(member) : undefined;
+    if (reason === undefined) return this.#delete(member);
+    this.#skipped.push({ manifest: member, reason });
+    return false;
+  }
+
+  async #whyChanged(planned: PlannedManifest): Promise<string | undefined> {
+    const found = await this.#request.store.look(planned);
+    if (found === undefined) return undefined;
+    if (found.digest !== planned.digest) return 'it is another image by now';
+    const [now, then] = [found.tags, planned.tags].map((tags) => [...tags].sort().join(', '));
+    return now === then ? undefined : `its tags have changed since the plan was made: ${now || 'none'}`;
+  }
+
+  #whyClaimed(manifests: readonly PlannedManifest[]): string | undefined {
+    const found = manifests.find(({ digest }) => this.#claimed.has(digest));
+    return found && `${this.#claimed.get(found.digest)} was pushed meanwhile and needs it`;
+  }
+
+  async #delete(manifest: PlannedManifest): Promise<boolean> {
+    const { store } = this.#request;
+    const saved = await store.save(manifest);
+    const removal = await this.#journalled({ manifest, saved, action: 'delete' }, () => store.remove(manifest));
+    if (removal.outcome === 'refused') {
+      (removal.isFinal ? this.#skipped : this.#failed).push({ manifest, reason: removal.reason });
+      return false;
+    }
+    this.#gone.add(manifest.digest);
+    this.#deleted.push(manifest);
+    return true;
+  }
+
+  async #untag(manifest: PlannedManifest, tags: readonly string[]): Promise<void> {
+    const { store, signal } = this.#request;
+    const reason = await this.#whyChanged(manifest);
+    if (reason !== undefined) {
+      this.#skipped.push({ manifest, reason });
+      return;
+    }
+    for (const tag of tags) {
+      signal.throwIfAborted();
+      const step = { manifest: { ...manifest, tags: [tag] }, saved: undefined, action: 'untag' } as const;
+      const removal = await this.#journalled(step, () => store.removeTag(manifest, tag));
+      if (removal.outcome === 'refused') this.#failed.push({ manifest: step.manifest, reason: removal.reason });
+      else this.#untagged.push(tag);
+    }
+  }
+
+  /** Written down before it is asked for, since the answer may never come. */
+  async #journalled(
+    step: Pick<JournalledStep, 'manifest' | 'saved' | 'action'>,
+    work: () => Promise<Removal>,
+  ): Promise<Removal> {
+    const { journal, store } = this.#request;
+    this.#steps += 1;
+    const end = journal.begin({ ...step, repository: store.name, kind: store.kind });
+    const removal = await work();
+    end(removal.outcome);
+    return removal;
+  }
+}

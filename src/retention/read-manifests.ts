@@ -1,0 +1,33 @@
+import type { Digest } from '../core/digest.ts';
+import { manifestsToRead } from '../core/retention/graph.ts';
+import type { Inventory, KnownManifests, ManifestFacts, Unreadable } from '../core/retention/inventory.ts';
+import { inParallel } from '../in-parallel.ts';
+import type { FactsCache } from './facts-cache.ts';
+import type { ImageStore } from './store.ts';
+
+/** How many manifests are asked for at once. */
+const AT_ONCE = 16;
+
+/** Reads as few manifests as there must be read to know every link in the repository; see `manifestsToRead`. */
+export async function readManifests(
+  store: ImageStore,
+  inventory: Inventory,
+  { cache, onRead }: { readonly cache: FactsCache; readonly onRead: (count: number) => void },
+): Promise<KnownManifests> {
+  const known = new Map<Digest, ManifestFacts | Unreadable>();
+  for (const { digest } of inventory.entries) {
+    const facts = cache.find(digest);
+    if (facts !== undefined) known.set(digest, facts);
+  }
+  let count = 0;
+  for (let ahead = manifestsToRead(inventory, known); ahead.length > 0; ahead = manifestsToRead(inventory, known)) {
+    await inParallel(ahead, AT_ONCE, async (digest) => {
+      const facts = await store.read(digest);
+      known.set(digest, facts);
+      if (facts.kind !== 'unreadable') cache.keep(digest, facts);
+      count += 1;
+      onRead(count);
+    });
+  }
+  return known;
+}
