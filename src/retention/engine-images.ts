@@ -1,7 +1,7 @@
 import { type Digest, parseDigest } from '../core/digest.ts';
 import { numberAt, parseJson, textAt, valueAt } from '../core/json.ts';
 import { toLine } from '../core/printable.ts';
-import { formatRepositoryName, parseReference, type RepositoryName } from '../core/reference.ts';
+import { formatRepositoryName, parseReference, parseRepositoryName, type RepositoryName } from '../core/reference.ts';
 import type { Protection } from '../core/retention/inventory.ts';
 import { parseTimestamp } from '../core/timestamp.ts';
 import { type Docker, runDocker, unreachableEngine } from '../tools/docker.ts';
@@ -10,8 +10,8 @@ import { type Docker, runDocker, unreachableEngine } from '../tools/docker.ts';
 export interface LocalImage {
   /** Of the index with the containerd image store, else of the config. */
   readonly id: Digest;
-  /** By the full name of a repository, its tags there; none where the engine knows but a digest of it. */
-  readonly tags: ReadonlyMap<string, readonly string[]>;
+  /** By the full name of a repository. */
+  readonly names: ReadonlyMap<string, LocalNames>;
   /** By its own word. */
   readonly createdAtMs: number | undefined;
   /** When it last got a tag here. */
@@ -20,8 +20,17 @@ export interface LocalImage {
   readonly sizeBytes: number | undefined;
 }
 
+/** How an image is called in one repository; without a tag there is a digest at least. */
+export interface LocalNames {
+  readonly tags: readonly string[];
+  /** Of the manifests by which that repository has it. */
+  readonly digests: readonly Digest[];
+}
+
 /** So many ids fit into a command line everywhere. */
 const IDS_PER_CALL = 100;
+/** How often containers are listed until all of them are found. */
+const MAX_ROUNDS = 3;
 /** Programs that want equal builds write 1970, or the year 1. */
 const EARLIEST_MS = Date.UTC(2000, 0, 1);
 
@@ -38,21 +47,16 @@ export async function inspectLocalImages(docker: Docker, ids: readonly Digest[])
 
 /** The repositories that the engine has images of. */
 export async function listLocalRepositories(docker: Docker): Promise<readonly RepositoryName[]> {
-  const names = new Map<string, RepositoryName>();
-  for (const { tags } of await listLocalImages(docker)) {
-    for (const name of tags.keys()) {
-      const reference = parseReference(name);
-      if (reference.ok) names.set(name, reference.value.repository);
-    }
-  }
-  return [...names].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, name]) => name);
+  const names = new Set((await listLocalImages(docker)).flatMap((image) => [...image.names.keys()]));
+  return [...names].sort().flatMap((name) => {
+    const repository = parseRepositoryName(name);
+    return repository.ok ? [repository.value] : [];
+  });
 }
 
 /** The images of all containers, those that do not run too. CommandError `DOCKER_MISSING`. */
 export async function containersUsing(docker: Docker): Promise<readonly Protection[]> {
-  const listed = await demand(docker, ['container', 'ls', '--all', '--no-trunc', '--format=json']);
-  const containers = await inspect(docker, ['container', 'inspect'], idsIn(listed, 'ID'));
-  return containers.map((json) => {
+  return (await inspectContainers(docker)).map((json) => {
     const digests = [textAt(json, 'Image'), textAt(json, 'ImageManifestDescriptor', 'digest')];
     const name = textAt(json, 'Name')?.replace(/^\//, '') ?? textAt(json, 'Id') ?? '';
     return {
@@ -61,6 +65,16 @@ export async function containersUsing(docker: Docker): Promise<readonly Protecti
       digests: [...new Set(digests.flatMap((digest) => parseDigest(digest ?? '') ?? []))],
     };
   });
+}
+
+/** All of them: one that ends meanwhile is no longer listed then, one that cannot be inspected may need any image. */
+async function inspectContainers(docker: Docker): Promise<readonly unknown[]> {
+  for (let tried = 0; tried < MAX_ROUNDS; tried += 1) {
+    const ids = idsIn(await demand(docker, ['container', 'ls', '--all', '--no-trunc', '--format=json']), 'ID');
+    const containers = await inspect(docker, ['container', 'inspect'], ids);
+    if (containers.length === ids.length) return containers;
+  }
+  throw unreachableEngine('it lists containers that it cannot inspect');
 }
 
 function idsIn(listed: string, key: string): readonly Digest[] {
@@ -88,7 +102,7 @@ async function inspect(
   for (let start = 0; start < ids.length; start += IDS_PER_CALL) {
     const some = ids.slice(start, start + IDS_PER_CALL).map((id) => id.slice('sha256:'.length));
     const { stdout } = await runDocker(docker, [...command, '--format={{json .}}', '--', ...some]);
-    found.push(...stdout.split('\n').map(parseJson));
+    found.push(...stdout.split('\n').flatMap((line) => parseJson(line) ?? []));
   }
   return found;
 }
@@ -96,18 +110,22 @@ async function inspect(
 function readImage(json: unknown): readonly LocalImage[] {
   const id = parseDigest(textAt(json, 'Id') ?? '');
   if (id === undefined) return [];
-  const tags = new Map<string, string[]>();
+  const names = new Map<string, LocalNames>();
   for (const text of [...textsAt(json, 'RepoTags'), ...textsAt(json, 'RepoDigests')]) {
     const reference = parseReference(text);
     if (!reference.ok) continue;
-    const name = formatRepositoryName(reference.value.repository);
-    const { tag } = reference.value;
-    tags.set(name, [...(tags.get(name) ?? []), ...(tag === undefined ? [] : [tag])]);
+    const { repository, tag, digest } = reference.value;
+    const name = formatRepositoryName(repository);
+    const { tags, digests } = names.get(name) ?? { tags: [], digests: [] };
+    names.set(name, {
+      tags: tag === undefined ? tags : [...tags, tag],
+      digests: digest === undefined ? digests : [...digests, digest],
+    });
   }
   return [
     {
       id,
-      tags,
+      names,
       createdAtMs: timeAt(json, 'Created'),
       taggedAtMs: timeAt(json, 'Metadata', 'LastTagTime'),
       sizeBytes: numberAt(json, 'Size'),

@@ -3,7 +3,7 @@ import { familiarName, formatRepositoryName, type RepositoryName } from '../core
 import type { Inventory, InventoryEntry, ManifestFacts } from '../core/retention/inventory.ts';
 import type { PlannedManifest } from '../core/retention/plan.ts';
 import { type Docker, lastLine, runDocker } from '../tools/docker.ts';
-import { inspectLocalImages, type LocalImage, listLocalImages } from './engine-images.ts';
+import { inspectLocalImages, type LocalImage, type LocalNames, listLocalImages } from './engine-images.ts';
 import type { ImageStore, Removal, Restoration } from './store.ts';
 
 /** The engine hides what an image is made of: it deletes what no other image needs. */
@@ -66,22 +66,24 @@ class EngineStore implements ImageStore {
   }
 
   async remove(manifest: PlannedManifest): Promise<Removal> {
-    const there = await this.look(manifest);
+    const there = await this.#namesOf(manifest.digest);
     if (there === undefined) return { outcome: 'gone' };
     const tags = manifest.tags.filter((tag) => there.tags.includes(tag));
-    const names = tags.length > 0 ? tags.map((tag) => this.#nameOf(tag)) : [manifest.digest];
-    const { status, stderr } = await runDocker(this.#docker, ['image', 'rm', '--', ...names]);
-    if (status === 0) return { outcome: 'deleted' };
-    if ((await this.look(manifest)) === undefined) return { outcome: 'deleted' };
+    if (tags.length === 0 && there.tags.length > 0)
+      return { outcome: 'refused', reason: 'it has got a tag since', isFinal: true };
+    const names = tags.length > 0 ? tags.map((tag) => `:${tag}`) : there.digests.map((digest) => `@${digest}`);
+    const arguments_ = ['image', 'rm', '--', ...names.map((name) => `${this.name}${name}`)];
+    const { status, stderr } = await runDocker(this.#docker, arguments_);
+    if (status === 0 || (await this.#namesOf(manifest.digest)) === undefined) return { outcome: 'deleted' };
     // It goes through the names one by one, and may have begun.
     await this.#setTags(manifest.digest, tags);
     return refusal(stderr);
   }
 
   async removeTag(manifest: PlannedManifest, tag: string): Promise<Removal> {
-    const there = await this.look(manifest);
+    const there = await this.#namesOf(manifest.digest);
     if (there === undefined || !there.tags.includes(tag)) return { outcome: 'gone' };
-    const { status, stderr } = await runDocker(this.#docker, ['image', 'rm', '--', this.#nameOf(tag)]);
+    const { status, stderr } = await runDocker(this.#docker, ['image', 'rm', '--', `${this.name}:${tag}`]);
     return status === 0 ? { outcome: 'deleted' } : refusal(stderr);
   }
 
@@ -89,7 +91,7 @@ class EngineStore implements ImageStore {
   async restore({ digest, tags }: PlannedManifest): Promise<Restoration> {
     const [image] = await inspectLocalImages(this.#docker, [digest]);
     if (image === undefined) return { outcome: 'lost', reason: LOST };
-    const before = new Set(this.#tagsOf(image));
+    const before = new Set(image.names.get(this.#repository)?.tags);
     const own = await this.#setTags(digest, tags);
     return { outcome: own.every((tag) => before.has(tag)) ? 'present' : 'restored', tags: own };
   }
@@ -102,23 +104,20 @@ class EngineStore implements ImageStore {
     // There is no connection.
   }
 
-  #nameOf(tag: string): string {
-    return `${this.name}:${tag}`;
-  }
-
-  #tagsOf({ tags }: LocalImage): readonly string[] | undefined {
-    return tags.get(this.#repository);
+  async #namesOf(digest: Digest): Promise<LocalNames | undefined> {
+    const [image] = await inspectLocalImages(this.#docker, [digest]);
+    return image?.names.get(this.#repository);
   }
 
   #entryOf(image: LocalImage): InventoryEntry | undefined {
     const { id, createdAtMs, taggedAtMs, sizeBytes } = image;
-    const tags = this.#tagsOf(image);
-    if (tags === undefined) return undefined;
-    const isShared = image.tags.size > 1;
+    const names = image.names.get(this.#repository);
+    if (names === undefined) return undefined;
+    const isShared = image.names.size > 1;
     return {
       id,
       digest: id,
-      tags: tags.toSorted(),
+      tags: [...names.tags].sort(),
       pushedAtMs: createdAtMs ?? taggedAtMs,
       updatedAtMs: taggedAtMs ?? createdAtMs,
       createdAtMs,
@@ -131,7 +130,7 @@ class EngineStore implements ImageStore {
   async #setTags(digest: Digest, tags: readonly string[]): Promise<readonly string[]> {
     const taken = new Map<string, Digest>();
     for (const image of await listLocalImages(this.#docker)) {
-      for (const tag of this.#tagsOf(image) ?? []) taken.set(tag, image.id);
+      for (const tag of image.names.get(this.#repository)?.tags ?? []) taken.set(tag, image.id);
     }
     const own: string[] = [];
     for (const tag of tags) {
@@ -139,7 +138,7 @@ class EngineStore implements ImageStore {
       if (holder !== undefined && holder !== digest) continue;
       const isSet =
         holder === digest ||
-        (await runDocker(this.#docker, ['image', 'tag', '--', digest, this.#nameOf(tag)])).status === 0;
+        (await runDocker(this.#docker, ['image', 'tag', '--', digest, `${this.name}:${tag}`])).status === 0;
       if (isSet) own.push(tag);
     }
     return own;
