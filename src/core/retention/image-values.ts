@@ -25,10 +25,10 @@ interface Field {
   readonly value: object;
 }
 
-/** Longer texts, and those with more anchors, are no values that a person wrote; reading them takes seconds. */
+/** Longer texts, and those with more of what nests or refers, are no values that a person wrote; reading them takes minutes. */
 const MAX_TEXT_LENGTH = 1 << 18;
-const MAX_ANCHORS = 1000;
-const ANCHOR = /(?<=^|[\s[{,:])[&*][^\s&*]/gm;
+const MAX_MARKS = 1000;
+const MARK = /[[{]|(?<=^|[\s[{,:])[&*!?]/gm;
 /** How much may be said by aliases: they can make a small file say very much. */
 const MAX_ALIASES = 100;
 const MAX_DEPTH = 64;
@@ -38,7 +38,7 @@ const MAX_DEPTH = 64;
  * read is left out.
  */
 export function readYaml(text: string): readonly unknown[] {
-  if (text.length > MAX_TEXT_LENGTH || (text.match(ANCHOR)?.length ?? 0) > MAX_ANCHORS) return [];
+  if (text.length > MAX_TEXT_LENGTH || (text.match(MARK)?.length ?? 0) > MAX_MARKS) return [];
   try {
     const documents = parseAllDocuments(text, {
       schema: 'failsafe',
