@@ -58,7 +58,9 @@ export async function findProtections(request: ProtectionRequest): Promise<Prote
   return {
     protections: [
       ...(isOwn ? [{ by: 'this run', tags: own.tags, digests: own.digests }] : []),
-      ...answers.flatMap(({ protections }) => protections).filter(({ tags, digests }) => tags.length + digests.length > 0),
+      ...answers
+        .flatMap(({ protections }) => protections)
+        .filter(({ tags, digests }) => tags.length + digests.length > 0),
     ],
     notices: [...new Set(answers.flatMap(({ notices }) => notices))],
   };
