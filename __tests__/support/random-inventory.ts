@@ -75,8 +75,10 @@ function pushSomething(repo: SampleRepository, random: Random, { takeTags, dated
   else if (kind === 9) {
     const suffix = random.pick(['sig', 'att', 'sbom']);
     repo.manifest({ tags: [`${subject().replace(':', '-')}.${suffix}`, ...takeTags(0.05)], ...dated() });
-  } else if (kind === 10) repo.index([...some(2)], { subject: subject(), tags: takeTags(0.1), ...dated() });
-  else if (circles) pushCircle(repo, random, { takeTags, dated });
+  } else if (kind === 10) {
+    const parts = circles ? some(2) : [repo.manifest(dated())];
+    repo.index(parts, { subject: subject(), tags: takeTags(0.1), ...dated() });
+  } else if (circles) pushCircle(repo, random, { takeTags, dated });
 }
 
 function pushFallback(
@@ -219,7 +221,8 @@ export class NaiveRegistry {
       const facts = this.#factsOf(digest);
       // What an index holds, and nobody named, belongs to that index.
       const isPart = tags.length === 0 && this.#isHeld(digest);
-      if (facts !== undefined && facts.subject === subject && !isPart) found.push(digest);
+      const holdsSubject = this.#childrenOf(digest).includes(subject);
+      if (facts !== undefined && facts.subject === subject && !isPart && !holdsSubject) found.push(digest);
       const isLink = [prefix, `${prefix}.sig`, `${prefix}.att`, `${prefix}.sbom`].some((tag) => tags.includes(tag));
       if (isLink) found.push(digest);
       if (tags.includes(prefix)) found.push(...this.#childrenOf(digest));

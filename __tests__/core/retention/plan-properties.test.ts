@@ -123,8 +123,8 @@ describe('plans for random repositories and policies', () => {
   it('I8: who stops anywhere, or is refused anything, has broken no tag and lost no signature', () => {
     fc.assert(
       fc.property(...SEEDS, fc.integer({ min: 0, max: 2 ** 31 }), fc.boolean(), (seed, policySeed, luck, refuses) => {
-        const one = world(seed, policySeed);
-        const { repo, plan } = one;
+        // Of a circle nothing can go first.
+        const { repo, plan } = world(seed, policySeed, { circles: false });
         const random = seededRandom(luck);
         const steps = plan.deletions.flatMap(({ root, members }) => [{ ...root, after: [] }, ...members]);
         const before = new NaiveRegistry(repo.entries, repo.facts);
