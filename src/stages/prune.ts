@@ -38,7 +38,8 @@ export const pruneStage: Stage<'prune', PruneTask> = {
   async apply(task, run) {
     const { pruneRun } = await loadPrune();
     const outcome = await pruneRun(run, task);
-    run.host.log.info(outcome.text);
+    // Where a person called it, it is the result that is printed.
+    if (run.prune === undefined) run.host.log.info(outcome.text);
     return outcome;
   },
 };

@@ -102,6 +102,10 @@ describe('@releases', () => {
     await expect(finding).rejects.toMatchObject({ code: 'PROTECTION_UNREADABLE', exitCode: 3, message });
   });
 
+  it('case 16: protects nothing under its name when there is none, which the plan refuses', async () => {
+    expect((await find(['@releases'], { routes: { [RELEASES]: [] } })).by).toEqual({});
+  });
+
   it('is asked for once, when named twice', async () => {
     await find(['@releases', '@releases'], { routes: { [RELEASES]: [] } });
     expect(server?.asked).toHaveLength(1);
@@ -278,7 +282,7 @@ describe('@in-use(deployments)', () => {
     expect(prod).not.toContain('0.9.0');
     expect(by['@in-use(deployments): deployment to stage']).toEqual(expect.arrayContaining(['2.0.0', 'canary']));
     expect(by['@in-use(deployments): deployment to stage']).not.toContain('3');
-    expect(by['@in-use(deployments): deployment to preview']).toEqual([]);
+    expect(by['@in-use(deployments): deployment to preview']).toBeUndefined();
   });
 
   it('refuses when they cannot be read, and says which permission is missing', async () => {

@@ -114,6 +114,14 @@ describe('branches and git tags', () => {
     expect(git.pullRequests).toBeUndefined();
   });
 
+  it('are behind tags that were cut, whose hash is that of the whole tag', async () => {
+    const name = `feature/${'x'.repeat(200)}`;
+    const [alive = '', gone = ''] = [name, `bug/${'x'.repeat(200)}`].map((one) => toLegalTag(`br-${one}`));
+    const { git } = await read([rule('br-', 'branch')], [alive, gone], { '/repos/acme/app/branches': [{ name }] });
+    expect(git.branches).toContain(alive.slice('br-'.length));
+    expect(git.branches).not.toContain(gone.slice('br-'.length));
+  });
+
   it('case 13: are read from all pages, and unknown when one fails', async () => {
     const branches = '/repos/acme/app/branches';
     const { git } = await read([rule('br-', 'branch')], [], {

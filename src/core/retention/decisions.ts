@@ -3,7 +3,7 @@ import { spread } from './edges.ts';
 import type { InventoryEntry } from './inventory.ts';
 import { type LinkGraph, linkGraph } from './link-graph.ts';
 import { imageTags } from './link-tag.ts';
-import { compareNewest } from './newest-first.ts';
+import { newestFirst } from './newest-first.ts';
 import type { PlanRequest } from './plan.ts';
 import { findProtected, type Protected } from './protected.ts';
 import { spareUnsafe } from './safety.ts';
@@ -27,8 +27,10 @@ export interface Decisions {
 /** Decides which roots go, and what with them. */
 export function decide(request: PlanRequest): Decisions {
   const { inventory, manifests, policy, protections, git } = request;
-  const { entries, listedAtMs: nowMs } = inventory;
-  const graph = linkGraph(inventory, manifests);
+  const nowMs = inventory.listedAtMs;
+  // In one order, so that the plan does not hang on that of the list.
+  const entries = newestFirst(inventory.entries);
+  const graph = linkGraph(entries, manifests);
   const nodes = unitNodes(graph);
   const units = nodes.flatMap((node) => unitOf(node, graph));
   const floats = floatingTags(entries);
@@ -46,18 +48,14 @@ export function decide(request: PlanRequest): Decisions {
   return { request, graph, nodes, units, ballot, shield, protectedBy, selection };
 }
 
-/** Newest first. What was not read, and has no tag of an image, may be anything. */
+/** What was not read, and has no tag of an image, may be anything. */
 function unitNodes(graph: LinkGraph): readonly number[] {
   const nodes: number[] = [];
   for (const [node, { tags }] of graph.entries.entries()) {
     const isUnit = graph.isRoot(node) || graph.isOrphan(node);
     if (isUnit && (graph.isKnown(node) || imageTags(tags).length > 0)) nodes.push(node);
   }
-  const { entries } = graph;
-  return nodes.sort((a, b) => {
-    const [one, other] = [entries[a], entries[b]];
-    return one === undefined || other === undefined ? 0 : compareNewest(one, other);
-  });
+  return nodes;
 }
 
 function unitOf(node: number, graph: LinkGraph): readonly Unit[] {

@@ -1,7 +1,6 @@
 import { marksFor, spread } from './edges.ts';
 import type { LinkGraph } from './link-graph.ts';
 import { imageTags } from './link-tag.ts';
-import { compareNewest } from './newest-first.ts';
 import type { PlannedMember } from './plan.ts';
 import type { Selection } from './selection.ts';
 
@@ -26,7 +25,7 @@ const ROLES = ['fallback-index', 'referrer', 'child'] as const;
  * but its own deletion, what two images share goes with the second, and who stops anywhere leaves whole images and rubbish.
  */
 export function deletionGroups(graph: LinkGraph, selection: Selection): readonly DeletionGroup[] {
-  const newest = selection.roots().toSorted((a, b) => compareNodes(graph, a, b));
+  const newest = selection.roots();
   const taken = marksFor(graph.entries.length);
   const groups: DeletionGroup[] = [];
   // A root that belongs to another one that goes is a member of that one; of a circle the newest is the first.
@@ -36,12 +35,7 @@ export function deletionGroups(graph: LinkGraph, selection: Selection): readonly
     const [, ...members] = spread([root], taken, [graph.children, graph.referrers], (node) => selection.goes(node));
     groups.push({ root, members: inOrder(members.map((node) => memberOf(node, graph, selection))) });
   }
-  return groups.sort((a, b) => compareNodes(graph, b.root, a.root));
-}
-
-function compareNodes({ entries }: LinkGraph, a: number, b: number): number {
-  const [one, other] = [entries[a], entries[b]];
-  return one === undefined || other === undefined ? 0 : compareNewest(one, other);
+  return groups.sort((a, b) => b.root - a.root);
 }
 
 function memberOf(node: number, graph: LinkGraph, selection: Selection): GroupMember {

@@ -3,17 +3,18 @@ import type { Inventory, InventoryEntry, KnownManifests } from './inventory.ts';
 import { imageTags } from './link-tag.ts';
 import { newestFirst } from './newest-first.ts';
 
-/** How many images must be known before their shape is taken for that of others. */
+/** So many manifests are looked through one behind the other, beside others of their number. */
+const SEGMENT = 200;
+/** How many images must be known, and which share of them must be of one shape, to take it for that of all. */
 const MIN_SHAPES = 8;
-/** So many guesses at least are made at a time, and this share of all. */
-const MIN_GUESSES = 16;
-const SHARE_OF_GUESSES = 0.25;
+const COMMON_SHARE = 0.95;
 
 /**
  * What is still to be read, to be called until it answers none: the links that are known then are those that reading everything
  * would show. First what has a tag, and what an index names without saying that it names nothing itself. Then, of those that
- * no tag leads to, the newest and others at the distance at which indexes should follow each other, since an index is pushed
- * behind what it names; what it names as a manifest need not be read. A wrong guess costs a request, and nothing else.
+ * no tag leads to, the newest of each stretch, since an index is pushed behind what it names, and what it names as a manifest need
+ * not be read. Where all images are of one size, those too that should be indexes by that. A wrong guess costs a request,
+ * and nothing else.
  */
 export function manifestsToRead(inventory: Inventory, known: KnownManifests): readonly Digest[] {
   const { named, open } = namedManifests(known);
@@ -24,7 +25,7 @@ export function manifestsToRead(inventory: Inventory, known: KnownManifests): re
   const runs = unknownRuns(inventory.entries, (digest) => known.has(digest) || named.has(digest));
   if (runs.length === 0) return [];
   const stride = usualStride(inventory.entries, known, named);
-  return runs.flatMap((run) => guessHeads(run, stride));
+  return runs.flatMap((run) => run.filter((_, position) => position === 0 || position % stride === 0));
 }
 
 interface NamedManifests {
@@ -47,7 +48,7 @@ function namedManifests(known: KnownManifests): NamedManifests {
   return { named, open };
 }
 
-/** What is not known, newest first, cut where there is a tag. */
+/** What is not known, newest first, cut where there is a tag, and into segments. */
 function unknownRuns(
   entries: readonly InventoryEntry[],
   isKnown: (digest: Digest) => boolean,
@@ -55,22 +56,16 @@ function unknownRuns(
   if (entries.every(({ digest }) => isKnown(digest))) return [];
   const runs: Digest[][] = [];
   let run: Digest[] = [];
-  for (const { digest, tags } of newestFirst(entries)) {
-    if (tags.length > 0) run = [];
-    else if (!isKnown(digest)) {
-      if (run.length === 0) runs.push(run);
-      run.push(digest);
-    }
+  for (const [position, { digest, tags }] of newestFirst(entries).entries()) {
+    if (tags.length > 0 || position % SEGMENT === 0) run = [];
+    if (isKnown(digest)) continue;
+    if (run.length === 0) runs.push(run);
+    run.push(digest);
   }
   return runs;
 }
 
-function guessHeads(run: readonly Digest[], stride: number): readonly Digest[] {
-  const guesses = run.filter((_, position) => position === 0 || position % stride === 0);
-  return guesses.slice(0, Math.max(MIN_GUESSES, Math.ceil(guesses.length * SHARE_OF_GUESSES)));
-}
-
-/** One more than the number of manifests that most images name; no guess is made while few images are known. */
+/** One more than the number of manifests that images name, when nearly all name as many. */
 function usualStride(entries: readonly InventoryEntry[], known: KnownManifests, named: ReadonlySet<Digest>): number {
   const counts = new Map<number, number>();
   let total = 0;
@@ -82,6 +77,6 @@ function usualStride(entries: readonly InventoryEntry[], known: KnownManifests, 
     counts.set(size, (counts.get(size) ?? 0) + 1);
     total += 1;
   }
-  if (total < MIN_SHAPES) return Number.POSITIVE_INFINITY;
-  return [...counts].reduce((most, one) => (one[1] > most[1] ? one : most))[0];
+  const [stride, count] = [...counts].reduce((most, one) => (one[1] > most[1] ? one : most), [1, 0]);
+  return total >= MIN_SHAPES && count >= total * COMMON_SHARE ? stride : Number.POSITIVE_INFINITY;
 }

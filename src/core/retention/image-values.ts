@@ -1,7 +1,6 @@
-import { type Document, parseAllDocuments } from 'yaml';
-import { textAt } from '../json.ts';
 import type { RepositoryName } from '../reference.ts';
 import { imageOf, type NamedImage } from './named-images.ts';
+import type { YamlValue } from './yaml-values.ts';
 
 /** An image whose name and tag stand in fields of their own: Helm's values, Kustomize's `images`. */
 export type ValueImage = Omit<NamedImage, 'line'>;
@@ -20,51 +19,15 @@ export interface LooseValue extends ValueImage {
   readonly field: string;
 }
 
+type Fields = ReadonlyMap<string, YamlValue>;
+
 interface Field {
   readonly name: string;
-  readonly value: object;
-}
-
-/** Longer texts, and those with more anchors, are no values that a person wrote; reading them takes seconds. */
-const MAX_TEXT_LENGTH = 1 << 18;
-const MAX_ANCHORS = 1000;
-const ANCHOR = /(?<=^|[\s[{,:])[&*][^\s&*]/gm;
-/** How much may be said by aliases: they can make a small file say very much. */
-const MAX_ALIASES = 100;
-const MAX_DEPTH = 64;
-
-/**
- * The documents of a YAML file, every scalar as it is written, so that the tag `1.10` is not the number 1.1. What cannot be
- * read is left out.
- */
-export function readYaml(text: string): readonly unknown[] {
-  if (text.length > MAX_TEXT_LENGTH || (text.match(ANCHOR)?.length ?? 0) > MAX_ANCHORS) return [];
-  try {
-    const documents = parseAllDocuments(text, {
-      schema: 'failsafe',
-      merge: true,
-      logLevel: 'silent',
-      uniqueKeys: false,
-      strict: false,
-    });
-    return documents.flatMap((document) => valueOf(document));
-  } catch {
-    // Nested too deep for the reader.
-    return [];
-  }
-}
-
-/** None where aliases say too much. */
-function valueOf(document: Document): readonly unknown[] {
-  try {
-    return [document.toJS({ maxAliasCount: MAX_ALIASES })];
-  } catch {
-    return [];
-  }
+  readonly value: Fields;
 }
 
 /** `image: {registry, repository, tag, digest}` of Helm and `images: [{name, newName, newTag, digest}]` of Kustomize. */
-export function imageValues(documents: readonly unknown[], repository: RepositoryName): ImageValues {
+export function imageValues(documents: readonly YamlValue[], repository: RepositoryName): ImageValues {
   const images: ValueImage[] = [];
   const fields = new Set<string>();
   let takesAppVersion = false;
@@ -79,7 +42,7 @@ export function imageValues(documents: readonly unknown[], repository: Repositor
 }
 
 /** As in a file of values for one environment: `image: {tag: 1.2}`. */
-export function looseValues(documents: readonly unknown[], repository: RepositoryName): readonly LooseValue[] {
+export function looseValues(documents: readonly YamlValue[], repository: RepositoryName): readonly LooseValue[] {
   return documents.flatMap(fieldsOf).flatMap(({ name, value }) => {
     if (nameIn(value) !== undefined) return [];
     const tail = tailOf(value);
@@ -88,7 +51,7 @@ export function looseValues(documents: readonly unknown[], repository: Repositor
   });
 }
 
-function valueImageOf(value: object, repository: RepositoryName): ValueImage | undefined {
+function valueImageOf(value: Fields, repository: RepositoryName): ValueImage | undefined {
   const named = nameIn(value);
   if (named === undefined) return undefined;
   const registry = writtenAt(value, 'registry') ?? writtenAt(value, 'hub');
@@ -99,7 +62,7 @@ function valueImageOf(value: object, repository: RepositoryName): ValueImage | u
 }
 
 /** Of an image: what it is called is one by its tag only, since much has a name. */
-function nameIn(value: object): string | undefined {
+function nameIn(value: Fields): string | undefined {
   const name = tailOf(value) === '' ? undefined : writtenAt(value, 'name');
   return writtenAt(value, 'newName') ?? writtenAt(value, 'repository') ?? name;
 }
@@ -109,36 +72,35 @@ function spelled({ registry, path }: RepositoryName): string {
 }
 
 /** `:1.2@sha256:…`, as far as there is something; charts take a tag that holds a digest, too. */
-function tailOf(value: object): string {
+function tailOf(value: Fields): string {
   const tag = tagOf(value);
   const digest = writtenAt(value, 'digest')?.replace(/^@/, '');
   return `${tag === undefined ? '' : `:${tag}`}${digest === undefined || tag?.includes('@') ? '' : `@${digest}`}`;
 }
 
-function tagOf(value: object): string | undefined {
+function tagOf(value: Fields): string | undefined {
   return writtenAt(value, 'newTag') ?? writtenAt(value, 'tag');
 }
 
 /** The text of a field; `~`, `null` and nothing are none. */
-function writtenAt(value: object, key: string): string | undefined {
-  const text = textAt(value, key);
-  return text === '~' || text === 'null' ? undefined : text;
+function writtenAt(value: Fields, key: string): string | undefined {
+  const text = value.get(key);
+  return typeof text !== 'string' || /^(?:~|null|)$/.test(text) ? undefined : text;
 }
 
-/** Every object in a document, each once, by the name of the field that holds it. */
-function fieldsOf(document: unknown): readonly Field[] {
+/** Every map in a document, each once, by the name of the field that holds it. */
+function fieldsOf(document: YamlValue): readonly Field[] {
   const fields: Field[] = [];
-  const seen = new Set<object>();
-  const ahead: { readonly name: string; readonly value: unknown; readonly depth: number }[] = [
-    { name: '', value: document, depth: 0 },
-  ];
+  const seen = new Set<YamlValue>();
+  const ahead: { readonly name: string; readonly value: YamlValue }[] = [{ name: '', value: document }];
   for (let next = ahead.pop(); next !== undefined; next = ahead.pop()) {
-    const { name, value, depth } = next;
-    if (typeof value !== 'object' || value === null || seen.has(value) || depth > MAX_DEPTH) continue;
+    const { name, value } = next;
+    if (typeof value === 'string' || seen.has(value)) continue;
     seen.add(value);
-    if (!Array.isArray(value)) fields.push({ name, value });
-    for (const [key, child] of Object.entries(value))
-      ahead.push({ name: Array.isArray(value) ? name : key, value: child, depth: depth + 1 });
+    if (value instanceof Map) {
+      fields.push({ name, value });
+      for (const [key, child] of value) ahead.push({ name: key, value: child });
+    } else for (const child of value.values()) ahead.push({ name, value: child });
   }
   return fields;
 }

@@ -1,8 +1,8 @@
 import { bothWays, type Edges } from './edges.ts';
-import type { Inventory, InventoryEntry, KnownManifests } from './inventory.ts';
+import type { InventoryEntry, KnownManifests } from './inventory.ts';
 import { imageTags, type LinkTag, linkName, parseLinkTag } from './link-tag.ts';
 
-/** How the manifests of a repository hang together. Its nodes are the positions of the inventory's entries. */
+/** How the manifests of a repository hang together. Its nodes are the positions of the entries. */
 export interface LinkGraph {
   readonly entries: readonly InventoryEntry[];
   /** From an index to what it names. */
@@ -28,10 +28,11 @@ export interface LinkGraph {
 }
 
 /**
- * The links between the manifests of an inventory, as far as `manifests` tell. What an index names as a manifest belongs to
- * that index: a subject of its own counts only when it is tagged, so that such manifests need not be read.
+ * The links between manifests, as far as `manifests` tell. What an index names as a manifest belongs to
+ * that index: a subject of its own counts only when it is tagged, so that such manifests need not be read. What holds its own subject belongs
+ * to nothing.
  */
-export function linkGraph({ entries }: Inventory, manifests: KnownManifests): LinkGraph {
+export function linkGraph(entries: readonly InventoryEntry[], manifests: KnownManifests): LinkGraph {
   const nodeOf = new Map<string, number>(entries.map(({ digest }, node) => [digest, node]));
   const held = childLinks(entries, manifests, nodeOf);
   const children = bothWays(entries.length, held.pairs);
@@ -128,7 +129,10 @@ function subjectLinks({ entries, manifests, nodeOf, isLeaf, children }: SubjectS
   for (const [node, { digest, tags }] of entries.entries()) {
     const facts = manifests.get(digest);
     if (facts !== undefined && facts.kind !== 'unreadable' && facts.subject !== undefined) {
-      if (tags.length > 0 || isLeaf[node] !== 1) link(node, nodeOf.get(facts.subject));
+      const subject = nodeOf.get(facts.subject);
+      const isOwn =
+        (tags.length > 0 || isLeaf[node] !== 1) && (subject === undefined || !children.of(node).includes(subject));
+      if (isOwn) link(node, subject);
     }
     const links = tags.flatMap((tag) => parseLinkTag(tag) ?? []);
     if (links.length === tags.length && links.some(({ isFallback }) => isFallback)) linked.add(node);

@@ -74,7 +74,7 @@ function wordOf(repository: RepositoryName): RegExp {
   const start = '(?<![A-Za-z0-9._-])(?<!(?:^|[^/])/)';
   const end = '(?![A-Za-z0-9_/-]|\\.[A-Za-z0-9])';
   return new RegExp(
-    `${start}(?:${names.join('|')})${end}(?::(?<tag>${TAG}))?(?<template>:?(?:${TEMPLATE}))?(?:@(?<digest>${DIGEST}))?`,
+    `${start}(?:${names.join('|')})${end}(?::(?<tag>${TAG}))?(?<template>:?(?:${TEMPLATE}))?(?:@(?<digest>${DIGEST}))?(?<colon>:)?`,
     'gi',
   );
 }
@@ -102,7 +102,7 @@ function imagesInLine(line: string, word: RegExp): LineReading {
     const tag = isMade ? undefined : groups?.['tag'];
     if (isMade && digest === undefined) isOpen = true;
     else if (tag !== undefined || digest !== undefined) images.push({ tag, digest });
-    else if (IMAGE_FIELD.test(line.slice(Math.max(0, index - FIELD_LENGTH), index)))
+    else if (groups?.['colon'] === undefined && IMAGE_FIELD.test(line.slice(Math.max(0, index - FIELD_LENGTH), index)))
       images.push({ tag: 'latest', digest });
   }
   return { images, isOpen };

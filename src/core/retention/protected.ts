@@ -1,6 +1,6 @@
 import { quote } from '../printable.ts';
 import type { InventoryEntry, Protection } from './inventory.ts';
-import type { ProtectItem, RetentionPolicy } from './policy.ts';
+import type { ProtectItem, RetentionPolicy, TagException } from './policy.ts';
 
 /** Who needs which manifests of an inventory. */
 export interface Protected {
@@ -26,14 +26,19 @@ export function findProtected(
   };
   const byEntry = new Map<number, string>();
   for (const [position, { digest, tags }] of entries.entries()) {
-    const item = policy.protect.find((one) => one.kind === 'digest' && one.digest === digest);
-    if (item !== undefined) matched.add(item);
+    const items = policy.protect.filter((item) => item.kind === 'digest' && item.digest === digest);
+    for (const item of items) matched.add(item);
     const ofTags = tags.map(byTag).find((by) => by !== undefined);
-    const by = ofTags ?? (item === undefined ? named.byDigest.get(digest) : `protect ${item.text}`);
+    const by = ofTags ?? (items[0] === undefined ? named.byDigest.get(digest) : `protect ${items[0].text}`);
     if (by !== undefined) byEntry.set(position, by);
     for (const name of [digest, ...tags]) for (const source of named.sources.get(name) ?? []) matched.add(source);
   }
-  const refusals = policy.protect.flatMap((item) => (isUnmatched(item, matched, protections) ? [refusalOf(item)] : []));
+  const refusals = [
+    ...policy.protect.flatMap((item) =>
+      isUnmatched(item, matched, protections) ? [refusalOf('protect', item.text)] : [],
+    ),
+    ...idleExceptions(entries, policy).map(({ selector }) => refusalOf('except', selector.text)),
+  ];
   return { byEntry, isProtectedTag: (tag) => byTag(tag) !== undefined, refusals };
 }
 
@@ -71,6 +76,15 @@ function isUnmatched(
   return protections.some(({ by }) => by === item.text) && !matched.has(item.text);
 }
 
-function refusalOf({ text }: ProtectItem): string {
-  return `protect ${quote(text)} matches nothing here: correct it, or write ${quote(`${text}?`)} when it may be missing`;
+/** What rules and items leave out by a name that no tag has. */
+function idleExceptions(entries: readonly InventoryEntry[], policy: RetentionPolicy): readonly TagException[] {
+  const selectors = [...policy.protect, ...policy.rules.map(({ subject }) => subject)];
+  const exceptions = selectors.flatMap((one) => (one.kind === 'tags' ? (one.selector.exceptions ?? []) : []));
+  return exceptions.filter(
+    ({ selector, optional }) => !optional && !entries.some(({ tags }) => tags.some((tag) => selector.match(tag))),
+  );
+}
+
+function refusalOf(word: 'protect' | 'except', text: string): string {
+  return `${word} ${quote(text)} matches nothing here: correct it, or write ${quote(`${text}?`)} when it may be missing`;
 }

@@ -3,7 +3,6 @@ import { isInGrace } from './grace.ts';
 import type { InventoryEntry } from './inventory.ts';
 import type { LinkGraph } from './link-graph.ts';
 import { imageTags } from './link-tag.ts';
-import { compareNewest } from './newest-first.ts';
 import type { PlanRequest } from './plan.ts';
 import type { Selection } from './selection.ts';
 
@@ -36,17 +35,12 @@ export function spareUnsafe(
   if (abilities.keepsLastTagged) spareLastTagged(selection, entries);
 }
 
+/** Entries are newest first. */
 function spareLastTagged(selection: Selection, entries: readonly InventoryEntry[]): void {
-  const isLeft = entries.some(({ tags }, node) => tags.length > 0 && !selection.goes(node));
-  const tagged = selection.roots().filter((root) => (entries[root]?.tags.length ?? 0) > 0);
-  if (isLeft || tagged.length === 0) return;
-  const newest = tagged.reduce((most, root) => {
-    const [a, b] = [entries[most], entries[root]];
-    return a !== undefined && b !== undefined && compareNewest(b, a) < 0 ? root : most;
-  });
-  selection.spare(
-    [newest],
-    { by: 'last tagged', reason: 'the registry refuses to delete the last tagged image' },
-    (root) => root === newest,
-  );
+  const isTagged = (node: number): boolean => (entries[node]?.tags.length ?? 0) > 0;
+  if (entries.some((_, node) => isTagged(node) && !selection.goes(node))) return;
+  const hasImageTag = (node: number): boolean => imageTags(entries[node]?.tags ?? []).length > 0;
+  const newest = selection.roots().find(hasImageTag) ?? selection.nodes().find(isTagged);
+  if (newest === undefined) return;
+  selection.spare([newest], { by: 'last tagged', reason: 'the registry refuses to delete the last tagged image' });
 }

@@ -40,12 +40,12 @@ export class Selection {
     return this.#candidates.has(node) && !this.#stays.has(node);
   }
 
-  /** The roots that go. */
+  /** The roots that go, in the order of the entries. */
   roots(): readonly number[] {
-    return [...this.#roots].filter((root) => this.goes(root));
+    return [...this.#roots].filter((root) => this.goes(root)).sort((a, b) => a - b);
   }
 
-  /** Everything that goes. */
+  /** Everything that goes, in the order of the entries. */
   nodes(): readonly number[] {
     return [...this.#graph.entries.keys()].filter((node) => this.goes(node));
   }

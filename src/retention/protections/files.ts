@@ -2,9 +2,10 @@ import { pairsOf, parseDockerfile } from '../../core/dockerfile.ts';
 import { toLine } from '../../core/printable.ts';
 import { formatRepositoryName } from '../../core/reference.ts';
 import { releaseTags } from '../../core/retention/git-names.ts';
-import { imageValues, looseValues, readYaml } from '../../core/retention/image-values.ts';
+import { imageValues, looseValues } from '../../core/retention/image-values.ts';
 import type { Protection } from '../../core/retention/inventory.ts';
 import { namedImages } from '../../core/retention/named-images.ts';
+import { readYaml } from '../../core/retention/yaml-values.ts';
 import type { Lookup } from '../../core/shell-words.ts';
 import { whyUnreadable } from '../../regular-file.ts';
 import { protectionOf, type SourceAnswer, type Surroundings } from './source.ts';
@@ -38,7 +39,8 @@ export function findFileImages(surroundings: Surroundings): SourceAnswer {
     const hint = 'Name what must stay with protect or @file(PATH), and run in a part of the repository.';
     return { kind: 'unreadable', reason: 'the workspace has more files than are looked at', hint };
   }
-  const findings: Findings = { protections: [], open: [], unread: [], fields: new Set() };
+  const unread = candidates.closed.map((path) => `${toLine(path)} is a directory that cannot be read`);
+  const findings: Findings = { protections: [], open: [], unread, fields: new Set() };
   for (const file of candidates.files) readFile(file, surroundings, findings);
   if (findings.fields.size > 0) readLooseValues(candidates.files, surroundings, findings);
   return { kind: 'read', protections: findings.protections, notices: noticesOf(findings, surroundings) };
@@ -52,7 +54,12 @@ function readFile(file: CandidateFile, surroundings: Surroundings, findings: Fin
   if (/\.json$/i.test(file.path) && !isKnownJson(file.path, text)) return;
   const place = toLine(file.path);
   const { images, openLines } = namedImages(text, repository, lookupFor(file, text, surroundings));
-  for (const image of images) findings.protections.push(protectionOf(`${place}:${image.line}`, [image]));
+  const seen = new Set<string>();
+  for (const image of images) {
+    const key = `${image.tag ?? ''}@${image.digest ?? ''}`;
+    if (!seen.has(key)) findings.protections.push(protectionOf(`${place}:${image.line}`, [image]));
+    seen.add(key);
+  }
   // Where images are built, most tags are made of what the run knows.
   if (!file.path.startsWith('.github/')) findings.open.push(...openLines.map((line) => `${place}:${line}`));
   if (file.kind !== 'yaml') return;

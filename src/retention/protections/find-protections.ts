@@ -20,7 +20,7 @@ export interface ProtectionRequest extends Surroundings {
 export interface Protections {
   /**
    * By `this run`, `@releases`, `compose.yml:12`. What a source says that the policy names begins with the item as it was
-   * written: `@in-use(kubectl): prod: pod shop/web`.
+   * written: `@in-use(kubectl): prod: pod shop/web`. None of them is empty, so that an item without any matches nothing.
    */
   readonly protections: readonly Protection[];
   /** What was not looked at, and why: half sentences. Equal ones come for several repositories. */
@@ -58,7 +58,9 @@ export async function findProtections(request: ProtectionRequest): Promise<Prote
   return {
     protections: [
       ...(isOwn ? [{ by: 'this run', tags: own.tags, digests: own.digests }] : []),
-      ...answers.flatMap(({ protections }) => protections),
+      ...answers
+        .flatMap(({ protections }) => protections)
+        .filter(({ tags, digests }) => tags.length + digests.length > 0),
     ],
     notices: [...new Set(answers.flatMap(({ notices }) => notices))],
   };

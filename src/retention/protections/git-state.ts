@@ -31,6 +31,10 @@ export interface GitStateAnswer {
 
 type Reading<T> = { readonly ok: true; readonly value: T } | Exclude<GitHubList, { ok: true }>;
 
+const MAX_TAG_LENGTH = 128;
+/** `-` and 8 digits. */
+const CUT_MARK_LENGTH = 9;
+
 /** What each clause asks for, and what lets a workflow's token read it. */
 const ASKED: Readonly<Record<WhileState, { readonly what: string; readonly permission: string }>> = {
   open: { what: 'pull requests', permission: 'pull-requests: read' },
@@ -53,8 +57,8 @@ export async function readGitState(request: GitStateRequest): Promise<GitStateAn
     return undefined;
   };
   const pullRequests = await read('open', (from) => readPullRequests(from, pullRequestNumbers(request)));
-  const branches = await read('branch', (from) => readNames(from, '/branches'));
-  const gitTags = await read('tag', (from) => readNames(from, '/tags'));
+  const branches = await read('branch', (from) => readNames(from, '/branches', cutParts('branch', request)));
+  const gitTags = await read('tag', (from) => readNames(from, '/tags', cutParts('tag', request)));
   return { git: { pullRequests, branches, gitTags }, warnings };
 }
 
@@ -135,10 +139,26 @@ function note(entry: unknown, missing: Set<number>, states: Map<number, 'open' |
   if (!Number.isNaN(closedAtMs)) states.set(number, closedAtMs);
 }
 
-async function readNames(repository: GitHubRepository, path: string): Promise<Reading<ReadonlySet<string>>> {
+/** The names as they stand in tags, and of the parts of cut tags those that a name may be behind. */
+async function readNames(
+  repository: GitHubRepository,
+  path: string,
+  cut: readonly string[],
+): Promise<Reading<ReadonlySet<string>>> {
   const list = await listAll(repository, path);
   if (!list.ok) return list;
-  return { ok: true, value: new Set(list.entries.flatMap((entry) => namesInTags(textAt(entry, 'name') ?? ''))) };
+  const names = list.entries.flatMap((entry) => namesInTags(textAt(entry, 'name') ?? ''));
+  const alive = cut.filter((part) => names.some((name) => name.startsWith(part.slice(0, -CUT_MARK_LENGTH))));
+  return { ok: true, value: new Set([...names, ...alive]) };
+}
+
+/** What varies in tags that are as long as a tag can be: `toLegalTag` ends them in a hash that says nothing here. */
+function cutParts(state: WhileState, { rules, tags }: GitStateRequest): readonly string[] {
+  const cut = tags.filter((tag) => tag.length === MAX_TAG_LENGTH);
+  return rules
+    .filter((rule) => asksFor(rule, state))
+    .flatMap(({ subject }) => (subject.kind === 'tags' ? [subject.selector] : []))
+    .flatMap((selector) => cut.flatMap((tag) => selector.match(tag)?.variable ?? []));
 }
 
 function warningOf(state: WhileState, { status, reason }: Exclude<GitHubList, { ok: true }>): string {

@@ -13,6 +13,8 @@ export interface CandidateFiles {
   readonly isCut: boolean;
   /** There was no file of any kind. */
   readonly isEmpty: boolean;
+  /** Directories that this user may not read. */
+  readonly closed: readonly string[];
 }
 
 const SKIPPED = new Set(['.git', 'node_modules', 'vendor']);
@@ -33,9 +35,11 @@ export function candidateFiles(files: Files, directory: string): CandidateFiles 
   let entries = 0;
   let isEmpty = true;
   let isCut = false;
+  const closed: string[] = [];
   for (let next = ahead.shift(); next !== undefined && !isCut; next = ahead.shift()) {
-    const listed = listOrNothing(files, files.path.join(directory, next));
-    for (const { name, kind } of [...listed].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const listed = listedIn(files, files.path.join(directory, next));
+    if (listed === undefined) closed.push(next);
+    for (const { name, kind } of [...(listed ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = next === '' ? name : `${next}/${name}`;
       entries += 1;
       if (kind === 'directory' && !SKIPPED.has(name)) ahead.push(path);
@@ -46,7 +50,7 @@ export function candidateFiles(files: Files, directory: string): CandidateFiles 
     }
     isCut = found.length > MAX_FILES || entries > MAX_ENTRIES;
   }
-  return { files: found.slice(0, MAX_FILES), isCut, isEmpty };
+  return { files: found.slice(0, MAX_FILES), isCut, isEmpty, closed };
 }
 
 function typeOf(name: string): CandidateFile['kind'] | undefined {
@@ -55,11 +59,11 @@ function typeOf(name: string): CandidateFile['kind'] | undefined {
   return OTHER.test(name) ? 'other' : undefined;
 }
 
-/** A directory that this user may not read holds nothing for the rest of the run either. */
-function listOrNothing(files: Files, directory: string): NonNullable<ReturnType<Files['list']>> {
+/** Nothing for a directory that is not there; `undefined` for one that cannot be read. */
+function listedIn(files: Files, directory: string): ReturnType<Files['list']> {
   try {
     return files.list(directory) ?? [];
   } catch {
-    return [];
+    return undefined;
   }
 }
