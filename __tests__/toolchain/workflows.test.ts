@@ -26,7 +26,7 @@ describe.each(workflows)('%s', (file) => {
     const uses = lines.flatMap((line, at) =>
       /^\s*-?\s*uses:/.test(line) ? [{ line, before: lines[at - 1] ?? '' }] : [],
     );
-    const foreign = uses.filter(({ line }) => !/uses: (?:\.\/|build-once\/build-once@v1)/.test(line));
+    const foreign = uses.filter(({ line }) => !/uses: (?:\.\/|build-once\/build-once(?:\/prune)?@v1)/.test(line));
     expect(foreign).not.toEqual([]);
     for (const { line, before } of foreign) {
       expect(line).toMatch(/uses: [\w-]+(?:\/[\w-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);

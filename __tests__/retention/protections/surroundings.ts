@@ -10,7 +10,7 @@ import type { ProtectionRequest } from '../../../src/retention/protections/find-
 import { listen } from '../../support/listen.ts';
 import { writeTree } from '../../support/write-tree.ts';
 
-export const APP = { registry: 'ghcr.io', path: 'acme/app' };
+const APP = { registry: 'ghcr.io', path: 'acme/app' };
 export const DIGEST = `sha256:${'a'.repeat(64)}`;
 export const OTHER_DIGEST = `sha256:${'b'.repeat(64)}`;
 
