@@ -239,7 +239,7 @@ describe('the list of a package', () => {
     const repository = { fetch: never, resolve: never, tag: never, tags: never };
     const name = { registry: ghcr.host, path: 'acme/app' };
     expect(clock.now()).toBeGreaterThan(0);
-    expect(await failureOf(openGhcrStore({ name, api: { send }, repository }).list())).toMatch(
+    expect(await failureOf(openGhcrStore({ name, api: { ...api, send }, repository }).list())).toMatch(
       /^UNEXPECTED_ANSWER: .*is no version/,
     );
   });
