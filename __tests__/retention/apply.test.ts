@@ -3,7 +3,7 @@ import { type Digest, digestOf } from '../../src/core/digest.ts';
 import type { PlannedManifest, RepositoryPlan, RootDeletion } from '../../src/core/retention/plan.ts';
 import { BuildOnceError } from '../../src/errors.ts';
 import { type Applied, type ApplyRequest, applyPlan } from '../../src/retention/apply.ts';
-import { type JournalledStep, openJournal, parseJournal } from '../../src/retention/journal.ts';
+import { openJournal, parseJournal } from '../../src/retention/journal.ts';
 import { type ImageStore, SPENT } from '../../src/retention/store.ts';
 import { undoSteps } from '../../src/retention/undo.ts';
 import { type DirectFaults, directStore } from '../support/ghcr/direct-store.ts';
@@ -223,7 +223,7 @@ describe('case 58: undo', () => {
 async function undo(store: ImageStore, journal: string): Promise<readonly string[]> {
   const steps = parseJournal(journal);
   if (!steps.ok) throw new Error(steps.problem);
-  const undone = await undoSteps(steps.value, async (_: JournalledStep) => store, {
+  const undone = await undoSteps(steps.value, async () => store, {
     signal: new AbortController().signal,
     onStep: () => {},
   });

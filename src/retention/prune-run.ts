@@ -147,7 +147,7 @@ async function applyOne(
     plan,
     inventory,
     journal,
-    now: host.now,
+    now: () => host.now(),
     signal: host.signal,
     deadlineMs: maxTimeMs === undefined ? undefined : startedAtMs + maxTimeMs,
     onProgress: progressOf(host, (count) => `${store.name}: ${count} of ${total} images are deleted`),
