@@ -29,9 +29,16 @@ describe('calendar clauses', () => {
     const policy = samplePolicy([rule('nightly-*', calendar('daily', 7), calendar('weekly', 4))]);
     expect(keptTags(planRepository(repo.request(policy)))).toEqual(
       [
-        ...['2024-03-10', '2024-03-09', '2024-03-08', '2024-03-04', '2024-03-03', '2024-03-02', '2024-03-01'],
+        '2024-03-10',
+        '2024-03-09',
+        '2024-03-08',
+        '2024-03-04',
+        '2024-03-03',
+        '2024-03-02',
+        '2024-03-01',
         // Sundays, of which two are above; the leap day is no Sunday.
-        ...['2024-02-25', '2024-02-18'],
+        '2024-02-25',
+        '2024-02-18',
       ]
         .map((day) => `nightly-${day}`)
         .sort(),

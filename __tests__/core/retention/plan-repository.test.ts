@@ -474,9 +474,8 @@ describe('what is protected', () => {
       { selector: selector('typo'), optional: false },
       { selector: selector('maybe'), optional: true },
     ];
-    const { text, match } = selector('*');
     const rules = [
-      { ...rule('*', keep(1)), subject: { kind: 'tags' as const, selector: { text, match, exceptions } } },
+      { ...rule('*', keep(1)), subject: { kind: 'tags' as const, selector: { ...selector('*'), exceptions } } },
     ];
     const policy = samplePolicy(rules, {
       protect: [
