@@ -17,7 +17,7 @@ import {
 import { DAY_MS } from '../../support/sample-policy.ts';
 import { ABILITIES, deletedDigests, NOW_MS, type SampleRepository } from '../../support/sample-repository.ts';
 
-const RUNS = { numRuns: 1500 };
+const RUNS = { numRuns: 600 };
 const SEEDS = [fc.integer({ min: 0, max: 2 ** 31 }), fc.integer({ min: 0, max: 2 ** 31 })] as const;
 
 interface World {
@@ -139,7 +139,7 @@ describe('plans for random repositories and policies', () => {
           }
         }
       }),
-      { numRuns: 700 },
+      RUNS,
     );
   });
 
