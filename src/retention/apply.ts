@@ -30,6 +30,8 @@ export interface Applied {
   readonly steps: number;
   /** Why the rest waits for the next run; `undefined` when there is no rest. */
   readonly stopped: string | undefined;
+  /** So much has changed since the list that the plan says nothing any more; nothing was deleted. */
+  readonly isStale: boolean;
 }
 
 export interface ApplyRequest {
@@ -72,6 +74,7 @@ class Application {
   #freedBytes = 0;
   #steps = 0;
   #stopped: string | undefined;
+  #isStale = false;
   #lookedAtMs: number | undefined;
   #claimed: ReadonlyMap<Digest, string> = new Map();
 
@@ -89,6 +92,7 @@ class Application {
       freedBytes: this.#freedBytes,
       steps: this.#steps,
       stopped: this.#stopped,
+      isStale: this.#isStale && this.#steps === 0,
     };
   }
 
@@ -130,8 +134,12 @@ class Application {
     const { store, inventory } = this.#request;
     const changes = await store.changes(inventory);
     const claimed = changes === undefined ? undefined : await claimedBy(store, changes);
-    if (claimed === undefined) this.#stopped = 'too much has changed in the repository since it was listed';
-    else this.#claimed = claimed;
+    if (claimed !== undefined) {
+      this.#claimed = claimed;
+      return;
+    }
+    this.#isStale = true;
+    this.#stopped = 'too much has changed in the repository since it was listed';
   }
 
   async #deleteImage(deletion: RootDeletion): Promise<void> {

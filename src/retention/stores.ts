@@ -12,7 +12,7 @@ import { containersUsing, listLocalRepositories } from './engine-images.ts';
 import { openEngineStore } from './engine-store.ts';
 import { gitHubApiUrl, listPackages } from './ghcr-packages.ts';
 import { openGhcrStore } from './ghcr-store.ts';
-import type { GitHubApi } from './github-api.ts';
+import type { GitHubAnswer, GitHubApi } from './github-api.ts';
 import { Pace } from './pace.ts';
 import { canDeleteTags, openRegistryStore } from './registry-store.ts';
 import type { ImageStore } from './store.ts';
@@ -24,7 +24,7 @@ export interface Stores {
   /** The repositories that a name with `*` stands for; `undefined` for all of the local engine. */
   list(pattern: RepositoryName | undefined): Promise<readonly RepositoryName[]>;
   /** GitHub's API for the repository whose workflow this is; `undefined` where there is no token for it. */
-  github(): Promise<GitHubApi | undefined>;
+  github(): Promise<Pick<GitHubApi, 'send'> | undefined>;
   /** What the place itself says is in use. */
   inUse(store: ImageStore): Promise<readonly Protection[]>;
   close(): void;
@@ -42,6 +42,8 @@ class RunStores implements Stores {
   readonly #run: Run;
   readonly #reserve: number;
   readonly #apis = new Map<string, GitHubApi>();
+  /** By path: what GitHub said of the workflow's repository, which all images ask. */
+  readonly #said = new Map<string, Promise<GitHubAnswer>>();
   #transport: Transport | undefined;
 
   constructor(run: Run, reserve: number) {
@@ -87,11 +89,18 @@ class RunStores implements Stores {
       .filter(({ path }) => matches(path));
   }
 
-  async github(): Promise<GitHubApi | undefined> {
+  async github(): Promise<Pick<GitHubApi, 'send'> | undefined> {
     const { env } = this.#run.host;
     const token = this.#run.options.githubToken;
-    const apiUrl = env['GITHUB_API_URL'] || 'https://api.github.com';
-    return token === undefined ? undefined : this.#api(apiUrl, token);
+    if (token === undefined) return undefined;
+    const api = await this.#api(env['GITHUB_API_URL'] || 'https://api.github.com', token);
+    return {
+      send: (request) => {
+        const said = this.#said.get(request.path) ?? api.send(request);
+        this.#said.set(request.path, said);
+        return said;
+      },
+    };
   }
 
   async inUse(store: ImageStore): Promise<readonly Protection[]> {
