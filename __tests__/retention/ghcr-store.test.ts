@@ -391,6 +391,20 @@ describe('deleting a version', () => {
     expect(await store.remove(second)).toEqual({ outcome: 'deleted' });
   });
 
+  test.each(['..', '../..', '', '1/restore', '1?x', '%2e%2e', '9'.repeat(1_000_000)])(
+    'is of a number: %.10s reaches nothing',
+    async (id) => {
+      const { ghcr, store } = await start();
+      await store.list();
+      ghcr.forgetRequests();
+      const manifest = { ...planned(NOBODY), id };
+      const reason = expect.stringContaining('is not the number of a version');
+      expect(await store.remove(manifest)).toEqual({ outcome: 'refused', reason, isFinal: false });
+      expect(await failureOf(store.look(manifest))).toContain('is not the number of a version');
+      expect(ghcr.requests).toEqual([]);
+    },
+  );
+
   test('of a tag alone is never done', async () => {
     const { store } = await start();
     expect(store.abilities).toMatchObject({ deletesTags: false, listsUntagged: true, keepsLastTagged: true });
