@@ -8,8 +8,10 @@ import { startNamedGhcr } from './ghcr/named-ghcr.ts';
 import { CHECKOUT, NODE_DIRECTORY } from './programs.ts';
 import { type ActionResult, type ActionRun, runAction } from './runner.ts';
 
-/** Of every run here, to be found nowhere. */
-export const TOKEN = 'ghs_s3cr3t0of0the0job0000000000000000000';
+/** Of the jobs here, to be found nowhere. */
+export const JOB_TOKEN = 'ghs_s3cr3t0of0the0job0000000000000000000';
+/** A person's, in the config of Docker. */
+export const OWN_TOKEN = 'ghp_s3cr3t0of0the0person000000000000000';
 export const IMAGE = 'ghcr.io/acme/app';
 /** Images of one platform without attestations, all with a tag: two versions each, so that few requests delete one. */
 export const PLAIN = { platforms: 1, attest: false, untaggedEvery: 0, semverEvery: 0 } as const;
@@ -23,8 +25,8 @@ export interface CliResult {
 
 export interface CliCall {
   readonly env?: Readonly<Record<string, string>>;
-  /** Called with the process once it runs, and on all that it writes. */
-  readonly watch?: (child: ChildProcess, output: string) => void;
+  /** Told the process once it runs. */
+  readonly onStart?: (child: ChildProcess) => void;
 }
 
 /** Packages in a stand-in for GHCR, and a machine that prunes them with what is in `dist/`. */
@@ -35,7 +37,7 @@ export interface PruneScene {
   /** HOME of the CLI; RUNNER_TEMP of the actions. */
   readonly home: string;
   readonly temp: string;
-  /** `build-once ARGS` with the token and the authority of the stand-in. */
+  /** `build-once ARGS` by a person who is logged in, with the authority of the stand-in. */
   cli(args: readonly string[], call?: CliCall): Promise<CliResult>;
   /** `build-once prune --images ghcr.io/acme/app --retention RETENTION ARGS`. */
   prune(retention: string, ...args: readonly string[]): Promise<CliResult>;
@@ -50,8 +52,8 @@ export interface PruneScene {
   write(name: string, content: string): void;
   /** Requests that change something. */
   writes(): readonly string[];
-  /** Of images, the oldest first. */
-  tags(name?: string): readonly string[];
+  /** The first tag of each image, or its digest where it has none, the oldest first. */
+  images(name?: string): readonly string[];
 }
 
 /** Gone at the end of the test. */
@@ -68,7 +70,7 @@ export async function openPruneScene(options: GhcrOptions & { readonly server?: 
   });
   const { ghcr, env } = named;
   // As docker login leaves it: a token has no place in a command line.
-  const auth = Buffer.from(`kim:${TOKEN}`).toString('base64');
+  const auth = Buffer.from(`kim:${OWN_TOKEN}`).toString('base64');
   const registry = options.server === undefined ? 'ghcr.io' : `containers.${options.server}`;
   writeFileSync(join(home, 'config.json'), JSON.stringify({ auths: { [registry]: { auth } } }));
   const cli: PruneScene['cli'] = (args, call = {}) =>
@@ -91,34 +93,34 @@ export async function openPruneScene(options: GhcrOptions & { readonly server?: 
         workspace,
         runnerTemp: temp,
         with: { images: IMAGE, 'registry-ca': authority, ...inputs },
-        event: { name: 'schedule', token: TOKEN },
+        event: { name: 'schedule', token: JOB_TOKEN },
         ...more,
         env: { ...env, ...more.env },
       }),
     read: (name) => readFileSync(join(workspace, name), 'utf8'),
     write: (name, content) => writeFileSync(join(workspace, name), content),
     writes: () => ghcr.requests.flatMap(({ method, route }) => (['GET', 'HEAD'].includes(method) ? [] : [route])),
-    tags: (name) =>
+    images: (name) =>
       ghcr
         .store(name)
         .list()
         .toReversed()
-        .flatMap((version) => version.tags),
+        .flatMap(({ kind, tags, digest }) => (kind === 'index' ? [tags[0] ?? digest] : [])),
   };
 }
 
-function runCli(args: readonly string[], cwd: string, { env, watch }: CliCall): Promise<CliResult> {
+function runCli(args: readonly string[], cwd: string, { env, onStart }: CliCall): Promise<CliResult> {
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [join(CHECKOUT, 'dist/cli.js'), ...args], {
       cwd,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    onStart?.(child);
     const written = { stdout: '', stderr: '' };
     for (const stream of ['stdout', 'stderr'] as const) {
       child[stream].setEncoding('utf8').on('data', (text: string) => {
         written[stream] += text;
-        watch?.(child, written.stdout + written.stderr);
       });
     }
     child.on('error', fail);
