@@ -198,7 +198,7 @@ describe('what rules let go', () => {
     const policy = samplePolicy([rule('b-*', keep(1), forDays(14), { kind: 'calendar', period: 'weekly', count: 1 })]);
     const plan = planRepository(repo.request(policy));
     expect(plan.deletions.map(({ reason }) => reason)).toEqual([
-      'not one of the 1 newest, older than 14d, not the last of one of the 1 newest weeks',
+      'not the newest, older than 14d, not the last of one of the 1 newest weeks',
     ]);
   });
 });

@@ -30,9 +30,7 @@ export function clauseText(clause: KeepClause): string {
 export function missText(clause: KeepClause): string {
   switch (clause.kind) {
     case 'keep':
-      return clause.by === 'semver'
-        ? `not one of the ${clause.count} highest`
-        : `not one of the ${clause.count} newest`;
+      return rankText(clause.count, clause.by === 'semver' ? 'highest' : 'newest');
     case 'for':
       return `older than ${ageText(clause.ageMs)}`;
     case 'used':
@@ -44,6 +42,11 @@ export function missText(clause: KeepClause): string {
     case 'while':
       return THINGS[clause.state];
   }
+}
+
+function rankText(count: number, rank: string): string {
+  if (count === 0) return 'none is to be kept';
+  return count === 1 ? `not the ${rank}` : `not one of the ${count} ${rank}`;
 }
 
 /** `14d`, `1d 12h`: a duration as the grammar writes it. */
