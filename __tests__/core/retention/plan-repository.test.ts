@@ -409,6 +409,18 @@ describe('what belongs together', () => {
     },
   );
 
+  it('follows chains of 20,000 referrers and of 20,000 indexes to their ends', () => {
+    const repo = new SampleRepository();
+    let referrer = repo.manifest({ tags: ['signed'] });
+    for (let n = 0; n < 20_000; n += 1) referrer = repo.manifest({ subject: referrer });
+    let index = repo.manifest({});
+    for (let n = 0; n < 20_000; n += 1) index = repo.index([index]);
+    repo.index([index], { tags: ['nested'] });
+    const plan = planRepository(repo.request(DELETE_ALL));
+    expect(plan.deletions.map(({ members }) => members.length)).toEqual([20_000, 20_001]);
+    expect(planRepository(repo.request(samplePolicy([actionRule('untagged', 'delete')]))).deletions).toEqual([]);
+  });
+
   it('a tagged child follows its index, takes no slot, and stays where no rule speaks of its tag', () => {
     const repo = new SampleRepository();
     const arm = repo.manifest({ tags: ['b-1-arm64'], daysAgo: 9 });
