@@ -15,11 +15,12 @@ import { readPolicies } from './policies.ts';
 import { progressOf } from './progress.ts';
 import { runFile } from './run-files.ts';
 import { openSources, type Sources } from './sources.ts';
-import { openStores } from './stores.ts';
+import { openStores, type Stores } from './stores.ts';
 import { findTargets, type Target } from './targets.ts';
 import { findMissing } from './verify.ts';
 
 const MAX_NAMED = 20;
+const LAST_IMAGE_MS = 60_000;
 /** How often a repository is planned for that changes all the time. */
 const MAX_ROUNDS = 3;
 
@@ -73,7 +74,7 @@ async function prune(run: Run, task: PruneTask): Promise<Pruning> {
   const targets: Target[] = [];
   try {
     targets.push(...(await findTargets(run, { stores, policies }, given)));
-    const setting = { caches: await openFactsCaches(host), sources: openSources(run, stores, task.own), given };
+    const setting = { stores, caches: await openFactsCaches(host), sources: openSources(run, stores, task.own), given };
     const drafted: Drafted[] = [];
     for (const target of targets) drafted.push(await draftFor(target, run, setting));
     await setting.caches.save();
@@ -96,6 +97,7 @@ async function prune(run: Run, task: PruneTask): Promise<Pruning> {
 }
 
 interface Setting {
+  readonly stores: Stores;
   readonly caches: FactsCaches;
   readonly sources: Sources;
   readonly given: GivenPlan | undefined;
@@ -164,20 +166,26 @@ async function applyOne(run: Run, first: Drafted, application: Application): Pro
   return untouched(drafted);
 }
 
-async function applyDraft({ host }: Run, draft: Draft, { journal, startedAtMs }: Application): Promise<Applied> {
+async function applyDraft({ host }: Run, draft: Draft, application: Application): Promise<Applied> {
+  const { journal, setting, startedAtMs } = application;
   const { store, inventory, policy, plan } = draft;
   const { maxTimeMs } = policy.limits;
   const total = plan.deletions.length;
-  return applyPlan({
+  const deadlineMs = maxTimeMs === undefined ? undefined : startedAtMs + maxTimeMs;
+  // An image that was begun may be finished.
+  if (deadlineMs !== undefined) setting.stores.endAt(deadlineMs + LAST_IMAGE_MS);
+  const applied = await applyPlan({
     store,
     plan,
     inventory,
     journal,
     now: () => host.now(),
     signal: host.signal,
-    deadlineMs: maxTimeMs === undefined ? undefined : startedAtMs + maxTimeMs,
+    deadlineMs,
     onProgress: progressOf(host, (count) => `${store.name}: ${count} of ${total} images are deleted`),
   });
+  setting.stores.endAt(Number.POSITIVE_INFINITY);
+  return applied;
 }
 
 async function finished({ host }: Run, { store, plan, inventory }: Draft, applied: Applied): Promise<PrunedRepository> {

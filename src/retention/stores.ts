@@ -27,6 +27,8 @@ export interface Stores {
   github(): Promise<Pick<GitHubApi, 'send'> | undefined>;
   /** What the place itself says is in use. */
   inUse(store: ImageStore): Promise<readonly Protection[]>;
+  /** Nothing is asked of GitHub after this time, in milliseconds since 1970; nor is waited for then what would be later. */
+  endAt(atMs: number): void;
   close(): void;
 }
 
@@ -42,6 +44,7 @@ class RunStores implements Stores {
   readonly #run: Run;
   readonly #reserve: number;
   readonly #apis = new Map<string, GitHubApi>();
+  readonly #paces: Pace[] = [];
   /** By path: what GitHub said of the workflow's repository, which all images ask. */
   readonly #said = new Map<string, Promise<GitHubAnswer>>();
   #transport: Transport | undefined;
@@ -107,6 +110,10 @@ class RunStores implements Stores {
     return store.kind === 'engine' ? containersUsing({ host: this.#run.host, env: {} }) : [];
   }
 
+  endAt(atMs: number): void {
+    for (const pace of this.#paces) pace.endAt(atMs);
+  }
+
   close(): void {
     this.#transport?.close();
   }
@@ -139,6 +146,7 @@ class RunStores implements Stores {
     const onPause = ({ waitMs, reason }: { readonly waitMs: number; readonly reason: string }): void =>
       host.log.info(`waiting ${Math.ceil(waitMs / 1000)} s: ${reason}`);
     const pace = new Pace({ clock: systemClock, signal: host.signal, reserve: this.#reserve, onPause });
+    this.#paces.push(pace);
     const api = openGitHubApi({ apiUrl, token, transport: this.#way(), pace });
     this.#apis.set(key, api);
     return api;

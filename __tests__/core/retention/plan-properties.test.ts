@@ -86,20 +86,6 @@ describe('plans for random repositories and policies', () => {
     );
   });
 
-  it('I2: nothing without a tag goes while the list is not complete', () => {
-    fc.assert(
-      fc.property(...SEEDS, (seed, policySeed) => {
-        const { repo, request, isDeleted } = world(seed, policySeed);
-        const plan = planRepository({ ...request, inventory: { ...request.inventory, isComplete: false } });
-        const gone = plan.deletions.flatMap(({ root, members }) => [root, ...members]);
-        expect(gone.filter(({ tags }) => tags.length === 0)).toEqual([]);
-        expect(gone.filter(({ digest }) => !isDeleted.has(digest))).toEqual([]);
-        expect(repo.entries.length).toBeGreaterThan(0);
-      }),
-      RUNS,
-    );
-  });
-
   it('I3: nothing younger than the grace period goes', () => {
     fc.assert(
       fc.property(...SEEDS, (seed, policySeed) => {

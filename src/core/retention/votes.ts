@@ -79,14 +79,10 @@ function keptByClause(clause: KeepClause, voters: readonly Voter[], setting: Cla
   switch (clause.kind) {
     case 'keep':
       return keptByCount(clause, voters, setting);
-    case 'for': {
-      const isOpenRule = setting.rule.clauses.some((one) => one.kind === 'while' && one.state === 'open');
-      // The clause of the pull request counts this age from its closing.
-      if (isOpenRule) return voters.map(() => false);
+    case 'for':
       return voters.map(({ entry }) =>
         isWithin(age(clause.since === 'updated' ? entry.updatedAtMs : entry.pushedAtMs), clause.ageMs),
       );
-    }
     case 'used':
       return voters.map(({ entry: { usedAtMs, pushedAtMs } }) =>
         isWithin(age(laterOf(usedAtMs ?? Number.NEGATIVE_INFINITY, pushedAtMs)), clause.ageMs),
