@@ -78,7 +78,6 @@ describe('what cannot be deleted', () => {
     const scene = await openPruneScene({ versions: 8, stepMinutes: 180 });
     const result = await scene.prune('*: keep 0', '--apply');
     expect(result).toMatchObject({ status: 0, stdout: expect.stringContaining('keep    1 image by last tagged') });
-    expect(result.stdout).toContain('*: keep 0: keep 0 keeps none');
     expect(scene.images()).toHaveLength(1);
     expect(scene.ghcr.count(/^DELETE/, 400)).toBe(0);
   });
