@@ -204,7 +204,7 @@ describe('the list', () => {
   test.each([
     ['without n, without a link (case 64)', (all: readonly string[]) => all],
     [
-      'cut at n, without a link: 64',
+      'cut at n, without a link (case 64)',
       (all: readonly string[], query: URLSearchParams) => {
         const last = query.get('last');
         const from = last === null ? 0 : all.indexOf(last) + 1;
@@ -289,7 +289,7 @@ describe('the list', () => {
     ['truncated', { kind: 'truncate' }],
     ['other content', { kind: 'wrongDigest', where: 'body' }],
     ['a page for people', { kind: 'html' }],
-  ] as const)('names what cannot be read, as %s: 35', async (_, action) => {
+  ] as const)('names what cannot be read, as %s (case 35)', async (_, action) => {
     const { registry, repository, open } = await openShop();
     const { index } = await pushIndex(repository, ['1.0.0']);
     registry.fail({ method: 'GET', path: /manifests\//, action });
