@@ -123,7 +123,7 @@ describe('a selector', () => {
     const tag = `${'a'.repeat(127)}!`;
     for (const text of ['/(a+)+$/', '/(a|a)*$/', '/(a*)*b/', '/^(\\w+\\s?)*$/'])
       expect(parse(text).subject).toBeUndefined();
-    for (const text of ['/a+$/', '/^a*a*a*$/', '/a.*a.*a.*b/']) expect(selectorOf(text).match(tag)).toBeUndefined();
+    for (const text of ['/a+$/', '/^a*a*a*$/']) expect(selectorOf(text).match(tag)).toBeUndefined();
     expect(selectorOf('/^(a+)!$/').match(tag)).toEqual({ variable: tag.slice(0, -1) });
   });
 });
