@@ -8,6 +8,7 @@ import type { ImageStore } from '../../src/retention/store.ts';
 import { directStore } from '../support/ghcr/direct-store.ts';
 import { inspect } from '../support/ghcr/integrity.ts';
 import { Audit } from '../support/random-package/audit.ts';
+import type { Random } from '../support/random.ts';
 import { Cut, MISHAPS, type Mishap, Mishaps } from '../support/random-package/mishaps.ts';
 import {
   apply,
@@ -62,10 +63,12 @@ async function play(seed: number, tally: Tally): Promise<void> {
   for (const feature of world.features) tally.add(`content: ${feature}`);
   for (const feature of world.rules.features) tally.add(`rules: ${feature}`);
   const store = directStore(world.content, () => world.clock.nowMs);
+  if (random.chance(0.1)) tally.add('unreadable', await checkUnreadable(world, random));
   const drafted = await draftTwice(world, store);
   if (drafted.plan.refusals.length > 0) return tally.add('refused');
   if (drafted.plan.deletions.length === 0) return tally.add('nothing to do');
-  const before = snapshot(world.content);
+  const { byDigest, tags } = world.content;
+  const before = { digests: [...byDigest.keys()], tags: new Map<string, string>(tags), all: snapshot(world.content) };
   const mishaps = new Mishaps(world, drafted.plan, random, mishap);
   const audit = new Audit(world.content);
   mishaps.onPush = () => audit.witness();
@@ -86,8 +89,49 @@ async function play(seed: number, tally: Tally): Promise<void> {
 
   checkIntegrity(world, { plan: drafted.plan, audit });
   for (const digest of mishaps.needed) expect(world.content.byDigest.has(digest), 'needed by a newcomer').toBe(true);
+  const planned = new Set(plannedSteps(drafted.plan).map(({ id }) => id));
+  expect(applied?.deleted.filter(({ id }) => !planned.has(id)) ?? []).toEqual([]);
   if (mishap === 'nothing') checkWhole(world, { drafted, applied, audit });
-  await checkUndo(world, { store, journal, mishaps, before });
+
+  const journals = [journal];
+  await runToRest(world, store, journals);
+  audit.witness();
+  expect(audit.losses(drafted.plan.kept.map(({ digest }) => digest))).toEqual([]);
+  expect(inspect(world.content).brokenTags).toEqual([]);
+  if (mayConverge(world, drafted.plan, mishap)) {
+    await checkConverged(world, seed);
+    tally.add(`converged: ${mishap}`);
+  }
+  await checkUndo(world, { store, journals, mishaps, before });
+}
+
+/** What a run leaves over, the next ones take; unless it has a tag, and is an image by now. */
+function mayConverge({ rules, features }: World, { deletions }: RepositoryPlan, mishap: Mishap): boolean {
+  const hasTaggedPart = deletions.some(({ members }) => members.some(({ tags }) => tags.some((tag) => !isLink(tag))));
+  const isPush = MISHAPS.indexOf(mishap) >= MISHAPS.indexOf('image pushed that shares parts');
+  return rules.collectsGarbage && !features.has('circle') && !hasTaggedPart && (!isPush || mishap === 'another pruner');
+}
+
+function isLink(tag: string): boolean {
+  return /^sha256-[0-9a-f]{64}/.test(tag);
+}
+
+/** It is as if nothing had happened. */
+async function checkConverged({ content }: World, seed: number): Promise<void> {
+  const twin = makeWorld(seed, { circles: true });
+  await runToRest(twin, directStore(twin.content, () => twin.clock.nowMs));
+  expect(snapshot(content)).toEqual(snapshot(twin.content));
+}
+
+/** What cannot be read may be anything; answers how many were asked for. */
+async function checkUnreadable(world: World, random: Random): Promise<number> {
+  const { content, clock } = world;
+  const hidden = random.pick([...content.byDigest.keys()]);
+  const isUnreadable = (digest: string): boolean => digest === hidden;
+  const { plan, manifests } = await draft(world, directStore(content, () => clock.nowMs, { isUnreadable }));
+  const unreadable = [...manifests.values()].filter(({ kind }) => kind === 'unreadable');
+  if (unreadable.length > 0) expect(plan.deletions).toEqual([]);
+  return unreadable.length;
 }
 
 /** A dry run, twice, and once more with what the first one has read. */
@@ -158,16 +202,28 @@ function checkWhole(
   if (!isCircular) expect(isNewGarbage.filter((digest) => plan.deletions.length > 0 && content.byDigest.has(digest))).toEqual([]);
 }
 
-interface Past {
-  readonly store: ImageStore;
-  readonly journal: readonly string[];
-  readonly mishaps: Mishaps;
-  readonly before: unknown;
+interface Before {
+  readonly digests: readonly string[];
+  readonly tags: ReadonlyMap<string, string>;
+  readonly all: unknown;
 }
 
-async function checkUndo(world: World, { store, journal, mishaps, before }: Past): Promise<void> {
-  const outcomes = await undo(store, stepsOf(journal));
+interface Past {
+  readonly store: ImageStore;
+  readonly journals: readonly (readonly string[])[];
+  readonly mishaps: Mishaps;
+  readonly before: Before;
+}
+
+/** Everything is back, byte for byte, in the tags that nobody has taken. */
+async function checkUndo({ content }: World, { store, journals, mishaps, before }: Past): Promise<void> {
+  const outcomes: string[] = [];
+  for (const journal of journals.toReversed()) outcomes.push(...(await undo(store, stepsOf(journal))));
   expect(outcomes).not.toContain('lost');
+  for (const digest of before.digests)
+    if (!mishaps.deleted.has(digest)) expect(content.byDigest.has(digest), 'brought back').toBe(true);
+  for (const [tag, digest] of before.tags)
+    if (!mishaps.movedTags.has(tag) && !mishaps.deleted.has(digest)) expect([tag, content.tags.get(tag)]).toEqual([tag, digest]);
   const isAlone = mishaps.needed.length === 0 && mishaps.movedTags.size === 0 && mishaps.deleted.size === 0;
-  if (isAlone) expect(snapshot(world.content)).toEqual(before);
+  if (isAlone) expect(snapshot(content)).toEqual(before.all);
 }

@@ -1,4 +1,3 @@
-import { planHash } from '../../../src/core/retention/plan-document.ts';
 import type { Digest } from '../../../src/core/digest.ts';
 import type { ManifestFacts } from '../../../src/core/retention/inventory.ts';
 import { parseRetention } from '../../../src/core/retention/parse-policies.ts';
@@ -26,6 +25,7 @@ export interface World {
 }
 
 const START_MS = Date.UTC(2026, 10, 21, 12);
+const MAX_NIGHTS = 8;
 const HOST = createTerminalHost({ env: {}, cwd: '/', write: () => {} });
 
 /** Choices for one purpose, that are those of no other purpose and no other seed. */
@@ -93,16 +93,16 @@ export function apply(
   });
 }
 
-/** Runs until nothing is left to do, as nights do; answers how many had something to do. */
-export async function runToRest(world: World, store: ImageStore): Promise<number> {
-  for (let night = 0; night < 8; night += 1) {
-    const drafted = await draft(world, store);
-    const hash = planHash([drafted.plan]);
-    const { deleted } = await apply(world, drafted, []);
-    if (deleted.length === 0) return night;
-    if (hash === '') break;
+/** Runs until nothing is left to do, as nights do; `journals` gets that of each. */
+export async function runToRest(world: World, store: ImageStore, journals: string[][] = []): Promise<void> {
+  world.clock.nowMs = START_MS;
+  for (let night = 0; night < MAX_NIGHTS; night += 1) {
+    const journal: string[] = [];
+    const { deleted } = await apply(world, await draft(world, store), journal);
+    journals.push(journal);
+    if (deleted.length === 0) return;
   }
-  throw new Error('eight nights do not suffice');
+  throw new Error(`${MAX_NIGHTS} nights do not suffice`);
 }
 
 export async function undo(store: ImageStore, steps: readonly PastStep[]): Promise<readonly string[]> {
