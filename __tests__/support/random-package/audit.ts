@@ -44,7 +44,7 @@ export class Audit {
   }
 
   /** What an image that is there needs, and is gone; `roots`: images without a tag. */
-  losses(roots: readonly string[] = []): readonly Loss[] {
+  losses(roots: readonly string[]): readonly Loss[] {
     const losses: Loss[] = [];
     for (const [of, digest] of this.#images(roots)) {
       for (const one of this.#closure(digest)) if (!this.#store.byDigest.has(one)) losses.push({ of, digest: one });
@@ -53,9 +53,16 @@ export class Audit {
   }
 
   /** What is there, and no image that is there leads to. */
-  garbage(roots: readonly string[] = []): ReadonlySet<string> {
-    const needed = new Set(this.#images(roots).flatMap(([, digest]) => [...this.#closure(digest)]));
+  garbage(roots: readonly string[]): ReadonlySet<string> {
+    const there = roots.filter((digest) => this.#store.byDigest.has(digest));
+    const needed = this.needed(there, this.#store.tags);
     return new Set([...this.#store.byDigest.keys()].filter((digest) => !needed.has(digest)));
+  }
+
+  /** What these images and tags lead to. */
+  needed(roots: readonly string[], tags: ReadonlyMap<string, string>): ReadonlySet<string> {
+    const tagged = [...tags].flatMap(([tag, digest]) => (LINK.test(tag) ? [] : [digest]));
+    return new Set([...tagged, ...roots].flatMap((digest) => [...this.#closure(digest)]));
   }
 
   #images(roots: readonly string[]): readonly (readonly [of: string, digest: string])[] {
@@ -76,7 +83,8 @@ export class Audit {
   #belongings(digest: string): readonly string[] {
     const name = digest.replace(':', '-');
     return [...this.#witnessed].flatMap(([other, { subject, tags, children }]) => {
-      const isLinked = subject === digest || [name, `${name}.sig`, `${name}.att`, `${name}.sbom`].some((tag) => tags.has(tag));
+      const isLinked =
+        subject === digest || [name, `${name}.sig`, `${name}.att`, `${name}.sbom`].some((tag) => tags.has(tag));
       return [...(isLinked ? [other] : []), ...(tags.has(name) ? children : [])];
     });
   }

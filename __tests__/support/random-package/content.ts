@@ -11,30 +11,32 @@ const TAGS = ['v1.0.0', 'v1.0.1', 'v1.1.0', 'v1.2.0-rc.1', 'v2.0.0', 'v1', 'v1.1
 const NUMBERED = ['b-', 'sha-', 'pr-', 'nightly-2026.10.', 'br-'];
 
 /** How manifests hang together, and what else a repository may hold. */
-export type Feature =
-  | 'single'
-  | 'image'
-  | 'docker image'
-  | 'attestation'
-  | 'attestation with a subject'
-  | 'duplicated child'
-  | 'ghost child'
-  | 'shared child'
-  | 'tagged child'
-  | 'nested index'
-  | 'deeply nested index'
-  | 'untagged image'
-  | 'several tags'
-  | 'referrer'
-  | 'referrer of a referrer'
-  | 'index as referrer'
-  | 'tagged referrer'
-  | 'fallback tag'
-  | 'fallback tag of a bundle without subject'
-  | 'cosign tag'
-  | 'orphan'
-  | 'build cache'
-  | 'circle';
+export const FEATURES = [
+  'single',
+  'image',
+  'docker image',
+  'attestation',
+  'attestation with a subject',
+  'duplicated child',
+  'ghost child',
+  'shared child',
+  'tagged child',
+  'nested index',
+  'deeply nested index',
+  'untagged image',
+  'several tags',
+  'referrer',
+  'referrer of a referrer',
+  'index as referrer',
+  'tagged referrer',
+  'fallback tag',
+  'fallback tag of a bundle without subject',
+  'cosign tag',
+  'orphan',
+  'build cache',
+  'circle',
+] as const;
+export type Feature = (typeof FEATURES)[number];
 
 /** Fills a package by chance, in the words of the specifications, with all that images may be made of. */
 export class RandomContent {
@@ -54,7 +56,10 @@ export class RandomContent {
     this.#store = store;
     this.#random = random;
     this.#nowMs = nowMs;
-    this.#tags = new Set([...TAGS, ...NUMBERED.flatMap((name) => Array.from({ length: 9 }, (_, n) => `${name}${n + 1}`))]);
+    this.#tags = new Set([
+      ...TAGS,
+      ...NUMBERED.flatMap((name) => Array.from({ length: 9 }, (_, n) => `${name}${n + 1}`)),
+    ]);
   }
 
   /** `circles`: manifests that name each other, which no honest registry has. */
@@ -118,7 +123,8 @@ export class RandomContent {
     const depth = 1 + Math.max(0, ...parts.map(({ digest }) => this.#depths.get(digest) ?? 0));
     const index = this.#index(parts, this.#put(0.6));
     this.#depths.set(index.digest, depth);
-    if (parts.some(({ mediaType }) => mediaType === ociIndex)) this.#note(depth > 2 ? 'deeply nested index' : 'nested index');
+    if (parts.some(({ mediaType }) => mediaType === ociIndex))
+      this.#note(depth > 2 ? 'deeply nested index' : 'nested index');
     this.#images.push(index);
   }
 
@@ -138,7 +144,9 @@ export class RandomContent {
     const bundles = Array.from({ length: 1 + this.#random.below(2) }, () => {
       const isBare = this.#random.chance(0.3);
       this.#note(isBare ? 'fallback tag of a bundle without subject' : 'fallback tag');
-      return this.#referrer(this.#manifest([this.#blob(BUNDLE_TYPE)], { ...put, kind: 'bundle' }, isBare ? {} : { subject }));
+      return this.#referrer(
+        this.#manifest([this.#blob(BUNDLE_TYPE)], { ...put, kind: 'bundle' }, isBare ? {} : { subject }),
+      );
     });
     this.#index(bundles, { ...put, tags: [tag], kind: 'referrers-index' });
   }
@@ -147,7 +155,9 @@ export class RandomContent {
     const tag = `${this.#subject().digest.replace(':', '-')}.${this.#random.pick(['sig', 'att', 'sbom'])}`;
     if (this.#store.tags.has(tag)) return;
     this.#note('cosign tag');
-    this.#referrer(this.#manifest([this.#blob('application/vnd.dev.cosign')], { ...this.#put(0), tags: [tag], kind: 'cosign-sig' }));
+    this.#referrer(
+      this.#manifest([this.#blob('application/vnd.dev.cosign')], { ...this.#put(0), tags: [tag], kind: 'cosign-sig' }),
+    );
   }
 
   #pushIndexReferrer(): void {
@@ -179,7 +189,9 @@ export class RandomContent {
       const json = { schemaVersion: 2, mediaType: ociIndex, ...links };
       const { atMs = this.#nowMs, tags = [] } = this.#put(bySubject ? 0.4 : 0);
       this.#store.bodies.set(own.digest, { body: JSON.stringify(json), mediaType: ociIndex });
-      const parts = bySubject ? { children: [], subject: next.digest } : { children: [next.digest], subject: undefined };
+      const parts = bySubject
+        ? { children: [], subject: next.digest }
+        : { children: [next.digest], subject: undefined };
       const id = 1_000_000 + this.#store.byId.size;
       const times = { createdAtMs: atMs, updatedAtMs: atMs };
       this.#store.add({ id, digest: own.digest, kind: 'circle', tags: [], downloads: 0, ...times, ...parts });
@@ -191,7 +203,13 @@ export class RandomContent {
   #index(members: readonly unknown[], put: Put, more: { isDocker?: boolean; subject?: Stored } = {}): Stored {
     const mediaType = more.isDocker ? dockerIndex : ociIndex;
     const subject = more.subject === undefined ? {} : { subject: more.subject };
-    const json = { schemaVersion: 2, mediaType, manifests: members, ...subject, annotations: { n: String((this.#count += 1)) } };
+    const json = {
+      schemaVersion: 2,
+      mediaType,
+      manifests: members,
+      ...subject,
+      annotations: { n: String((this.#count += 1)) },
+    };
     return this.#keep(this.#store.put(json, mediaType, { kind: 'index', ...put }));
   }
 

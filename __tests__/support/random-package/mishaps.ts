@@ -35,6 +35,15 @@ export class Cut extends Error {}
 const LOOK_EVERY_MS = 30_000;
 const { ociManifest, ociIndex, ociConfig, ociLayerGzip } = MEDIA_TYPES;
 
+interface MishapRequest {
+  readonly world: World;
+  readonly plan: RepositoryPlan;
+  readonly random: Random;
+  readonly mishap: Mishap;
+  /** Told of each push. */
+  readonly onPush: () => void;
+}
+
 /** Lets one mishap happen at one deletion of a plan, or just before the first. */
 export class Mishaps {
   readonly stopping = new AbortController();
@@ -43,24 +52,24 @@ export class Mishaps {
   readonly needed: Digest[] = [];
   readonly movedTags = new Set<string>();
   /** By somebody else. */
-  readonly deleted = new Set<Digest>();
-  /** Told of each push. */
-  onPush: () => void = () => {};
+  readonly deleted = new Set<string>();
   readonly #world: World;
+  readonly #onPush: () => void;
   readonly #plan: RepositoryPlan;
   readonly #random: Random;
   readonly #mishap: Mishap;
   readonly #at: number;
   #allowance: number | undefined;
 
-  constructor(world: World, plan: RepositoryPlan, random: Random, mishap: Mishap) {
+  constructor({ world, plan, random, mishap, onPush }: MishapRequest) {
     this.#world = world;
     this.#plan = plan;
     this.#random = random;
     this.#mishap = mishap;
+    this.#onPush = onPush;
     const steps = plan.deletions.reduce((sum, { members }) => sum + 1 + members.length, 0);
     // The number of the deletion, from 1; what is pushed may come before the first.
-    this.#at = random.chance(0.2) && this.#isPush() ? 0 : 1 + random.below(Math.max(1, steps));
+    this.#at = random.chance(0.2) && this.#isMeanwhile() ? 0 : 1 + random.below(Math.max(1, steps));
     this.#allowance = mishap === 'allowance runs out' ? this.#at + 4 : undefined;
     if (this.#at === 0) this.#meanwhile(-1);
   }
@@ -75,7 +84,7 @@ export class Mishaps {
       return { outcome: 'refused', reason: 'it is refused', isFinal: this.#mishap === 'refusals for ever' };
     }
     if (count !== this.#at) return undefined;
-    if (this.#isPush()) this.#meanwhile(this.#groupOf(manifest));
+    if (this.#isMeanwhile()) this.#meanwhile(this.#groupOf(manifest));
     if (this.#mishap.startsWith('killed') || this.#mishap.startsWith('cut')) this.#cut(manifest);
     if (this.#mishap === 'allowance spent at a request') {
       this.happened.add(this.#mishap);
@@ -101,7 +110,12 @@ export class Mishaps {
     throw new Cut('the connection was cut');
   }
 
-  #isPush(): boolean {
+  /** Afterwards there is something else than there was. */
+  get isPush(): boolean {
+    return this.#isMeanwhile() && this.#mishap !== 'another pruner';
+  }
+
+  #isMeanwhile(): boolean {
     return MISHAPS.indexOf(this.#mishap) >= MISHAPS.indexOf('image pushed that shares parts');
   }
 
@@ -133,11 +147,14 @@ export class Mishaps {
       this.happened.add(this.#mishap);
     }
     this.#world.clock.nowMs += LOOK_EVERY_MS + 1;
-    this.onPush();
+    this.#onPush();
   }
 
   #pushSharing(digest: Digest): void {
     const { content } = this.#world;
+    // Such an attestation is the first index's, and goes with it.
+    if ([...content.byDigest.values()].some(({ kind, subject }) => kind === 'attestation' && subject === digest))
+      return;
     const body = content.bodies.get(digest);
     const shared = { digest, mediaType: body?.mediaType ?? ociManifest, size: Buffer.byteLength(body?.body ?? '') };
     const own = this.#manifest('late', {}, {});

@@ -11,23 +11,25 @@ export interface RandomRules {
   readonly features: ReadonlySet<RuleFeature>;
 }
 
-export type RuleFeature =
-  | 'short number'
-  | 'short age'
-  | 'yaml'
-  | 'protect'
-  | 'except'
-  | 'keep'
-  | 'for'
-  | 'semver'
-  | 'calendar'
-  | 'while'
-  | 'delete'
-  | 'untagged'
-  | 'orphans'
-  | 'broken'
-  | 'grace'
-  | 'collecting garbage';
+export const RULE_FEATURES = [
+  'short number',
+  'short age',
+  'yaml',
+  'protect',
+  'except',
+  'keep',
+  'for',
+  'semver',
+  'calendar',
+  'while',
+  'delete',
+  'untagged',
+  'orphans',
+  'broken',
+  'grace',
+  'collecting garbage',
+] as const;
+export type RuleFeature = (typeof RULE_FEATURES)[number];
 
 /** The policy of `seed`, in the grammar of docs/retention.md. */
 export function randomRules(random: Random): RandomRules {
@@ -49,7 +51,8 @@ export function randomRules(random: Random): RandomRules {
   }
   if (collectsGarbage) features.add('collecting garbage');
   const limits = ['max-delete 100%'];
-  if (random.chance(0.7)) limits.push(`grace ${random.pick(['1s', '2h', '2d'])}`);
+  // What an image leaves over has no tag, and by default has to be older.
+  if (collectsGarbage || random.chance(0.5)) limits.push(`grace ${random.pick(['1s', '2h', '2d'])}`);
   if (random.chance(0.1)) limits.push('tz Europe/Athens');
   if (limits.length > 1) features.add('grace');
   const protect = random.chance(0.4) ? protectItems(random, features) : [];
@@ -72,7 +75,10 @@ function written(parts: {
     return [
       ...(protect.length > 0 ? [`protect: [${protect.map((item) => JSON.stringify(item)).join(', ')}]`] : []),
       'rules:',
-      ...rules.flatMap(([selector, clauses]) => [`  - match: ${JSON.stringify(selector)}`, `    ${yamlClause(clauses)}`]),
+      ...rules.flatMap(([selector, clauses]) => [
+        `  - match: ${JSON.stringify(selector)}`,
+        `    ${yamlClause(clauses)}`,
+      ]),
     ].join('\n');
   }
   return [
@@ -93,7 +99,18 @@ function protectItems(random: Random, features: Set<RuleFeature>): readonly stri
 }
 
 function tagRule(random: Random, features: Set<RuleFeature>): Rule {
-  const selector = random.pick(['v*', '/^v?(\\d.*)$/', 'b-*', 'sha-*', 'pr-*', 'br-*', 'nightly-*', '*', 'b-* | sha-*', 'odd']);
+  const selector = random.pick([
+    'v*',
+    '/^v?(\\d.*)$/',
+    'b-*',
+    'sha-*',
+    'pr-*',
+    'br-*',
+    'nightly-*',
+    '*',
+    'b-* | sha-*',
+    'odd',
+  ]);
   const isExcepting = selector !== '*' && random.chance(0.15);
   if (isExcepting) features.add('except');
   return [`${selector}${isExcepting ? ' except edge?, *-1?' : ''}`, tagClauses(random, features)];
@@ -106,7 +123,9 @@ function tagClauses(random: Random, features: Set<RuleFeature>): string {
     return action;
   }
   const count = random.pick([1, 1, 1, 2]);
-  const kinds = new Set(Array.from({ length: count }, () => random.pick(['keep', 'for', 'semver', 'calendar', 'while'] as const)));
+  const kinds = new Set(
+    Array.from({ length: count }, () => random.pick(['keep', 'for', 'semver', 'calendar', 'while'] as const)),
+  );
   for (const kind of kinds) features.add(kind);
   return [...kinds].map((kind) => clause(kind, random)).join(', ');
 }
@@ -118,7 +137,12 @@ function clause(kind: 'keep' | 'for' | 'semver' | 'calendar' | 'while', random: 
     case 'for':
       return `for ${age(random)}${random.pick(['', '', ' since updated'])}`;
     case 'semver':
-      return random.pick(['semver 1 majors', 'semver 2 majors, 1 minors', 'semver 1 majors 1 minors 1 patches', 'semver prereleases 1 for 5d']);
+      return random.pick([
+        'semver 1 majors',
+        'semver 2 majors, 1 minors',
+        'semver 1 majors 1 minors 1 patches',
+        'semver prereleases 1 for 5d',
+      ]);
     case 'calendar':
       return `${random.pick(['hourly', 'daily', 'weekly', 'monthly', 'yearly'])} ${1 + random.below(3)}`;
     case 'while':
@@ -139,6 +163,12 @@ function age(random: Random): string {
 /** The git repository that the tags of random packages speak of. */
 export function gitStateAt(nowMs: number): GitState {
   const closed = (days: number): number => nowMs - days * DAY_MS;
-  const pullRequests = new Map<number, 'open' | number>([[1, 'open'], [2, closed(2)], [3, closed(40)], [5, closed(90)], [6, closed(90)]]);
+  const pullRequests = new Map<number, 'open' | number>([
+    [1, 'open'],
+    [2, closed(2)],
+    [3, closed(40)],
+    [5, closed(90)],
+    [6, closed(90)],
+  ]);
   return { pullRequests, branches: new Set(['1', '2']), gitTags: new Set(['v1.0.0', '1']) };
 }

@@ -22,6 +22,8 @@ export interface World {
   readonly policy: RetentionPolicy;
   readonly features: ReadonlySet<Feature>;
   readonly clock: { nowMs: number };
+  /** When it was made. */
+  readonly startMs: number;
 }
 
 const START_MS = Date.UTC(2026, 10, 21, 12);
@@ -34,9 +36,17 @@ export function randomFor(seed: number, purpose: string): Random {
   return seededRandom(Math.imul((seed ^ salt) + 0x9e37, 0x85eb_ca6b) ^ (seed >>> 3));
 }
 
-/** The same world for the same seed; in `content` where it is given, and at its time. */
-export function makeWorld(seed: number, options: { readonly content?: PackageStore; readonly circles: boolean }): World {
-  const clock = { nowMs: START_MS };
+interface WorldOptions {
+  /** Manifests that name each other. */
+  readonly circles: boolean;
+  /** To be filled; one of its own when absent. */
+  readonly content?: PackageStore;
+  readonly clock?: World['clock'];
+}
+
+/** The same world for the same seed. */
+export function makeWorld(seed: number, options: WorldOptions): World {
+  const { clock = { nowMs: START_MS } } = options;
   const content = options.content ?? new PackageStore(() => clock.nowMs);
   const filling = new RandomContent(content, randomFor(seed, 'content'), clock.nowMs);
   filling.fill(options);
@@ -44,7 +54,8 @@ export function makeWorld(seed: number, options: { readonly content?: PackageSto
   const parsed = parseRetention(rules.text);
   if (!parsed.ok || parsed.value === 'off' || parsed.value.general === undefined)
     throw new TypeError(`no policy: ${parsed.ok ? 'off' : parsed.problems.join('; ')}:\n${rules.text}`);
-  return { content, rules, policy: parsed.value.general, features: filling.features, clock };
+  const startMs = clock.nowMs;
+  return { content, rules, policy: parsed.value.general, features: filling.features, clock, startMs };
 }
 
 /** What was read, and is known by the next run. */
@@ -62,14 +73,14 @@ export class MemoryCache implements FactsCache {
 }
 
 /** What a dry run does. */
-export function draft({ policy, clock }: World, store: ImageStore, cache = new MemoryCache()): Promise<Draft> {
+export function draft({ policy, clock, startMs }: World, store: ImageStore, cache = new MemoryCache()): Promise<Draft> {
   return draftPlan({
     host: { ...HOST, now: () => new Date(clock.nowMs) },
     store,
     policy,
     cache,
     findProtections: async () => [],
-    readGitState: async () => gitStateAt(START_MS),
+    readGitState: async () => gitStateAt(startMs),
   });
 }
 
@@ -95,7 +106,7 @@ export function apply(
 
 /** Runs until nothing is left to do, as nights do; `journals` gets that of each. */
 export async function runToRest(world: World, store: ImageStore, journals: string[][] = []): Promise<void> {
-  world.clock.nowMs = START_MS;
+  world.clock.nowMs = world.startMs;
   for (let night = 0; night < MAX_NIGHTS; night += 1) {
     const journal: string[] = [];
     const { deleted } = await apply(world, await draft(world, store), journal);
