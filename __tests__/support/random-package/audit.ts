@@ -4,7 +4,6 @@ import type { PackageStore } from '../ghcr/store.ts';
 interface Witnessed {
   readonly children: readonly string[];
   readonly subject: string | undefined;
-  readonly tags: ReadonlySet<string>;
 }
 
 /** Something that somebody needs, and that is not there. */
@@ -23,6 +22,8 @@ const LINK = /^sha256-[0-9a-f]{64}(?:\.(?:sig|att|sbom))?$/;
 export class Audit {
   readonly #store: PackageStore;
   readonly #witnessed = new Map<string, Witnessed>();
+  /** Tags that say what a manifest belongs to; one that moved counts where it is. */
+  readonly #links = new Map<string, string>();
 
   constructor(store: PackageStore) {
     this.#store = store;
@@ -31,16 +32,15 @@ export class Audit {
 
   /** To be called again after each push. */
   witness(): void {
-    for (const { digest, tags } of this.#store.byDigest.values()) {
-      const before = this.#witnessed.get(digest);
+    for (const digest of this.#store.byDigest.keys()) {
       const json: unknown = JSON.parse(this.#store.bodies.get(digest)?.body ?? 'null');
       const manifests = valueAt(json, 'manifests');
       this.#witnessed.set(digest, {
         children: Array.isArray(manifests) ? manifests.map((one: unknown) => textAt(one, 'digest') ?? '') : [],
         subject: textAt(json, 'subject', 'digest'),
-        tags: new Set([...(before?.tags ?? []), ...tags]),
       });
     }
+    for (const [tag, digest] of this.#store.tags) if (LINK.test(tag)) this.#links.set(tag, digest);
   }
 
   /** What an image that is there needs, and is gone; `roots`: images without a tag. */
@@ -82,11 +82,10 @@ export class Audit {
 
   #belongings(digest: string): readonly string[] {
     const name = digest.replace(':', '-');
-    return [...this.#witnessed].flatMap(([other, { subject, tags, children }]) => {
-      const isLinked =
-        subject === digest || [name, `${name}.sig`, `${name}.att`, `${name}.sbom`].some((tag) => tags.has(tag));
-      return [...(isLinked ? [other] : []), ...(tags.has(name) ? children : [])];
-    });
+    const linked = [name, `${name}.sig`, `${name}.att`, `${name}.sbom`].flatMap((tag) => this.#links.get(tag) ?? []);
+    const listed = this.#witnessed.get(this.#links.get(name) ?? '')?.children ?? [];
+    const pointing = [...this.#witnessed].flatMap(([other, { subject }]) => (subject === digest ? [other] : []));
+    return [...linked, ...listed, ...pointing];
   }
 
   /** Of two that need each other, one goes first. */
