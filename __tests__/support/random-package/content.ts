@@ -162,9 +162,11 @@ export class RandomContent {
 
   #pushIndexReferrer(): void {
     this.#note('index as referrer');
+    // Before its part, which it would hold and belong to at once.
+    const subject = this.#subject();
     const put = this.#put(0);
     const part = this.#manifest([this.#blob('application/spdx+json')], { ...put, kind: 'part' });
-    this.#referrer(this.#index([part], { ...put, kind: 'bundle' }, { subject: this.#subject() }));
+    this.#referrer(this.#index([part], { ...put, kind: 'bundle' }, { subject }));
   }
 
   /** https://github.com/moby/buildkit/blob/v0.29.0/cache/remotecache/v1/doc.go */

@@ -71,6 +71,7 @@ export class Mishaps {
     // The number of the deletion, from 1; what is pushed may come before the first.
     this.#at = random.chance(0.2) && this.#isMeanwhile() ? 0 : 1 + random.below(Math.max(1, steps));
     this.#allowance = mishap === 'allowance runs out' ? this.#at + 4 : undefined;
+    if (mishap === 'nothing') this.happened.add(mishap);
     if (this.#at === 0) this.#meanwhile(-1);
   }
 
