@@ -3,7 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
-import { canonicalJson, canonicalPieces, hashTag, type InputManifest, sealInputs } from '../../src/core/input-manifest.ts';
+import {
+  canonicalJson,
+  canonicalPieces,
+  hashTag,
+  type InputManifest,
+  sealInputs,
+} from '../../src/core/input-manifest.ts';
 import { isTag } from '../../src/core/reference.ts';
 
 const contentHash = (inputs: InputManifest): string => sealInputs(inputs).hash;

@@ -40,8 +40,9 @@ export function deletionGroups(graph: LinkGraph, selection: Selection): readonly
 
 function memberOf(node: number, graph: LinkGraph, selection: Selection): GroupMember {
   const goes = (other: number): boolean => selection.goes(other);
-  const naming = graph.parents.of(node).filter(goes);
-  if (!graph.isReferrer(node)) return { node, role: 'child', after: [...naming] };
+  // No array of numbers of its own: there may be 100,000 of these, and each has memory outside of the heap.
+  const naming = [...graph.parents.of(node)].filter(goes);
+  if (!graph.isReferrer(node)) return { node, role: 'child', after: naming };
   const above = spread([node], new Set<number>(), [graph.parents, graph.subjects], goes);
   const owners = above.filter((one) => one !== node && isImage(one, graph));
   const role = graph.isFallbackIndex(node) ? 'fallback-index' : 'referrer';
