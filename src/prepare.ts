@@ -25,7 +25,10 @@ import { findSecretProblems } from './tools/build-secrets.ts';
 
 import { withoutMissingSecrets } from './untrusted.ts';
 
-export type FindPruneProblems = (options: Options, command: Pick<Command, 'prunes'>) => readonly Problem[];
+export type FindPruneProblems = (
+  options: Options,
+  command: { readonly prunes: boolean; readonly hasPlan: boolean },
+) => readonly Problem[];
 
 /** What reads `retention` is loaded by those who have some. */
 export async function pruneRules(raw: RawOptions, { prunes }: Command, { env }: Host): Promise<FindPruneProblems> {
@@ -42,7 +45,7 @@ export function prepare(
   raw: RawOptions,
   { command, findPruneProblems }: { readonly command: Command; readonly findPruneProblems: FindPruneProblems },
   host: Host,
-  { found = [], reference }: CommandCall,
+  { found = [], reference, prune }: CommandCall,
 ): Prepared {
   const seen = readEvent(host);
   const given = seen.untrusted === undefined ? { raw, missing: [] } : withoutMissingSecrets(raw);
@@ -68,7 +71,7 @@ export function prepare(
     ...(tags.ok ? [] : tags.problems),
     ...policies.problems,
     ...(command.builds ? signing.problems : []),
-    ...findPruneProblems(options, command),
+    ...findPruneProblems(options, { prunes: command.prunes === true, hasPlan: prune?.planFile !== undefined }),
     ...(command.prunes === true ? [] : findPatternProblems(options)),
     ...(command.verifies === true ? findVerifyProblems(host, options, event) : []),
   ];

@@ -20,7 +20,7 @@ const HEADLINES = {
   explained: 'Compared',
   scanned: 'Scanned',
   verified: 'Verified',
-  pruned: 'Pruned',
+  pruned: 'Retention',
   restored: 'Brought back',
   idle: 'Nothing to build',
   failed: 'Failed',
@@ -218,7 +218,6 @@ function hiddenValue(value: unknown, hide: (text: string) => string): unknown {
 /** The report as JSON shows it: what is for people is left out where there is the same for programs. */
 export function reportDocument(report: Report): object {
   const { scan, prune, ...rest } = report;
-  if (scan === undefined && prune === undefined) return report;
   return {
     ...rest,
     ...(scan === undefined ? {} : { scan: forPrograms(scan) }),

@@ -225,8 +225,10 @@ function whyRefused(plans: readonly RepositoryPlan[], hash: string, confirmed: s
   const other = confirmed === undefined ? '' : '\nthe plan that was confirmed is another one';
   return new PolicyError(
     'RETENTION_STOPPED',
-    `nothing was deleted, since the plan deletes much:\n${stops.join('\n')}\nits hash is ${hash}${other}`,
-    { hint: `Look at the plan. To carry out exactly this one: confirm: ${hash}. To allow as much always: limits.` },
+    `nothing was deleted, since the plan goes over a limit:\n${stops.join('\n')}\nits hash is ${hash}${other}`,
+    {
+      hint: `Look at the plan. If it is right, run again with confirm: ${hash}, on the command line --confirm, which carries out exactly this plan. To allow as much in every run, change max-delete or min-keep in limits.`,
+    },
   );
 }
 

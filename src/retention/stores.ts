@@ -33,7 +33,7 @@ export interface Stores {
 }
 
 const TOKEN_HINT =
-  'Give github-token, a token that may delete packages: in a workflow the default one, with permissions: { packages: write }.';
+  'In a workflow give github-token, by default that of the job, with permissions: { packages: write }. Elsewhere docker login ghcr.io, with a classic token that has the scopes read:packages and delete:packages';
 
 /** `policies`: the largest reserve of theirs holds for the whole run. */
 export function openStores(run: Run, policies: readonly RetentionPolicy[]): Stores {
