@@ -14,8 +14,6 @@ export function spareUnsafe(
 ): void {
   const { entries } = graph;
   const isTagged = (node: number): boolean => imageTags(entries[node]?.tags ?? []).length > 0;
-  if (!graph.isReadable)
-    selection.spare(selection.nodes(), { by: 'unreadable', reason: 'a manifest of this repository could not be read' });
   const roots = new Set(selection.roots());
   if (!inventory.isComplete) {
     const unsure = selection.nodes().filter((node) => !roots.has(node) || !isTagged(node));
@@ -32,6 +30,8 @@ export function spareUnsafe(
     const reason = `it, or what would go with it, is not older than ${ageText(graceMs)}`;
     selection.spare(young, { by: 'grace', reason }, (root) => isTagged(root) === isOfTagged);
   }
+  if (!graph.isReadable)
+    selection.spare(selection.nodes(), { by: 'unreadable', reason: 'a manifest of this repository could not be read' });
   if (abilities.keepsLastTagged) spareLastTagged(selection, entries);
 }
 
