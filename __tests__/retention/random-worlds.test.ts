@@ -73,11 +73,11 @@ function storeOf({ content, clock }: World): ImageStore {
 async function draftTwice(world: World, store: ImageStore): Promise<Draft> {
   const [cold, warm] = [new MemoryCache(), new MemoryCache()];
   const first = await draft(world, store, cold);
-  const text = formatPlan([first.plan], { plannedAt: 'now' });
-  for (const [digest, facts] of parseFacts(formatFacts(cold.facts)) ?? []) warm.keep(digest, facts);
+  const text = [...formatPlan([first.plan], { plannedAt: 'now' })].join('');
+  for (const [digest, facts] of parseFacts([...formatFacts(cold.facts)].join('')) ?? []) warm.keep(digest, facts);
   for (const cache of [new MemoryCache(), warm]) {
     const again = await draft(world, store, cache);
-    expect(formatPlan([again.plan], { plannedAt: 'now' })).toBe(text);
+    expect([...formatPlan([again.plan], { plannedAt: 'now' })].join('')).toBe(text);
   }
   const read = parsePlanDocument(Buffer.from(text));
   expect(read).toMatchObject({ ok: true, value: { plans: [first.plan], hash: planHash([first.plan]) } });

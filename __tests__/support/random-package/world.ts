@@ -7,7 +7,7 @@ import { createTerminalHost } from '../../../src/hosts/terminal.ts';
 import { type Applied, type ApplyRequest, applyPlan } from '../../../src/retention/apply.ts';
 import { type Draft, draftPlan } from '../../../src/retention/draft.ts';
 import type { FactsCache } from '../../../src/retention/facts-cache.ts';
-import { openJournal, parseJournal, type PastStep } from '../../../src/retention/journal.ts';
+import { openJournal, type PastStep, parseJournal } from '../../../src/retention/journal.ts';
 import type { ImageStore } from '../../../src/retention/store.ts';
 import { undoSteps } from '../../../src/retention/undo.ts';
 import { PackageStore } from '../ghcr/store.ts';
