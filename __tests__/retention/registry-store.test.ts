@@ -10,7 +10,7 @@ import { type RegistryOptions, type RunningRegistry, startRegistry } from '../..
 import { canDeleteTags, openRegistryStore, type RegistryStoreSettings } from '../../src/retention/registry-store.ts';
 import type { ImageStore } from '../../src/retention/store.ts';
 import { openRepository } from '../registry/open-repository.ts';
-import { onPlatform, type Piece, pieceOf, pushImage, sampleImage, sampleIndex } from '../registry/sample-image.ts';
+import { all, onPlatform, type Piece, pieceOf, pushImage, sampleImage, sampleIndex } from '../registry/sample-image.ts';
 import { serve } from '../registry/scripted-server.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 21);
@@ -565,6 +565,40 @@ describe('an undo', () => {
     const { index: newer } = await pushIndex(repository, ['latest']);
     expect(await store.restore(manifest, saved)).toEqual({ outcome: 'restored', tags: ['1'] });
     expect(await repository.resolve({ tag: 'latest' })).toMatchObject({ digest: newer.digest });
+  });
+
+  test('brings a fallback tag back to its own index, which another program wrote: 58', async () => {
+    const { repository, open } = await openShop({ referrers: false });
+    const { index } = await pushIndex(repository, ['1.0.0']);
+    const signatures = [await attach(repository, index), await attach(repository, index, 'application/x.signature')];
+    const tag = fallbackTag(index.digest);
+    const list = await pushPiece(repository, sampleIndex(signatures, { annotations: { 'org.x': 'theirs' } }), tag);
+    const store = open();
+    const before = await store.list();
+    const steps = [];
+    for (const manifest of [planned(index, '1.0.0'), planned(list, tag), ...signatures.map((one) => planned(one))]) {
+      steps.push({ manifest, saved: await store.save(manifest) });
+      await store.remove(manifest);
+    }
+    for (const { manifest, saved } of steps.toReversed())
+      expect(await store.restore(manifest, saved)).toEqual({ outcome: 'restored', tags: manifest.tags });
+    expect((await open().list()).entries).toEqual(before.entries);
+    for (const { manifest, saved } of steps.toReversed())
+      expect(await store.restore(manifest, saved)).toEqual({ outcome: 'present', tags: manifest.tags });
+  });
+
+  test('leaves a fallback tag where it is when a referrer came meanwhile: 58', async () => {
+    const { repository, open } = await openShop({ referrers: false });
+    const { index } = await pushIndex(repository, ['1.0.0']);
+    const tag = fallbackTag(index.digest);
+    const list = await pushPiece(repository, sampleIndex([await attach(repository, index)]), tag);
+    const store = open();
+    const manifest = planned(list, tag);
+    const saved = await store.save(manifest);
+    await store.remove(manifest);
+    const newer = await attach(repository, index, 'application/x.newer');
+    expect(await store.restore(manifest, saved)).toEqual({ outcome: 'restored', tags: [] });
+    expect(await all(repository.referrers(index))).toMatchObject([{ digest: newer.digest }]);
   });
 
   test('says what is lost: layers that were collected, content that was not saved, or was altered', async () => {

@@ -1,6 +1,7 @@
 import { counted } from '../core/counted.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Inventory } from '../core/retention/inventory.ts';
+import { linkName } from '../core/retention/link-tag.ts';
 import type { PlannedManifest, PlannedMember, RepositoryPlan, RootDeletion } from '../core/retention/plan.ts';
 import { isBuildOnceError } from '../errors.ts';
 import type { Journal, JournalledStep } from './journal.ts';
@@ -76,7 +77,7 @@ class Application {
   #stopped: string | undefined;
   #isStale = false;
   #lookedAtMs: number | undefined;
-  #claimed: ReadonlyMap<Digest, string> = new Map();
+  #claimed: ReadonlyMap<string, string> = new Map();
 
   constructor(request: ApplyRequest) {
     this.#request = request;
@@ -175,8 +176,10 @@ class Application {
   }
 
   #whyClaimed(manifests: readonly PlannedManifest[]): string | undefined {
-    const found = manifests.find(({ digest }) => this.#claimed.has(digest));
-    return found && `${this.#claimed.get(found.digest)} was pushed meanwhile and needs it`;
+    const [by] = manifests.flatMap(
+      ({ digest }) => this.#claimed.get(digest) ?? this.#claimed.get(linkName(digest)) ?? [],
+    );
+    return by && `${by} was pushed meanwhile and needs it`;
   }
 
   async #delete(manifest: PlannedManifest): Promise<boolean> {

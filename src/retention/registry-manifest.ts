@@ -1,8 +1,9 @@
 import type { Digest } from '../core/digest.ts';
 import type { InventoryEntry } from '../core/retention/inventory.ts';
+import { parseLinkTag } from '../core/retention/link-tag.ts';
 import type { PlannedManifest } from '../core/retention/plan.ts';
 import { isRegistryError } from '../errors.ts';
-import { MAX_MANIFEST_BYTES } from '../oci/parse.ts';
+import { MAX_MANIFEST_BYTES, parseManifest } from '../oci/parse.ts';
 import { type Descriptor, isManifestMediaType } from '../oci/types.ts';
 import { lacksBlob } from '../registry/failure.ts';
 import type { Repository } from '../registry/repository.ts';
@@ -31,8 +32,8 @@ export async function saveManifest(
 }
 
 /**
- * Pushes a manifest again as it was saved, and sets those of its tags that nothing else has by now. What came of it was read
- * back. Its layers must still be there: registries keep them until they collect what nothing names.
+ * Pushes a manifest again as it was saved, and sets those of its tags that nothing else has by now. A fallback tag is taken
+ * from a list that holds nothing else: referrers that came back before it have made that one. What came of it was read back. Its layers must still be there: registries keep them until they collect what nothing names.
  */
 export async function restoreManifest(
   repository: Repository,
@@ -78,12 +79,32 @@ async function setTags(
   let set = 0;
   for (const tag of tags) {
     const taken = await repository.resolve({ tag });
-    if (taken !== undefined && taken.digest !== descriptor.digest) continue;
-    if (taken === undefined) {
+    if (taken?.digest !== descriptor.digest) {
+      if (taken !== undefined && !(await isPartOf(repository, { tag, list: taken }, descriptor))) continue;
       await repository.tag(descriptor, tag);
       set += 1;
     }
     own.push(tag);
   }
   return { own, set };
+}
+
+/** Whether a list of referrers holds nothing that the other does not. */
+async function isPartOf(
+  repository: Repository,
+  { tag, list }: { readonly tag: string; readonly list: Descriptor },
+  whole: Descriptor,
+): Promise<boolean> {
+  if (parseLinkTag(tag)?.isFallback !== true) return false;
+  const [own, others] = await Promise.all([whole, list].map((one) => listedIn(repository, one)));
+  return own !== undefined && others !== undefined && [...others].every((digest) => own.has(digest));
+}
+
+/** `undefined` when it is no list. */
+async function listedIn(repository: Repository, { digest }: Descriptor): Promise<ReadonlySet<Digest> | undefined> {
+  const content = await repository.fetch({ digest });
+  if (content === undefined) return undefined;
+  const manifest = parseManifest(await content.bytes(MAX_MANIFEST_BYTES), content.descriptor.mediaType);
+  if (!manifest.ok || manifest.value.kind !== 'index') return undefined;
+  return new Set(manifest.value.manifests.map((member) => member.digest));
 }

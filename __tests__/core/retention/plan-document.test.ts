@@ -15,17 +15,21 @@ function samplePlan(laterMs = 0): RepositoryPlan {
   return planRepository({ ...request, inventory: { ...request.inventory, listedAtMs: NOW_MS + laterMs } });
 }
 
+function planText(...args: Parameters<typeof formatPlan>): string {
+  return [...formatPlan(...args)].join('');
+}
+
 describe('a plan file', () => {
   it('is read as it was written, and is one text for one plan', () => {
     const plan = samplePlan();
     expect(plan.deletions).toHaveLength(2);
     expect(plan.untags).toHaveLength(1);
-    const text = formatPlan([plan], ABOUT);
+    const text = planText([plan], ABOUT);
     expect(parsePlanDocument(Buffer.from(text))).toEqual({
       ok: true,
       value: { about: ABOUT, plans: [plan], hash: planHash([plan]) },
     });
-    expect(formatPlan([samplePlan()], ABOUT)).toBe(text);
+    expect(planText([samplePlan()], ABOUT)).toBe(text);
   });
 
   it('has the same hash hours later, and whatever is said of what stays', () => {
@@ -45,7 +49,7 @@ describe('a plan file', () => {
     ['what must go before', '"after":[', '"after":["sha256:' + '0'.repeat(64) + '",'],
     ['the hash', /"hash":"./, '"hash":"g'],
   ])('case 52: is refused when %s was changed', (_, from, to) => {
-    const text = formatPlan([samplePlan()], ABOUT);
+    const text = planText([samplePlan()], ABOUT);
     const changed = text.replace(from, to).replace(',]', ']');
     expect(changed).not.toBe(text);
     expect(parsePlanDocument(Buffer.from(changed))).toEqual({
@@ -59,10 +63,10 @@ describe('a plan file', () => {
     ['[]', 'its schema is none'],
     ['{"schema":2}', 'its schema is 2'],
     ['{"schema":1}', 'about'],
-    [formatPlan([], ABOUT).replace('{', '{"more":1,'), 'the plan has "more"'],
-    [formatPlan([samplePlan()], ABOUT).replace('"freedBytes":', '"freedBytes":"x","f":'), 'freedBytes is no number'],
-    [formatPlan([samplePlan()], ABOUT).replace('"digest":"sha256', '"digest":"md5'), 'is no digest'],
-    [formatPlan([samplePlan()], ABOUT).replace('"kept":[', '"kept":[null,'), 'kept[0]'],
+    [planText([], ABOUT).replace('{', '{"more":1,'), 'the plan has "more"'],
+    [planText([samplePlan()], ABOUT).replace('"freedBytes":', '"freedBytes":"x","f":'), 'freedBytes is no number'],
+    [planText([samplePlan()], ABOUT).replace('"digest":"sha256', '"digest":"md5'), 'is no digest'],
+    [planText([samplePlan()], ABOUT).replace('"kept":[', '"kept":[null,'), 'kept[0]'],
     ['['.repeat(50), 'it nests too deep'],
   ])('is refused when it is something else: %#', (text, problem) => {
     expect(parsePlanDocument(Buffer.from(text))).toEqual({ ok: false, problem: expect.stringContaining(problem) });

@@ -602,3 +602,17 @@ describe('what is freed', () => {
     expect(planRepository(repo.request(DELETE_ALL)).deletions).toMatchObject([{ freedBytes: 42_000 }]);
   });
 });
+
+describe('what is too young', () => {
+  it('stays by its grace, also in a list of which nothing was read', () => {
+    const repo = new SampleRepository();
+    for (let day = 3; day > 0; day -= 1) repo.image([`b-${day}`], day);
+    const limits = { grace: { taggedMs: 9 * DAY_MS, untaggedMs: 9 * DAY_MS } };
+    const request = repo.request(samplePolicy([rule('b-*', keep(1))], { limits }));
+    for (const manifests of [request.manifests, new Map()]) {
+      const { kept } = planRepository({ ...request, manifests });
+      const why = kept.flatMap(({ tags, by }) => tags.map((tag) => [tag, by]));
+      expect(Object.fromEntries(why)).toMatchObject({ 'b-2': 'grace', 'b-3': 'grace' });
+    }
+  });
+});

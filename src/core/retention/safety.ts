@@ -14,8 +14,6 @@ export function spareUnsafe(
 ): void {
   const { entries } = graph;
   const isTagged = (node: number): boolean => imageTags(entries[node]?.tags ?? []).length > 0;
-  if (!graph.isReadable)
-    selection.spare(selection.nodes(), { by: 'unreadable', reason: 'a manifest of this repository could not be read' });
   // What holds a manifest may be missing from the list, though the manifest has a tag.
   if (!inventory.isComplete)
     selection.spare(selection.nodes(), { by: 'incomplete list', reason: 'what needs it may not be listed' });
@@ -31,6 +29,8 @@ export function spareUnsafe(
     const reason = `it, or what would go with it, is not older than ${ageText(graceMs)}`;
     selection.spare(young, { by: 'grace', reason }, (root) => isTagged(root) === isOfTagged);
   }
+  if (!graph.isReadable)
+    selection.spare(selection.nodes(), { by: 'unreadable', reason: 'a manifest of this repository could not be read' });
   if (abilities.keepsLastTagged) spareLastTagged(selection, entries);
 }
 

@@ -45,11 +45,16 @@ const MAX_NAMED = 3;
 export function castVotes(rule: RetentionRule, voters: readonly Voter[], setting: VoteSetting): Votes {
   const keptBy: (string | undefined)[] = voters.map(() => undefined);
   const warnings: string[] = [];
-  const competing = voters.flatMap((voter, position) => (voter.floats ? [] : [{ voter, position }]));
-  const firm = competing.map(({ voter }) => voter);
+  const firm = voters.filter(({ floats }) => !floats);
   for (const clause of rule.clauses) {
+    const text = clauseText(clause);
     const kept = keptByClause(clause, firm, { ...setting, rule, warnings });
-    for (const [at, { position }] of competing.entries()) if (kept[at]) keptBy[position] ??= clauseText(clause);
+    let at = 0;
+    for (const [position, { floats }] of voters.entries()) {
+      if (floats) continue;
+      if (kept[at]) keptBy[position] ??= text;
+      at += 1;
+    }
   }
   return { keptBy: withFloating(voters, keptBy), warnings };
 }
@@ -59,6 +64,7 @@ function withFloating(
   voters: readonly Voter[],
   keptBy: readonly (string | undefined)[],
 ): readonly (string | undefined)[] {
+  if (!voters.some(({ floats }) => floats)) return keptBy;
   const ofRoot = new Map<InventoryEntry, string | undefined>();
   for (const [position, { entry, floats }] of voters.entries()) {
     if (!floats) ofRoot.set(entry, ofRoot.get(entry) ?? keptBy[position]);
