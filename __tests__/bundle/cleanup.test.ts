@@ -51,14 +51,6 @@ describe('build-once cleanup', () => {
       expect(scene.writes()).toEqual([]);
     });
 
-    it('ends as every run does after Ctrl+C', async () => {
-      const scene = await openPruneScene({ versions: 6 });
-      const { status, stdout } = await onTerminal(scene, '\u0003', ...CLEANUP);
-      expect(status).toBe(130);
-      expect(stdout).not.toContain('UNEXPECTED');
-      expect(scene.writes()).toEqual([]);
-    });
-
     it.each(['y\n', 'YES\n'])('deletes after %j', async (typed) => {
       const scene = await openPruneScene({ versions: 6 });
       const { status, stdout } = await onTerminal(scene, typed, ...CLEANUP);

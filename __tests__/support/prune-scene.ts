@@ -13,8 +13,8 @@ export const JOB_TOKEN = 'ghs_s3cr3t0of0the0job0000000000000000000';
 /** A person's, in the config of Docker. */
 export const OWN_TOKEN = 'ghp_s3cr3t0of0the0person000000000000000';
 export const IMAGE = 'ghcr.io/acme/app';
-/** Images of one platform without attestations, all with a tag: two versions each, so that few requests delete one. */
-const PLAIN = { platforms: 1, attest: false, untaggedEvery: 0, semverEvery: 0 } as const;
+/** Images of one platform without attestations, all with a tag: two versions each, so that few requests delete one; none has just the age of a grace period. */
+const PLAIN = { platforms: 1, attest: false, untaggedEvery: 0, semverEvery: 0, stepMinutes: 70 } as const;
 
 /** A process of the CLI that has ended. */
 export interface CliResult {
