@@ -16,7 +16,7 @@ import { draft, MemoryCache, makeWorld, randomFor, snapshot, type World } from '
 const SEED = Number(process.env['BUILD_ONCE_SEED'] ?? 1);
 const RUNS = Number(process.env['BUILD_ONCE_RUNS'] ?? 2000);
 /** How often a world is played, besides the time in which nothing goes wrong. */
-const MISHAPS_EACH = 3;
+const MISHAPS_EACH = 2;
 const ENDS = ['refused', 'nothing to do', 'unreadable', 'converged'];
 
 describe('random packages, pruned by random rules, while things go wrong', () => {

@@ -140,7 +140,11 @@ export class Mishaps {
     const images = later.flatMap(({ root, members }) => [root, ...members.filter(({ role }) => role === 'child')]);
     const all = later.flatMap(({ root, members }) => [root, ...members]);
     const tagged = later.flatMap(({ root, members }) => [root, ...members.filter(({ tags }) => tags.length > 0)]);
-    const isThere = ({ digest }: PlannedManifest): boolean => content.byDigest.has(digest);
+    const attested = new Set(
+      [...content.byDigest.values()].flatMap(({ kind, subject }) => (kind === 'attestation' ? [subject] : [])),
+    );
+    // An attestation in an index is that index's, whatever it points at: it goes with it.
+    const isThere = ({ digest }: PlannedManifest): boolean => content.byDigest.has(digest) && !attested.has(digest);
     if (this.#mishap === 'tag moved at the last moment') {
       if (tagged.some(isThere)) this.#moveTag(this.#random.pick(tagged.filter(isThere)).digest);
       return this.#onPush();
@@ -159,9 +163,6 @@ export class Mishaps {
 
   #pushSharing(digest: Digest): void {
     const { content } = this.#world;
-    // Such an attestation is the first index's, and goes with it.
-    if ([...content.byDigest.values()].some(({ kind, subject }) => kind === 'attestation' && subject === digest))
-      return;
     const body = content.bodies.get(digest);
     const shared = { digest, mediaType: body?.mediaType ?? ociManifest, size: Buffer.byteLength(body?.body ?? '') };
     const own = this.#manifest('late', {}, {});
