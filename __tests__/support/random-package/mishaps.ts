@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from '../../../src/core/digest.ts';
 import type { PlannedManifest, RepositoryPlan } from '../../../src/core/retention/plan.ts';
-import { type ImageStore, type Removal, spent } from '../../../src/retention/store.ts';
 import { MEDIA_TYPES } from '../../../src/oci/types.ts';
+import { type ImageStore, type Removal, spent } from '../../../src/retention/store.ts';
 import { BUNDLE_TYPE } from '../ghcr/images.ts';
 import type { PackageStore, Stored } from '../ghcr/store.ts';
 import type { Random } from '../random.ts';

@@ -7,7 +7,7 @@ import { createTerminalHost } from '../../../src/hosts/terminal.ts';
 import { type Applied, type ApplyRequest, applyPlan } from '../../../src/retention/apply.ts';
 import { type Draft, draftPlan } from '../../../src/retention/draft.ts';
 import type { FactsCache } from '../../../src/retention/facts-cache.ts';
-import { openJournal, parseJournal, type PastStep } from '../../../src/retention/journal.ts';
+import { openJournal, type PastStep, parseJournal } from '../../../src/retention/journal.ts';
 import type { ImageStore } from '../../../src/retention/store.ts';
 import { undoSteps } from '../../../src/retention/undo.ts';
 import { PackageStore } from '../ghcr/store.ts';
@@ -139,5 +139,5 @@ export function snapshot({ byDigest, bodies, tags }: PackageStore): unknown {
   const versions = [...byDigest.values()].map(({ id, digest, tags: own, createdAtMs }) => {
     return [digest, { id, createdAtMs, tags: [...own].sort(), body: bodies.get(digest)?.body }] as const;
   });
-  return { versions: Object.fromEntries(versions), tags: Object.fromEntries([...tags].sort()) };
+  return { versions: Object.fromEntries(versions), tags: Object.fromEntries(tags) };
 }
