@@ -40,6 +40,8 @@ function spareLastTagged(selection: Selection, entries: readonly InventoryEntry[
   if (entries.some((_, node) => isTagged(node) && !selection.goes(node))) return;
   const hasImageTag = (node: number): boolean => imageTags(entries[node]?.tags ?? []).length > 0;
   const newest = selection.roots().find(hasImageTag) ?? selection.nodes().find(isTagged);
-  if (newest === undefined) return;
-  selection.spare([newest], { by: 'last tagged', reason: 'the registry refuses to delete the last tagged image' });
+  const last = newest ?? (entries.every((_, node) => selection.goes(node)) ? selection.roots()[0] : undefined);
+  if (last === undefined) return;
+  const what = newest === undefined ? 'image' : 'tagged image';
+  selection.spare([last], { by: 'last tagged', reason: `the registry refuses to delete the last ${what}` });
 }
