@@ -130,7 +130,7 @@ describe
     expect(await store.restore(planned(id, '1.0'), undefined)).toMatchObject({ outcome: 'lost' });
   });
 
-  it('keeps the image of a stopped container, and all of its tags: 66', async () => {
+  it('keeps the image of a stopped container, and all of its tags (case 66)', async () => {
     const id = await make(`${repository}:1.0.0`, `${repository}:1.0`);
     containers.push(await call('container', 'create', `--name=c-${randomUUID()}`, `${repository}:1.0.0`));
     const using = await containersUsing(docker);
