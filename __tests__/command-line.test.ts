@@ -75,6 +75,8 @@ describe('a command line', () => {
     [['cleanup', '--plan', 'p.json'], '--plan: goes with prune'],
     [['build', '--plan-out', 'p.json'], '--plan-out: goes with prune and cleanup'],
     [['prune', '--plan', 'p.json'], '--plan: goes with --apply: it is carried out'],
+    [['prune', '--apply', '--plan=p', '--retention=3'], '--retention: does not go with --plan, which holds the rules'],
+    [['prune', '--apply', '--plan=p', '--repo=a/b'], '--images: does not go with --plan, which names the repositories'],
     [['prune', '--plan'], '--plan: needs a value'],
     [['prune', 'a/b'], 'arguments: "a/b": no word is allowed; --images names the repository'],
     [['undo', 'a', 'b'], 'arguments: "b": one journal is allowed'],

@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { type ActionManifest, evaluateDefault, readActionManifest } from '../__tests__/support/action-manifest.ts';
 import { plantImage } from '../__tests__/support/planted-image.ts';
 import { CHECKOUT, NODE_DIRECTORY } from '../__tests__/support/programs.ts';
 import { runnerEnvironment } from '../__tests__/support/runner-environment.ts';
+import { startLineProcess } from './line-process.ts';
 import { type Step, setUp, type Work } from './measure.ts';
 import { writeSample } from './sample.ts';
 
@@ -135,27 +133,8 @@ interface RegistryProcess extends Pick<HitScene, 'countRequests' | 'close'> {
 }
 
 async function startRegistryProcess(): Promise<RegistryProcess> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./registry.ts', import.meta.url))], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const nextLine = async (): Promise<string> => {
-    const { value, done } = await lines.next();
-    if (done === true || typeof value !== 'string') throw new Error('the embedded registry has ended');
-    return value;
-  };
-  return {
-    host: await nextLine(),
-    async countRequests() {
-      child.stdin.write('\n');
-      return Number(await nextLine());
-    },
-    close: () =>
-      new Promise((done) => {
-        child.once('exit', () => done());
-        child.stdin.end();
-      }),
-  };
+  const { greeting, ask, close } = await startLineProcess('./registry.ts');
+  return { host: greeting, countRequests: async () => Number(await ask()), close };
 }
 
 /** The largest resident memory that the first process of the work ever had, in bytes; Node only. */

@@ -22,7 +22,8 @@ export interface Work {
   readonly check: (written: string) => string;
 }
 
-interface Sample {
+/** What work took, and what its check answered. */
+export interface Sample {
   readonly tookMs: number;
   readonly note: string;
 }
@@ -57,7 +58,7 @@ export async function interleave(contest: Contest, rounds: number, signal: Abort
 }
 
 /** From before the first process is started until the last has exited. An exit status other than 0 is an error. */
-async function time({ steps, check }: Work): Promise<Sample> {
+export async function time({ steps, check }: Work): Promise<Sample> {
   const directory = mkdtempSync(join(tmpdir(), 'build-once-bench-'));
   const file = join(directory, 'written');
   // A file, so that this process has nothing to read meanwhile.

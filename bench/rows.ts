@@ -4,6 +4,7 @@ import type { LayerName } from '../__tests__/support/layers.ts';
 import { CHECKOUT } from '../__tests__/support/programs.ts';
 import { peakBytes } from './hit.ts';
 import { type Contest, setUp } from './measure.ts';
+import { PRUNE_FACTS } from './prune-facts.ts';
 import type { Pusher } from './push.ts';
 import type { Scenes } from './scenes.ts';
 import type { Comparison } from './statistics.ts';
@@ -27,9 +28,11 @@ export interface Row {
 export interface Fact {
   readonly name: string;
   readonly what: string;
-  readonly unit: 'MB' | 'requests';
+  readonly unit: 'MB' | 'requests' | 's' | '×';
   readonly target: number | undefined;
   readonly needs: readonly LayerName[];
+  /** Takes minutes: it is counted only where `--only` asks for it. */
+  readonly slow?: boolean | undefined;
   readonly count: (scenes: Scenes) => Promise<number>;
 }
 
@@ -268,6 +271,7 @@ export const FACTS: readonly Fact[] = [
       count: async (scenes) => (await (await scenes.push()).peakBytes(pusher)) / 1e6,
     }),
   ),
+  ...PRUNE_FACTS,
 ];
 
 function sizeOf(directory: string): number {

@@ -1,6 +1,7 @@
 import type { Toolchain } from '../__tests__/support/toolchain.ts';
 import { type DockerScene, openDockerScene } from './docker.ts';
 import { type HitScene, openHitScene } from './hit.ts';
+import { openPruneScene, type PruneScene } from './prune.ts';
 import { openPushScene, type PushScene } from './push.ts';
 import type { SampleSize } from './sample.ts';
 import { openScanScene, type ScanScene } from './scan.ts';
@@ -13,6 +14,7 @@ export interface Scenes {
   push(): Promise<PushScene>;
   scan(): Promise<ScanScene>;
   sign(): Promise<SignScene>;
+  prune(): PruneScene;
   /** Takes down what was set up, the newest first. */
   close(): Promise<void>;
 }
@@ -28,6 +30,7 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
   let push: Promise<PushScene> | undefined;
   let scan: Promise<ScanScene> | undefined;
   let sign: Promise<SignScene> | undefined;
+  let prune: PruneScene | undefined;
   const docker = new Map<SampleSize, Promise<DockerScene>>();
   return {
     hit() {
@@ -53,6 +56,10 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
     sign() {
       sign ??= remember(openSignScene(toolchain));
       return sign;
+    },
+    prune() {
+      prune ??= openPruneScene();
+      return prune;
     },
     async close() {
       for (const scene of opened.reverse()) await scene.close();

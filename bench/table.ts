@@ -49,9 +49,11 @@ export function rowLine({ ours, theirs, comparison, target }: Row, { pairs, note
   ]);
 }
 
+const DIGITS: Readonly<Record<Fact['unit'], number>> = { MB: 1, requests: 0, s: 1, '×': 2 };
+
 /** One line for what was counted. */
 export function factLine({ what, unit, target }: Fact, value: number): string {
-  const shown = unit === 'MB' ? value.toFixed(1) : String(value);
+  const shown = value.toFixed(DIGITS[unit]);
   return cells([
     what,
     '',

@@ -77,9 +77,15 @@ async function askOnTerminal(plan: string): Promise<boolean> {
   process.stderr.write(`${host.hide(plan)}\n`);
   const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
     const answer = await terminal.question('Delete this? [y/N] ', { signal: host.signal });
     return /^y(?:es)?$/i.test(answer.trim());
+  } catch (error) {
+    // The end of the input, as Ctrl+D: that is no yes.
+    if (host.signal.aborted) throw error;
+    process.stderr.write('\n');
+    return false;
   } finally {
     terminal.close();
   }

@@ -125,6 +125,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       message: 'is required: build-once undo JOURNAL, as the run that deleted printed it',
     });
   problems.push(...findStrayMarks({ marks, files, command }));
+  problems.push(...(files.plan === undefined ? [] : findOthersThanPlan(raw)));
   return {
     command: marks.has('--help') || marks.has('-h') || command === undefined ? 'help' : command,
     raw,
@@ -172,6 +173,18 @@ function findStrayMarks({
     problems.push({ input: '--manifest', message: 'is JSON by itself; it does not go with --json' });
   if (files.plan !== undefined && command === 'prune' && !marks.has('--apply'))
     problems.push({ input: '--plan', message: 'goes with --apply: it is carried out' });
+  return problems;
+}
+
+/** What a plan says itself: another word about it would be passed over. */
+function findOthersThanPlan(raw: RawOptions): readonly Problem[] {
+  const problems: Problem[] = [];
+  for (const [name, what] of [
+    ['images', 'names the repositories'],
+    ['retention', 'holds the rules'],
+  ] as const)
+    if (raw[name] !== undefined)
+      problems.push({ input: `--${name}`, message: `does not go with --plan, which ${what}` });
   return problems;
 }
 

@@ -117,8 +117,8 @@ export interface Files {
   /** What the path is, links not followed; `undefined` when nothing is there. */
   kindOf(path: string): FileEntry['kind'] | undefined;
   readLink(path: string): string;
-  /** Writes with mode 0600, making directories as needed. */
-  write(path: string, content: string | Uint8Array): void;
+  /** Writes with mode 0600, making directories as needed; a large text in pieces. */
+  write(path: string, content: string | Uint8Array | Iterable<string>): void;
   /** Adds to the end of a file, made with mode 0600 as needed. What was added is on the disk when this returns. */
   append(path: string, content: string): void;
   /** Renames on the same disk, whole or not at all; `false` when something is there already. */

@@ -3,7 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
-import { canonicalJson, hashTag, type InputManifest, sealInputs } from '../../src/core/input-manifest.ts';
+import {
+  canonicalJson,
+  canonicalPieces,
+  hashTag,
+  type InputManifest,
+  sealInputs,
+} from '../../src/core/input-manifest.ts';
 import { isTag } from '../../src/core/reference.ts';
 
 const contentHash = (inputs: InputManifest): string => sealInputs(inputs).hash;
@@ -120,6 +126,23 @@ describe('canonical JSON', () => {
     [null, 'null'],
   ])('of %j is %s', (value, text) => {
     expect(canonicalJson(value)).toBe(text);
+  });
+
+  it('is the same in pieces of any size', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.nat(5), (value, depth) => {
+        expect([...canonicalPieces(value, depth)].join('')).toBe(canonicalJson(value));
+      }),
+    );
+    expect([...canonicalPieces({ b: undefined, a: [{ d: 1, c: 2 }] }, 2)]).toEqual([
+      '{',
+      '"a":',
+      '[',
+      '',
+      '{"c":2,"d":1}',
+      ']',
+      '}',
+    ]);
   });
 
   it('says the same as the value, and nothing else says it', () => {

@@ -94,6 +94,15 @@ describe.skipIf(!toolchain.layers.registry).each([
     expect(listedAtMs).toBeGreaterThan(0);
   });
 
+  test('is empty when its last image went, and unknown before its first one came: 55', async () => {
+    const { repository, store } = open();
+    await expect(store.list()).rejects.toMatchObject({ code: 'REPOSITORY_UNKNOWN' });
+    const image = await pushImage(repository, sampleImage());
+    await repository.tag(image, '1');
+    expect(await store.remove(planned(image.digest, '1'))).toMatchObject({ outcome: 'deleted' });
+    expect((await store.list()).entries).toEqual([]);
+  });
+
   test('cannot delete a tag alone: nothing is pushed to do it, and the other tags stay: 61', async () => {
     const { repository, store, requests } = open();
     const { index } = await publish(repository, 'keep', 'expired');

@@ -172,6 +172,14 @@ describe('writing', () => {
     expect([fs.readFileSync(at('new/deep/file'), 'utf8'), modeOf('new/deep/file')]).toEqual(['secret', 0o600]);
   });
 
+  it('writes a large text in pieces, as if it were one', () => {
+    const pieces = ['', 'a'.repeat(MEBIBYTE), '\u{1f600}', 'b', ''];
+    files().write('pieces', pieces.values());
+    expect(fs.readFileSync(at('pieces'), 'utf8')).toBe(pieces.join(''));
+    files().write('pieces', []);
+    expect(fs.readFileSync(at('pieces'), 'utf8')).toBe('');
+  });
+
   it('replaces a file that everyone could read with one that only its owner may', () => {
     fs.writeFileSync(at('open'), 'a longer text', { mode: 0o644 });
     files().write('open', new Uint8Array([65]));

@@ -7,7 +7,7 @@ import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { MEDIA_TYPES } from '../../src/oci/types.ts';
 import { parseOptions } from '../../src/options.ts';
 import type { FoundImage } from '../../src/registry/image.ts';
-import { OUTPUT_TABLE, outputsOf, platformDigests } from '../../src/report/outputs.ts';
+import { OUTPUT_TABLE, outputsOf, PRUNE_OUTPUTS, platformDigests } from '../../src/report/outputs.ts';
 import { failureOf, redacted, reportDocument, reportOf } from '../../src/report/report.ts';
 import type { JournalEntry, Results, Run } from '../../src/stage.ts';
 import { sampleHash } from '../support/sample-hash.ts';
@@ -117,6 +117,7 @@ describe('the outputs', () => {
       signed: 'false',
       'verify-command': '',
       'seconds-saved': '',
+      ...Object.fromEntries(PRUNE_OUTPUTS.map((name) => [name, ''])),
     });
   });
 

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { type Digest, digestOf } from '../../src/core/digest.ts';
 import type { PlannedManifest, RepositoryPlan, RootDeletion } from '../../src/core/retention/plan.ts';
 import { BuildOnceError } from '../../src/errors.ts';
+import { MEDIA_TYPES } from '../../src/oci/types.ts';
 import { type Applied, type ApplyRequest, applyPlan } from '../../src/retention/apply.ts';
-import { type JournalledStep, openJournal, parseJournal } from '../../src/retention/journal.ts';
+import { openJournal, parseJournal } from '../../src/retention/journal.ts';
 import { type ImageStore, SPENT } from '../../src/retention/store.ts';
 import { undoSteps } from '../../src/retention/undo.ts';
 import { type DirectFaults, directStore } from '../support/ghcr/direct-store.ts';
@@ -14,6 +15,7 @@ import { PackageStore } from '../support/ghcr/store.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 21);
 const DAY_MS = 86_400_000;
+const { ociIndex } = MEDIA_TYPES;
 
 /** A package of images with two platforms each, one a day, and a plan that deletes the oldest so many. */
 async function open({
@@ -115,6 +117,16 @@ describe('a plan is carried out', () => {
     const applied = await apply();
     expect(applied.skipped).toEqual([expect.objectContaining({ reason: 'late was pushed meanwhile and needs it' })]);
     expect(inspect(content)).toMatchObject({ brokenTags: [] });
+  });
+
+  test.each(['', '.sig'])('an image that was signed meanwhile under sha256-HEX%s stays', async (suffix) => {
+    const { apply, content, made } = await open();
+    const tag = `${made[0]?.index.digest.replace(':', '-')}${suffix}`;
+    content.put({ schemaVersion: 2, mediaType: ociIndex, manifests: [] }, ociIndex, { tags: [tag] });
+    expect(await apply()).toMatchObject({
+      deletedRoots: 1,
+      skipped: [{ reason: `${tag} was pushed meanwhile and needs it` }],
+    });
   });
 
   test('case 42: a refusal for ever is left alone, with its parts, and the rest goes on', async () => {
@@ -223,7 +235,7 @@ describe('case 58: undo', () => {
 async function undo(store: ImageStore, journal: string): Promise<readonly string[]> {
   const steps = parseJournal(journal);
   if (!steps.ok) throw new Error(steps.problem);
-  const undone = await undoSteps(steps.value, async (_: JournalledStep) => store, {
+  const undone = await undoSteps(steps.value, async () => store, {
     signal: new AbortController().signal,
     onStep: () => {},
   });

@@ -69,4 +69,12 @@ describe('a list of a package in which others push and delete meanwhile', () => 
     expect(listing.entries).toEqual(one.versions);
     expect(await changesSince(one, listing, new Set())).toEqual([]);
   });
+
+  test('is not trusted when one of its newest is gone, though the numbers fit', async () => {
+    const one = busyPackage(seededRandom(1), 0);
+    const entries = one.versions.slice(0, -1);
+    entries.splice(50, 0, { id: '9999', digest: digestOf('gone'), tags: [], pushedAtMs: 1, updatedAtMs: 1 });
+    expect(entries).toHaveLength(one.versions.length);
+    expect(await changesSince(one, { entries }, new Set())).toBeUndefined();
+  });
 });

@@ -168,6 +168,15 @@ describe('the list of a package', () => {
     expect(await store.remove(tagged(ghcr)[0] ?? planned(NOBODY))).toEqual({ outcome: 'deleted' });
   });
 
+  test("is had of a user's own package where GitHub shows it to nobody else (case 56)", async () => {
+    const ofOthers = (path: string): boolean => path.startsWith('/users/acme/packages');
+    const faults = [{ on: 'list', answer: 404, matches: ofOthers }] as const;
+    const { store, ghcr } = await start({ versions: 20, ownerType: 'User', faults });
+    expect((await store.list()).entries).toHaveLength(20);
+    expect(await store.remove(tagged(ghcr)[0] ?? planned(NOBODY))).toEqual({ outcome: 'deleted' });
+    expect(ghcr.count(/^DELETE \/user\//)).toBe(1);
+  });
+
   test.skipIf(!hasOpenssl).each([
     ['ghcr.io', undefined],
     ['containers.ghes.example', 'ghes.example'],
@@ -269,7 +278,7 @@ describe('what came since the list', () => {
   });
 
   test('cannot be told when others have deleted (case 38)', async () => {
-    const { ghcr, store } = await start();
+    const { ghcr, store } = await start({ versions: 300 });
     const inventory = await store.list();
     const [first] = tagged(ghcr);
     const gone = ghcr.store().byId.get(Number(first?.id));
@@ -381,6 +390,20 @@ describe('deleting a version', () => {
     ghcr.settings.faults = [];
     expect(await store.remove(second)).toEqual({ outcome: 'deleted' });
   });
+
+  test.each(['..', '../..', '', '1/restore', '1?x', '%2e%2e', '9'.repeat(1_000_000)])(
+    'is of a number: %.10s reaches nothing',
+    async (id) => {
+      const { ghcr, store } = await start();
+      await store.list();
+      ghcr.forgetRequests();
+      const manifest = { ...planned(NOBODY), id };
+      const reason = expect.stringContaining('is not the number of a version');
+      expect(await store.remove(manifest)).toEqual({ outcome: 'refused', reason, isFinal: false });
+      expect(await failureOf(store.look(manifest))).toContain('is not the number of a version');
+      expect(ghcr.requests).toEqual([]);
+    },
+  );
 
   test('of a tag alone is never done', async () => {
     const { store } = await start();

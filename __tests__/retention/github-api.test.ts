@@ -94,16 +94,17 @@ describe("GitHub's API", () => {
     expect(server.seen).toHaveLength(5);
   });
 
-  test.each<[string, Record<string, string>, number]>([
-    ['403 with Retry-After', { 'retry-after': '5' }, 403],
-    ['429', { 'retry-after': '5' }, 429],
-  ])('waits after %s and goes on', async (_, headers, status) => {
+  test.each<[string, Record<string, string>, number, number]>([
+    ['403 with Retry-After', { 'retry-after': '5' }, 403, 5000],
+    ['429 with Retry-After', { 'retry-after': '5' }, 429, 5000],
+    ['429 alone', {}, 429, 60_000],
+  ])('waits after %s and goes on', async (_, headers, status, waitMs) => {
     const { api, clock } = await open((_, response, index) => {
       if (index === 0) response.writeHead(status, headers).end('{}');
       else response.end('{"ok":true}');
     });
     expect((await api.send(GET)).json).toEqual({ ok: true });
-    expect(clock.sleeps).toEqual([5000]);
+    expect(clock.sleeps).toEqual([waitMs]);
   });
 
   test('ends the run where the allowance of the hour is used up', async () => {

@@ -23,6 +23,8 @@ export interface PlantedImage {
   readonly buildSeconds?: number;
   /** For a registry that asks. */
   readonly login?: Login | undefined;
+  /** For a registry that is reached through a proxy, or has an authority of its own. */
+  readonly access?: { readonly env: Readonly<Record<string, string>>; readonly authorities: string };
 }
 
 export interface Login {
@@ -41,11 +43,12 @@ export async function plantImage({
   differing = false,
   buildSeconds,
   login,
+  access = { env: {}, authorities: '' },
 }: PlantedImage): Promise<string> {
   const reference = parseReference(image);
   if (!reference.ok) throw new Error(reference.problem);
   const { repository: name } = reference.value;
-  const registries = openRegistries({ env: {}, explicit: login && { registry: name.registry, ...login } });
+  const registries = openRegistries({ ...access, explicit: login && { registry: name.registry, ...login } });
   const repository = registries.open(name);
   const push = async (mediaType: string, content: unknown) => {
     const bytes = Buffer.from(JSON.stringify(content));

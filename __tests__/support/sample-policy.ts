@@ -14,7 +14,7 @@ export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** Limits under which nothing stops a small plan, and nothing is too young. */
-export const NO_LIMITS: RetentionLimits = {
+const NO_LIMITS: RetentionLimits = {
   ...DEFAULT_LIMITS,
   maxDelete: { kind: 'percent', percent: 100, atLeast: 0 },
   grace: { taggedMs: 0, untaggedMs: 0 },

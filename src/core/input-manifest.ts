@@ -99,7 +99,28 @@ export function hashTag(hash: string): string {
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  return `{${sortedEntries(value)
+    .map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`)
+    .join(',')}}`;
+}
+
+/** The text of {@link canonicalJson} in pieces, for what is large: lists and objects above this depth are never in memory whole. */
+export function* canonicalPieces(value: unknown, depth: number): Generator<string> {
+  if (depth === 0 || typeof value !== 'object' || value === null) {
+    yield canonicalJson(value);
+    return;
+  }
+  const isList = Array.isArray(value);
+  const entries = isList ? value.map((item) => ['', item] as const) : sortedEntries(value);
+  yield isList ? '[' : '{';
+  for (const [position, [key, item]] of entries.entries()) {
+    yield `${position > 0 ? ',' : ''}${isList ? '' : `${JSON.stringify(key)}:`}`;
+    yield* canonicalPieces(item, depth - 1);
+  }
+  yield isList ? ']' : '}';
+}
+
+function sortedEntries(value: object): readonly (readonly [string, unknown])[] {
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-  entries.sort(([a], [b]) => compareCodePoints(a, b));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+  return entries.sort(([a], [b]) => compareCodePoints(a, b));
 }

@@ -100,16 +100,28 @@ function readLink(file: string | Buffer): string {
   return isDoubtful(target) ? textOfBytes(fs.readlinkSync(file, { encoding: 'buffer' })) : target;
 }
 
-function writePrivate(file: string, content: string | Uint8Array): void {
+function writePrivate(file: string, content: string | Uint8Array | Iterable<string>): void {
   fs.mkdirSync(path.dirname(file), { recursive: true });
   const descriptor = fs.openSync(file, 'w', OWNER_ONLY);
   try {
     // The mode above is for a new file; one that is there keeps its own.
     fs.fchmodSync(descriptor, OWNER_ONLY);
-    fs.writeFileSync(descriptor, content);
+    if (typeof content === 'string' || content instanceof Uint8Array) fs.writeFileSync(descriptor, content);
+    else for (const piece of inBlocks(content)) fs.writeFileSync(descriptor, piece);
   } finally {
     fs.closeSync(descriptor);
   }
+}
+
+function* inBlocks(pieces: Iterable<string>): Generator<string> {
+  let block = '';
+  for (const piece of pieces) {
+    block += piece;
+    if (block.length < PIECE_BYTES) continue;
+    yield block;
+    block = '';
+  }
+  yield block;
 }
 
 function appendPrivate(file: string, content: string): void {

@@ -87,17 +87,8 @@ export function outputsOf(run: Run): Outputs {
           ...scanOutputs(scan),
           signed: String(sign !== undefined),
           'verify-command': sign?.verifyCommand ?? '',
-          deleted:
-            'How many images `retention` has deleted, each with all that only it needed; empty without `retention`, as the next seven.',
-          kept: 'How many images it keeps.',
-          failed: 'How many deletions failed.',
-          skipped:
-            'How many images were left alone because they changed meanwhile, or the registry never deletes them.',
-          'freed-bytes': 'Bytes that are known to be freed.',
-          complete: '`true` when everything that was planned was carried out; `false` when the next run has to go on.',
-          plan: 'The file with the plan.',
-          journal: 'The file with what was deleted, for `build-once undo`; empty when nothing was.',
           'seconds-saved': String(run.savedSeconds ?? ''),
+          ...(prune?.outputs ?? Object.fromEntries(PRUNE_OUTPUTS.map((name) => [name, '']))),
         }),
   };
 }

@@ -95,8 +95,9 @@ function documentOf({ isDryRun, hash, repositories, refusal }: Pruning, outputs:
   };
 }
 
-function footOf({ hash, planPath, journalPath }: Pruning): readonly string[] {
+function footOf({ isDryRun, hash, planPath, journalPath }: Pruning): readonly string[] {
   return [
+    ...(isDryRun ? ['nothing was deleted: this is what would go'] : []),
     `plan ${hash}${planPath === undefined ? '' : ` is in ${planPath}`}`,
     ...(journalPath === undefined ? [] : [`what was deleted is in ${journalPath}: build-once undo brings it back`]),
   ];
@@ -131,9 +132,11 @@ function planLines(plan: RepositoryPlan, maxRows: number): readonly string[] {
 
 function appliedLines({ applied, error }: PrunedRepository): readonly string[] {
   if (applied === undefined) return [];
-  const { deletedRoots, deleted, failed, skipped, stopped } = applied;
+  const { deletedRoots, deleted, failed, skipped, stopped, untagged, freedBytes } = applied;
+  const freed = freedBytes > 0 ? `, ${formatSize(freedBytes)} known to be freed` : '';
   return [
-    `  deleted ${counted(deletedRoots, 'image')} (${counted(deleted.length, 'manifest')})`,
+    `  deleted ${counted(deletedRoots, 'image')} (${counted(deleted.length, 'manifest')})${freed}`,
+    ...(untagged.length > 0 ? [`  untagged ${counted(untagged.length, 'tag')}`] : []),
     ...limited(
       failed.map(({ manifest, reason }) => `  failed  ${nameOf(manifest)}: ${reason}`),
       MAX_ROWS,
@@ -148,21 +151,10 @@ function appliedLines({ applied, error }: PrunedRepository): readonly string[] {
 }
 
 function markdownOf(one: PrunedRepository, pruning: Pruning): string {
-  const { name, plan, applied } = one;
+  const { name, plan } = one;
   const title = `#### ${plain(name)}`;
   if (plan === undefined) return [title, plain(one.error?.message ?? 'not planned')].join('\n\n');
-  const byRule = [...countBy(plan.deletions.map(({ rule }) => rule))];
-  const went = applied === undefined ? 'would go' : 'planned to go';
-  const parts = [
-    title,
-    table(
-      ['Rule', 'Images'],
-      [
-        ...byRule.map(([rule, count]) => [code(rule), `${count} ${went}`]),
-        ...keptBy(plan.kept).map(([by, count]) => [code(by), `${count} kept`]),
-      ],
-    ),
-  ];
+  const parts = [title, rulesTable(plan)];
   if (plan.deletions.length > 0) {
     const rows = plan.deletions
       .slice(0, MAX_ROWS)
@@ -187,6 +179,15 @@ function markdownOf(one: PrunedRepository, pruning: Pruning): string {
         .join('\n'),
     );
   return parts.join('\n\n');
+}
+
+/** By rule, and by what protects. */
+function rulesTable({ deletions, kept }: RepositoryPlan): string {
+  const going = countBy(deletions.map(({ rule }) => rule));
+  const staying = countBy(kept.map(({ by }) => by));
+  const names = new Set([...going.keys(), ...staying.keys()]);
+  const rows = [...names].map((name) => [code(name), `${going.get(name) ?? 0}`, `${staying.get(name) ?? 0}`]);
+  return table(['By', 'To delete', 'To keep'], rows);
 }
 
 function keptBy(kept: readonly KeptRoot[]): readonly (readonly [string, number])[] {

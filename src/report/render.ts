@@ -47,7 +47,12 @@ export function renderMarkdown(report: Report): string {
     parts.push(table(['Tag', 'What happened'], [...listed, ...rest(report.tags).map((more) => [more, ''])]));
   }
   if (report.scan !== undefined) parts.push(report.scan.markdown);
-  if (report.prune !== undefined) parts.push(`#### Retention\n\n${plain(report.prune.summary)}`, report.prune.markdown);
+  if (report.prune !== undefined) {
+    const { summary, markdown } = report.prune;
+    // Where nothing else was done, it is the headline.
+    if (!report.headline.endsWith(summary)) parts.push(`#### Retention\n\n${plain(summary)}`);
+    parts.push(markdown);
+  }
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 

@@ -20,7 +20,7 @@ const HEADLINES = {
   explained: 'Compared',
   scanned: 'Scanned',
   verified: 'Verified',
-  pruned: 'Pruned',
+  pruned: 'Retention',
   restored: 'Brought back',
   idle: 'Nothing to build',
   failed: 'Failed',
@@ -225,8 +225,9 @@ export function reportDocument(report: Report): object {
   };
 }
 
-function forPrograms({ markdown: _, text: __, document, ...section }: PruneSection): object {
-  return { ...section, ...document };
+function forPrograms(section: PruneSection): object {
+  const { markdown: _, text: __, document, ...rest } = section;
+  return { ...rest, ...document };
 }
 
 /** The failure with its sentences passed through `hide`. */

@@ -1,6 +1,7 @@
 import { counted } from '../core/counted.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Inventory } from '../core/retention/inventory.ts';
+import { linkName } from '../core/retention/link-tag.ts';
 import type { PlannedManifest, PlannedMember, RepositoryPlan, RootDeletion } from '../core/retention/plan.ts';
 import { isBuildOnceError } from '../errors.ts';
 import type { Journal, JournalledStep } from './journal.ts';
@@ -30,6 +31,8 @@ export interface Applied {
   readonly steps: number;
   /** Why the rest waits for the next run; `undefined` when there is no rest. */
   readonly stopped: string | undefined;
+  /** So much has changed since the list that the plan says nothing any more; nothing was deleted. */
+  readonly isStale: boolean;
 }
 
 export interface ApplyRequest {
@@ -72,8 +75,9 @@ class Application {
   #freedBytes = 0;
   #steps = 0;
   #stopped: string | undefined;
+  #isStale = false;
   #lookedAtMs: number | undefined;
-  #claimed: ReadonlyMap<Digest, string> = new Map();
+  #claimed: ReadonlyMap<string, string> = new Map();
 
   constructor(request: ApplyRequest) {
     this.#request = request;
@@ -89,6 +93,7 @@ class Application {
       freedBytes: this.#freedBytes,
       steps: this.#steps,
       stopped: this.#stopped,
+      isStale: this.#isStale && this.#steps === 0,
     };
   }
 
@@ -130,8 +135,12 @@ class Application {
     const { store, inventory } = this.#request;
     const changes = await store.changes(inventory);
     const claimed = changes === undefined ? undefined : await claimedBy(store, changes);
-    if (claimed === undefined) this.#stopped = 'too much has changed in the repository since it was listed';
-    else this.#claimed = claimed;
+    if (claimed !== undefined) {
+      this.#claimed = claimed;
+      return;
+    }
+    this.#isStale = true;
+    this.#stopped = 'too much has changed in the repository since it was listed';
   }
 
   async #deleteImage(deletion: RootDeletion): Promise<void> {
@@ -167,8 +176,10 @@ class Application {
   }
 
   #whyClaimed(manifests: readonly PlannedManifest[]): string | undefined {
-    const found = manifests.find(({ digest }) => this.#claimed.has(digest));
-    return found && `${this.#claimed.get(found.digest)} was pushed meanwhile and needs it`;
+    const [by] = manifests.flatMap(
+      ({ digest }) => this.#claimed.get(digest) ?? this.#claimed.get(linkName(digest)) ?? [],
+    );
+    return by && `${by} was pushed meanwhile and needs it`;
   }
 
   async #delete(manifest: PlannedManifest): Promise<boolean> {

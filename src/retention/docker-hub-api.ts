@@ -1,10 +1,10 @@
 import { parseJson, textAt } from '../core/json.ts';
-import { BuildOnceError, isRegistryError, RegistryError } from '../errors.ts';
+import { isRegistryError, RegistryError } from '../errors.ts';
 import type { Credentials } from '../registry/credentials.ts';
 import { answerFailure, requestFailure } from '../registry/failure.ts';
 import { retry } from '../registry/retry.ts';
 import type { Answer, HttpRequest, Transport } from '../registry/transport.ts';
-import { SPENT } from './store.ts';
+import { spent } from './store.ts';
 
 /** What Docker Hub's API answered. */
 export interface DockerHubAnswer {
@@ -96,7 +96,7 @@ export class DockerHubApi {
       return await retry(this.#transport.rules, () => this.#transport.attempt(request));
     } catch (error) {
       if (!isRegistryError(error) || error.status !== 429) throw error;
-      throw new BuildOnceError(SPENT, error.message, 1, { cause: error });
+      throw spent(error.message);
     }
   }
 }

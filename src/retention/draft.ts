@@ -55,7 +55,5 @@ export async function draftPlan(request: DraftRequest): Promise<Draft> {
   const progress = progressOf(host, (count) => `${store.name}: ${count} manifests are read`);
   const manifests = mayGo ? await readManifests(store, inventory, { cache, onRead: progress }) : NOTHING_READ;
   const plan = planRepository({ ...known, protections, manifests });
-  // What no tag leads to is mostly part of an image; which is not known without having read it.
-  const kept = mayGo ? plan.kept : plan.kept.filter(({ tags }) => tags.length > 0);
-  return { store, inventory, policy, manifests, plan: { ...plan, kept } };
+  return { store, inventory, policy, manifests, plan };
 }

@@ -80,12 +80,14 @@ export class GhcrPackage {
 
   /** About one version, whatever the answer. */
   async request(method: GitHubRequest['method'], id: string, action: '' | '/restore' = ''): Promise<GitHubAnswer> {
+    // Plans and journals come from files, and `..` would be the whole package.
+    if (!/^\d{1,20}$/.test(id)) {
+      const where = formatRepositoryName(this.name);
+      throw new BuildOnceError('UNEXPECTED_ANSWER', `${where}: ${quote(id)} is not the number of a version`, 1);
+    }
     // A version that is not there says nothing of where the package is.
     if (this.#root === undefined) await (this.#search ??= this.facts());
-    return this.#api.send({
-      method,
-      path: `${this.#below(this.#root ?? '')}/versions/${encodeURIComponent(id)}${action}`,
-    });
+    return this.#api.send({ method, path: `${this.#below(this.#root ?? '')}/versions/${id}${action}` });
   }
 
   /** The error for an answer that ends the work. */
@@ -123,15 +125,17 @@ export class GhcrPackage {
       this.#api.send({ method: 'GET', path: `${this.#below(root)}${rest}` });
     if (this.#root !== undefined) return get(this.#root);
     const owner = encodeURIComponent(this.owner);
-    let answer: GitHubAnswer | undefined;
-    for (const root of [`/orgs/${owner}`, `/users/${owner}`, '/user']) {
-      if (root === '/user' && answer !== undefined && !(await this.#isOwn())) return answer;
+    const others = [`/users/${owner}`, '/user'];
+    let root = `/orgs/${owner}`;
+    let answer = await get(root);
+    while (answer.status === 404) {
+      const next = others.shift();
+      if (next === undefined || (next === '/user' && !(await this.#isOwn()))) return answer;
+      root = next;
       answer = await get(root);
-      if (answer.status === 404) continue;
-      this.#root = root;
-      break;
     }
-    return answer ?? get('/user');
+    this.#root = root;
+    return answer;
   }
 
   #below(root: string): string {

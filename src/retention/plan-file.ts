@@ -49,5 +49,5 @@ export function onlyPlanned(given: GivenPlan, now: RepositoryPlan): RepositoryPl
 }
 
 function keyOf(parts: readonly { readonly digest?: string; readonly tags: readonly string[] }[]): string {
-  return JSON.stringify(parts.map(({ digest = '', tags }) => [digest, [...tags].sort()]).sort());
+  return JSON.stringify(parts.map(({ digest = '', tags }) => JSON.stringify([digest, [...tags].sort()])).sort());
 }

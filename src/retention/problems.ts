@@ -5,16 +5,15 @@ import { POLICY_EXAMPLES } from '../core/retention/policy-examples.ts';
 import type { Problem } from '../errors.ts';
 import type { Options } from '../options.ts';
 
-/** What is wrong with the inputs of retention; `prunes`: this is the command's one purpose. */
+/** What is wrong with the inputs of retention; `prunes`: this is the command's one purpose; `hasPlan`: it has all from a plan. */
 export function findPruneProblems(
   { retention = '', images, local }: Options,
-  { prunes = false }: { readonly prunes?: boolean },
+  { prunes, hasPlan }: { readonly prunes: boolean; readonly hasPlan: boolean },
 ): readonly Problem[] {
   const problems: Problem[] = [];
   const parsed = retention.trim() === '' ? undefined : parseRetention(retention);
   if (parsed?.ok === false) problems.push(...parsed.problems.map((message) => ({ input: 'retention', message })));
-  if (!prunes) return problems;
-  if (local) return problems;
+  if (!prunes || hasPlan || local) return problems;
   if (images.length === 0) problems.push({ input: 'images', message: 'is required: name the repository to prune' });
   if (parsed === undefined) {
     problems.push({

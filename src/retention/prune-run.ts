@@ -1,3 +1,4 @@
+import type { InventoryEntry } from '../core/retention/inventory.ts';
 import type { RepositoryPlan } from '../core/retention/plan.ts';
 import { formatPlan, planHash } from '../core/retention/plan-document.ts';
 import { BuildOnceError, isBuildOnceError, PolicyError } from '../errors.ts';
@@ -14,9 +15,14 @@ import { readPolicies } from './policies.ts';
 import { progressOf } from './progress.ts';
 import { runFile } from './run-files.ts';
 import { openSources, type Sources } from './sources.ts';
-import { openStores } from './stores.ts';
+import { openStores, type Stores } from './stores.ts';
 import { findTargets, type Target } from './targets.ts';
 import { findMissing } from './verify.ts';
+
+const MAX_NAMED = 20;
+const LAST_IMAGE_MS = 60_000;
+/** How often a repository is planned for that changes all the time. */
+const MAX_ROUNDS = 3;
 
 /** What a run planned for one repository, and what it did. */
 export interface PrunedRepository {
@@ -68,7 +74,7 @@ async function prune(run: Run, task: PruneTask): Promise<Pruning> {
   const targets: Target[] = [];
   try {
     targets.push(...(await findTargets(run, { stores, policies }, given)));
-    const setting = { caches: await openFactsCaches(host), sources: openSources(run, stores, task.own), given };
+    const setting = { stores, caches: await openFactsCaches(host), sources: openSources(run, stores, task.own), given };
     const drafted: Drafted[] = [];
     for (const target of targets) drafted.push(await draftFor(target, run, setting));
     await setting.caches.save();
@@ -81,7 +87,7 @@ async function prune(run: Run, task: PruneTask): Promise<Pruning> {
     const planned = { isDryRun: !mayGoOn && refusal === undefined, hash, planPath, refusal };
     if (isIdle || !mayGoOn) return { ...planned, journalPath: undefined, repositories: drafted.map(untouched) };
     const journal = openJournal(host.files, runFile(host, 'journal', 'jsonl'));
-    const repositories = await applyAll(run, drafted, journal);
+    const repositories = await applyAll(run, drafted, { journal, setting });
     const hasBegun = repositories.some(({ applied }) => (applied?.steps ?? 0) > 0);
     return { ...planned, journalPath: hasBegun ? journal.path : undefined, repositories };
   } finally {
@@ -91,6 +97,7 @@ async function prune(run: Run, task: PruneTask): Promise<Pruning> {
 }
 
 interface Setting {
+  readonly stores: Stores;
   readonly caches: FactsCaches;
   readonly sources: Sources;
   readonly given: GivenPlan | undefined;
@@ -122,51 +129,79 @@ function untouched(one: Drafted): PrunedRepository {
 }
 
 /** Everywhere it is found out whether this run may delete before anything is deleted anywhere. */
-async function applyAll(run: Run, drafted: readonly Drafted[], journal: Journal): Promise<readonly PrunedRepository[]> {
+async function applyAll(
+  run: Run,
+  drafted: readonly Drafted[],
+  { journal, setting }: { readonly journal: Journal; readonly setting: Setting },
+): Promise<readonly PrunedRepository[]> {
   for (const one of drafted) {
     const isIdle = 'error' in one || one.draft.plan.deletions.length + one.draft.plan.untags.length === 0;
     if (!isIdle) await one.draft.store.checkDeletion();
   }
   const startedAtMs = run.host.now().getTime();
   const repositories: PrunedRepository[] = [];
-  for (const one of drafted) {
-    repositories.push('draft' in one ? await applyOne(run, one.draft, { journal, startedAtMs }) : untouched(one));
-  }
+  for (const one of drafted) repositories.push(await applyOne(run, one, { journal, setting, startedAtMs }));
   return repositories;
 }
 
-async function applyOne(
-  { host }: Run,
-  { store, inventory, policy, plan }: Draft,
-  { journal, startedAtMs }: { readonly journal: Journal; readonly startedAtMs: number },
-): Promise<PrunedRepository> {
+interface Application {
+  readonly journal: Journal;
+  readonly setting: Setting;
+  readonly startedAtMs: number;
+}
+
+/** Carries one plan out; one that is stale before it is begun is made anew, under the same rules for what it may delete. */
+async function applyOne(run: Run, first: Drafted, application: Application): Promise<PrunedRepository> {
+  let drafted = first;
+  for (let round = 1; 'draft' in drafted; round += 1) {
+    const { draft } = drafted;
+    const applied = await applyDraft(run, draft, application);
+    if (!applied.isStale || round === MAX_ROUNDS) return await finished(run, draft, applied);
+    run.host.log.info(`${draft.store.name}: it has changed since it was listed, so it is listed again`);
+    drafted = await draftFor(first.target, run, application.setting);
+    const plans = 'draft' in drafted ? [drafted.draft.plan] : [];
+    const refusal = whyRefused(plans, planHash(plans), run.options.confirm);
+    if (refusal !== undefined) return { ...untouched(drafted), error: refusal };
+  }
+  return untouched(drafted);
+}
+
+async function applyDraft({ host }: Run, draft: Draft, application: Application): Promise<Applied> {
+  const { journal, setting, startedAtMs } = application;
+  const { store, inventory, policy, plan } = draft;
   const { maxTimeMs } = policy.limits;
   const total = plan.deletions.length;
+  const deadlineMs = maxTimeMs === undefined ? undefined : startedAtMs + maxTimeMs;
+  // An image that was begun may be finished.
+  if (deadlineMs !== undefined) setting.stores.endAt(deadlineMs + LAST_IMAGE_MS);
   const applied = await applyPlan({
     store,
     plan,
     inventory,
     journal,
-    now: host.now,
+    now: () => host.now(),
     signal: host.signal,
-    deadlineMs: maxTimeMs === undefined ? undefined : startedAtMs + maxTimeMs,
+    deadlineMs,
     onProgress: progressOf(host, (count) => `${store.name}: ${count} of ${total} images are deleted`),
   });
-  const error = applied.steps === 0 || host.signal.aborted ? undefined : await whyBroken(store, plan);
-  return { name: store.name, plan, applied, error };
+  setting.stores.endAt(Number.POSITIVE_INFINITY);
+  return applied;
 }
 
-async function whyBroken(store: Draft['store'], plan: RepositoryPlan): Promise<Error | undefined> {
-  const missing = await findMissing(store, plan);
+async function finished({ host }: Run, { store, plan, inventory }: Draft, applied: Applied): Promise<PrunedRepository> {
+  const isLookedAt = applied.steps > 0 && applied.stopped === undefined && !host.signal.aborted;
+  const missing = isLookedAt ? await findMissing(store, plan, inventory) : [];
+  return { name: store.name, plan, applied, error: whyBroken(store.name, missing) };
+}
+
+function whyBroken(name: string, missing: readonly InventoryEntry[]): Error | undefined {
   const [first] = missing;
   if (first === undefined) return undefined;
   const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
-  return new BuildOnceError(
-    'RETENTION_MISSING',
-    `${store.name}: ${first.tags[0] ?? first.digest}${more} should be there still, and is not`,
-    1,
-    { hint: 'Somebody else may have deleted it meanwhile. build-once undo JOURNAL brings back what this run deleted.' },
-  );
+  const message = `${name}: ${first.tags[0] ?? first.digest}${more} should be there still, and is not`;
+  return new BuildOnceError('RETENTION_MISSING', message, 1, {
+    hint: 'Somebody else may have deleted it meanwhile. build-once undo JOURNAL brings back what this run deleted.',
+  });
 }
 
 /** In one list, so that a plan of several repositories has one hash and one file. */
@@ -190,8 +225,10 @@ function whyRefused(plans: readonly RepositoryPlan[], hash: string, confirmed: s
   const other = confirmed === undefined ? '' : '\nthe plan that was confirmed is another one';
   return new PolicyError(
     'RETENTION_STOPPED',
-    `nothing was deleted, since the plan deletes much:\n${stops.join('\n')}\nits hash is ${hash}${other}`,
-    { hint: `Look at the plan. To carry out exactly this one: confirm: ${hash}. To allow as much always: limits.` },
+    `nothing was deleted, since the plan goes over a limit:\n${stops.join('\n')}\nits hash is ${hash}${other}`,
+    {
+      hint: `Look at the plan. If it is right, run again with confirm: ${hash}, on the command line --confirm, which carries out exactly this plan. To allow as much in every run, change max-delete or min-keep in limits.`,
+    },
   );
 }
 
@@ -215,5 +252,3 @@ function errorOf({ refusal, repositories }: Pruning): Error | undefined {
     hint: 'Run it again: what is left is planned anew, and what was deleted is in the journal.',
   });
 }
-
-const MAX_NAMED = 20;

@@ -61,7 +61,11 @@ export class RegistryCatalog {
   /** The manifests behind these tags, and all that they lead to. */
   async entriesOf(tags: ReadonlyMap<string, Digest>): Promise<readonly InventoryEntry[]> {
     const tagsOf = new Map<Digest, string[]>();
-    for (const [tag, digest] of tags) tagsOf.set(digest, [...(tagsOf.get(digest) ?? []), tag]);
+    for (const [tag, digest] of tags) {
+      const known = tagsOf.get(digest);
+      if (known === undefined) tagsOf.set(digest, [tag]);
+      else known.push(tag);
+    }
     const owners = new Map<Digest, Set<Digest>>();
     for (const [tag, digest] of tags) enterOwner(owners, digest, subjectOfTag(tag));
     const reached = await this.#reach([...tagsOf.keys()], owners);

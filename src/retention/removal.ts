@@ -1,6 +1,6 @@
 import { toLine } from '../core/printable.ts';
-import { BuildOnceError, isRegistryError } from '../errors.ts';
-import { type Removal, SPENT } from './store.ts';
+import { isRegistryError } from '../errors.ts';
+import { type Removal, spent } from './store.ts';
 
 /** What became of a deletion in a registry, with the codes of its refusal. */
 export type RegistryRemoval = Removal & { readonly codes: readonly string[] };
@@ -14,7 +14,7 @@ export async function removalOf(work: () => Promise<boolean>): Promise<RegistryR
     return { outcome: (await work()) ? 'deleted' : 'gone', codes: [] };
   } catch (error) {
     if (!isRegistryError(error) || error.status === undefined) throw error;
-    if (error.status === 429) throw new BuildOnceError(SPENT, error.message, 1, { cause: error });
+    if (error.status === 429) throw spent(error.message);
     const codes = error.entries.map(({ code }) => code);
     return { outcome: 'refused', reason: toLine(error.message, 500), isFinal: error.code === 'UNSUPPORTED', codes };
   }

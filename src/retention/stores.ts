@@ -12,7 +12,7 @@ import { containersUsing, listLocalRepositories } from './engine-images.ts';
 import { openEngineStore } from './engine-store.ts';
 import { gitHubApiUrl, listPackages } from './ghcr-packages.ts';
 import { openGhcrStore } from './ghcr-store.ts';
-import type { GitHubApi } from './github-api.ts';
+import type { GitHubAnswer, GitHubApi } from './github-api.ts';
 import { Pace } from './pace.ts';
 import { canDeleteTags, openRegistryStore } from './registry-store.ts';
 import type { ImageStore } from './store.ts';
@@ -24,14 +24,16 @@ export interface Stores {
   /** The repositories that a name with `*` stands for; `undefined` for all of the local engine. */
   list(pattern: RepositoryName | undefined): Promise<readonly RepositoryName[]>;
   /** GitHub's API for the repository whose workflow this is; `undefined` where there is no token for it. */
-  github(): Promise<GitHubApi | undefined>;
+  github(): Promise<Pick<GitHubApi, 'send'> | undefined>;
   /** What the place itself says is in use. */
   inUse(store: ImageStore): Promise<readonly Protection[]>;
+  /** Nothing is asked of GitHub after this time, in milliseconds since 1970; nor is waited for then what would be later. */
+  endAt(atMs: number): void;
   close(): void;
 }
 
 const TOKEN_HINT =
-  'Give github-token, a token that may delete packages: in a workflow the default one, with permissions: { packages: write }.';
+  'In a workflow give github-token, by default that of the job, with permissions: { packages: write }. Elsewhere docker login ghcr.io, with a classic token that has the scopes read:packages and delete:packages';
 
 /** `policies`: the largest reserve of theirs holds for the whole run. */
 export function openStores(run: Run, policies: readonly RetentionPolicy[]): Stores {
@@ -42,6 +44,9 @@ class RunStores implements Stores {
   readonly #run: Run;
   readonly #reserve: number;
   readonly #apis = new Map<string, GitHubApi>();
+  readonly #paces: Pace[] = [];
+  /** By path: what GitHub said of the workflow's repository, which all images ask. */
+  readonly #said = new Map<string, Promise<GitHubAnswer>>();
   #transport: Transport | undefined;
 
   constructor(run: Run, reserve: number) {
@@ -87,15 +92,26 @@ class RunStores implements Stores {
       .filter(({ path }) => matches(path));
   }
 
-  async github(): Promise<GitHubApi | undefined> {
+  async github(): Promise<Pick<GitHubApi, 'send'> | undefined> {
     const { env } = this.#run.host;
     const token = this.#run.options.githubToken;
-    const apiUrl = env['GITHUB_API_URL'] || 'https://api.github.com';
-    return token === undefined ? undefined : this.#api(apiUrl, token);
+    if (token === undefined) return undefined;
+    const api = await this.#api(env['GITHUB_API_URL'] || 'https://api.github.com', token);
+    return {
+      send: (request) => {
+        const said = this.#said.get(request.path) ?? api.send(request);
+        this.#said.set(request.path, said);
+        return said;
+      },
+    };
   }
 
   async inUse(store: ImageStore): Promise<readonly Protection[]> {
     return store.kind === 'engine' ? containersUsing({ host: this.#run.host, env: {} }) : [];
+  }
+
+  endAt(atMs: number): void {
+    for (const pace of this.#paces) pace.endAt(atMs);
   }
 
   close(): void {
@@ -130,6 +146,7 @@ class RunStores implements Stores {
     const onPause = ({ waitMs, reason }: { readonly waitMs: number; readonly reason: string }): void =>
       host.log.info(`waiting ${Math.ceil(waitMs / 1000)} s: ${reason}`);
     const pace = new Pace({ clock: systemClock, signal: host.signal, reserve: this.#reserve, onPause });
+    this.#paces.push(pace);
     const api = openGitHubApi({ apiUrl, token, transport: this.#way(), pace });
     this.#apis.set(key, api);
     return api;

@@ -169,6 +169,11 @@ const CLUSTER = {
       },
     },
     { kind: 'CronJob', metadata: { name: 'x\u001b[31m' }, spec: { image: `ghcr.io/acme/app@${DIGEST}` } },
+    {
+      kind: 'Job',
+      metadata: { name: 'renamed' },
+      status: { containerStatuses: [{ image: 'mirror.example/app:1', imageID: `ghcr.io/acme/app@${DIGEST}` }] },
+    },
     { kind: 'Pod', metadata: { name: 'other' }, spec: { containers: [{ image: 'ghcr.io/acme/web:1' }] } },
     null,
     7,
@@ -182,7 +187,11 @@ describe('@in-use(kubectl)', () => {
   it('case 65: protects what every context runs, by digest, by tag, by both, of init containers too', async () => {
     clusters(`out(args[0] === '--context=prod' ? ${JSON.stringify(JSON.stringify(CLUSTER))} : '{"items":[]}')`);
     const { by } = await find(['@in-use(kubectl)']);
-    expect(Object.keys(by)).toEqual(['@in-use(kubectl): prod: pod shop/web', '@in-use(kubectl): prod: cronjob x']);
+    expect(Object.keys(by)).toEqual([
+      '@in-use(kubectl): prod: pod shop/web',
+      '@in-use(kubectl): prod: cronjob x',
+      '@in-use(kubectl): prod: job renamed',
+    ]);
     expect(new Set(by['@in-use(kubectl): prod: pod shop/web'])).toEqual(
       new Set(['1', '2', 'init', 'latest', DIGEST, OTHER_DIGEST]),
     );
@@ -302,6 +311,7 @@ describe('@in-use', () => {
       '@in-use: compose.yml:1',
       '@in-use: prod: pod shop/web',
       '@in-use: prod: cronjob x',
+      '@in-use: prod: job renamed',
     ]);
     expect(notices).toEqual([
       expect.stringMatching(/^@in-use does not ask deployments: /),

@@ -48,9 +48,9 @@ async function answer(call: Call, service: Service): Promise<Reply | 'cut'> {
   if (kind === 'referrers') return listReferrers(visit);
   if (kind === 'blobs') return answerBlob(visit);
   if (method === 'PUT') return putManifest(visit);
-  if (method === 'DELETE') return deleteManifest(visit);
-  const fault = service.fault('manifest', path);
-  return fault === undefined ? getManifest(visit) : spoil(fault, () => getManifest(visit));
+  const act = method === 'DELETE' ? deleteManifest : getManifest;
+  const fault = service.fault(method === 'DELETE' ? 'delete' : 'manifest', path);
+  return fault === undefined ? act(visit) : spoil(fault, () => act(visit));
 }
 
 function findPackage(service: Service, owner: string, name: string): GhcrPackage | undefined {

@@ -40,10 +40,17 @@ interface Seat {
 /** Asks the first rule that matches each tag, or each unit where rules speak of units. */
 export function holdBallot(units: readonly Unit[], setting: BallotSetting): Ballot {
   const seats = new Map<RetentionRule, Seat[]>();
-  const opinions: Opinion[][] = units.map(() => []);
+  const none: Opinion[] = [];
+  const opinions: Opinion[][] = units.map(() => none);
+  const say = (unit: number, opinion: Opinion): void => {
+    const others = opinions[unit];
+    // Most have one; an empty list that grows takes room for many.
+    if (others === undefined || others === none) opinions[unit] = [opinion];
+    else others.push(opinion);
+  };
   for (const [unit, one] of units.entries()) {
     for (const { rule, voter } of votersOf(one, setting)) {
-      if (rule === undefined) opinions[unit]?.push({ rule, tag: voter.tag, keptBy: 'no rule' });
+      if (rule === undefined) say(unit, { rule, tag: voter.tag, keptBy: 'no rule' });
       else if (seats.has(rule)) seats.get(rule)?.push({ unit, voter });
       else seats.set(rule, [{ unit, voter }]);
     }
@@ -59,7 +66,7 @@ export function holdBallot(units: readonly Unit[], setting: BallotSetting): Ball
     for (const [at, { unit, voter }] of all.entries()) {
       // The short forms say nothing of `latest`, which people pull without a word.
       const isLatest = voter.tag === undefined && voter.entry.tags.includes('latest');
-      opinions[unit]?.push({ rule, tag: voter.tag, keptBy: isLatest ? 'latest' : verdictOf(rule, votes.keptBy[at]) });
+      say(unit, { rule, tag: voter.tag, keptBy: isLatest ? 'latest' : verdictOf(rule, votes.keptBy[at]) });
     }
   }
   return { opinions, warnings };

@@ -1,7 +1,7 @@
 import type { KeepClause, SemverKeep, WhileState } from './policy.ts';
 
 const UNITS_MS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 } as const;
-const DAYS = { hourly: 'hours', daily: 'days', weekly: 'weeks', monthly: 'months', yearly: 'years' } as const;
+const PERIODS = { hourly: 'hour', daily: 'day', weekly: 'week', monthly: 'month', yearly: 'year' } as const;
 const THINGS: Readonly<Record<WhileState, string>> = {
   open: 'its pull request is closed',
   branch: 'its branch is gone',
@@ -30,9 +30,7 @@ export function clauseText(clause: KeepClause): string {
 export function missText(clause: KeepClause): string {
   switch (clause.kind) {
     case 'keep':
-      return clause.by === 'semver'
-        ? `not one of the ${clause.count} highest`
-        : `not one of the ${clause.count} newest`;
+      return `not ${among(clause.count, clause.by === 'semver' ? 'highest' : 'newest')}`;
     case 'for':
       return `older than ${ageText(clause.ageMs)}`;
     case 'used':
@@ -40,13 +38,13 @@ export function missText(clause: KeepClause): string {
     case 'semver':
       return `not of ${clauseText(clause)}`;
     case 'calendar':
-      return `not the last of one of the ${clause.count} newest ${DAYS[clause.period]}`;
+      return `not the last of its ${PERIODS[clause.period]}, or of none of the ${clause.count} newest`;
     case 'while':
       return THINGS[clause.state];
   }
 }
 
-/** `14d`, `1d 12h`: a duration as the grammar writes it. */
+/** `14d`, `1d12h`: a duration as the grammar writes it. */
 export function ageText(ageMs: number): string {
   let left = ageMs;
   const parts: string[] = [];
@@ -55,7 +53,11 @@ export function ageText(ageMs: number): string {
     if (count > 0) parts.push(`${count}${unit}`);
     left -= count * unitMs;
   }
-  return parts.length === 0 ? '0s' : parts.join(' ');
+  return parts.length === 0 ? '0s' : parts.join('');
+}
+
+function among(count: number, superlative: string): string {
+  return count === 1 ? `the ${superlative}` : `one of the ${count} ${superlative}`;
 }
 
 function levelText({ level, count, ageMs }: SemverKeep): string {

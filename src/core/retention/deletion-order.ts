@@ -1,4 +1,4 @@
-import { marksFor, spread } from './edges.ts';
+import { type Edges, marksFor, spread } from './edges.ts';
 import type { LinkGraph } from './link-graph.ts';
 import { imageTags } from './link-tag.ts';
 import type { PlannedMember } from './plan.ts';
@@ -28,24 +28,45 @@ export function deletionGroups(graph: LinkGraph, selection: Selection): readonly
   const newest = selection.roots();
   const taken = marksFor(graph.entries.length);
   const groups: DeletionGroup[] = [];
+  const ownersOf = ownerFinder(graph);
   // A root that belongs to another one that goes is a member of that one; of a circle the newest is the first.
   const tops = newest.filter((root) => graph.subjects.of(root).every((subject) => !selection.goes(subject)));
   for (const root of [...tops, ...newest]) {
     if (taken.has(root)) continue;
     const [, ...members] = spread([root], taken, [graph.children, graph.referrers], (node) => selection.goes(node));
-    groups.push({ root, members: inOrder(members.map((node) => memberOf(node, graph, selection))) });
+    groups.push({ root, members: inOrder(members.map((node) => memberOf(node, graph, ownersOf))) });
   }
   return groups.sort((a, b) => b.root - a.root);
 }
 
-function memberOf(node: number, graph: LinkGraph, selection: Selection): GroupMember {
-  const goes = (other: number): boolean => selection.goes(other);
-  const naming = graph.parents.of(node).filter(goes);
+function memberOf(node: number, graph: LinkGraph, ownersOf: (node: number) => readonly number[]): GroupMember {
+  const naming = graph.parents.of(node);
+  const owners = ownersOf(node);
   if (!graph.isReferrer(node)) return { node, role: 'child', after: [...naming] };
-  const above = spread([node], new Set<number>(), [graph.parents, graph.subjects], goes);
-  const owners = above.filter((one) => one !== node && isImage(one, graph));
   const role = graph.isFallbackIndex(node) ? 'fallback-index' : 'referrer';
   return { node, role, after: [...new Set([...naming, ...owners])] };
+}
+
+/**
+ * Finds the images that lead to a node that goes, up to the first on each way: what they wait for, it waits for too. It is to be
+ * asked for what is above first, since chains may be long.
+ */
+function ownerFinder(graph: LinkGraph): (node: number) => readonly number[] {
+  const known = new Map<number, readonly number[]>();
+  const above = (node: number): readonly number[] => [...graph.parents.of(node), ...graph.subjects.of(node)];
+  const ownersBy = (one: number): readonly number[] | undefined => (isImage(one, graph) ? [one] : known.get(one));
+  return (node) => {
+    const next = above(node).map(ownersBy);
+    const owners = next.every((some) => some !== undefined) ? next.flat() : walk(node);
+    const others = [...new Set(owners)].filter((one) => one !== node);
+    known.set(node, others);
+    return others;
+  };
+
+  function walk(node: number): readonly number[] {
+    const onward: Edges = { of: (one) => Int32Array.from(one !== node && isImage(one, graph) ? [] : above(one)) };
+    return spread([node], new Set<number>(), [onward]).filter((one) => isImage(one, graph));
+  }
 }
 
 /** Somebody may pull it as long as it is there. */

@@ -17,19 +17,36 @@ function edgesOf(nodeCount: number, pairs: NodePairs, side: 0 | 1): Edges {
   for (let at = side; at < pairs.length; at += 2)
     starts[(pairs[at] ?? 0) + 1] = (starts[(pairs[at] ?? 0) + 1] ?? 0) + 1;
   for (let node = 0; node < nodeCount; node += 1) starts[node + 1] = (starts[node + 1] ?? 0) + (starts[node] ?? 0);
-  const ends = starts.slice(0, nodeCount);
+  const next = starts.slice(0, nodeCount);
   const targets = new Int32Array(pairs.length / 2);
   for (let at = 0; at < pairs.length; at += 2) {
     const node = pairs[at + side] ?? 0;
-    const end = ends[node] ?? 0;
-    targets[end] = pairs[at + 1 - side] ?? 0;
-    ends[node] = end + 1;
+    const place = next[node] ?? 0;
+    targets[place] = pairs[at + 1 - side] ?? 0;
+    next[node] = place + 1;
   }
-  return { of: (node) => withoutRepeats(targets.subarray(starts[node] ?? 0, starts[node + 1] ?? 0)) };
+  const ends = withoutRepeats(targets, starts);
+  return { of: (node) => targets.subarray(starts[node] ?? 0, ends[node] ?? 0) };
 }
 
-function withoutRepeats(nodes: Int32Array): Int32Array {
-  return nodes.length < 2 ? nodes : Int32Array.from(new Set(nodes));
+/** Moves what comes first among the targets of each node to its front; answers where that ends. */
+function withoutRepeats(targets: Int32Array, starts: Int32Array): Int32Array {
+  const nodeCount = starts.length - 1;
+  const ends = new Int32Array(nodeCount);
+  // By what node each was last seen, counted from 1.
+  const seenBy = new Int32Array(nodeCount);
+  for (let node = 0; node < nodeCount; node += 1) {
+    let end = starts[node] ?? 0;
+    for (let at = end; at < (starts[node + 1] ?? 0); at += 1) {
+      const target = targets[at] ?? 0;
+      if (seenBy[target] === node + 1) continue;
+      seenBy[target] = node + 1;
+      targets[end] = target;
+      end += 1;
+    }
+    ends[node] = end;
+  }
+  return ends;
 }
 
 /** A set of nodes. */

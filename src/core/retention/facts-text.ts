@@ -1,15 +1,21 @@
-import { type Digest, digestOf, isDigest } from '../digest.ts';
+import { type Digest, digestFromHash, digestOf, hasherFor, isDigest } from '../digest.ts';
 import { canonicalJson } from '../input-manifest.ts';
 import { valueAt } from '../json.ts';
 import type { BlobFacts, ChildFacts, ManifestFacts } from './inventory.ts';
 
 /**
- * What is known of manifests, as the text of a file: the digest of the rest, then a JSON array a line. Facts that are not
+ * What is known of manifests, as the text of a file in pieces: the digest of the rest, then a JSON array a line. Facts that are not
  * what was written would hide what an image needs, so a text that is changed or cut is worth nothing.
  */
-export function formatFacts(facts: ReadonlyMap<Digest, ManifestFacts>): string {
-  const lines = [...facts].map(([digest, known]) => `${canonicalJson([digest, known])}\n`).join('');
-  return `${digestOf(lines)}\n${lines}`;
+export function* formatFacts(facts: ReadonlyMap<Digest, ManifestFacts>): Generator<string> {
+  const hash = hasherFor();
+  for (const line of factLines(facts)) hash.update(line);
+  yield `${digestFromHash(hash)}\n`;
+  yield* factLines(facts);
+}
+
+function* factLines(facts: ReadonlyMap<Digest, ManifestFacts>): Generator<string> {
+  for (const one of facts) yield `${canonicalJson(one)}\n`;
 }
 
 /** `undefined` for what {@link formatFacts} has not written. */

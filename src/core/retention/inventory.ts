@@ -9,8 +9,8 @@ export interface Inventory {
   /** Every manifest that is known, by no order. No digest twice. */
   readonly entries: readonly InventoryEntry[];
   /**
-   * The list is proved to be whole and of one moment. When it is not, nothing untagged may go, since what names it may be
-   * missing here.
+   * The list is proved to be whole and of one moment. When it is not, nothing may go, since what names it may be missing
+   * here.
    */
   readonly isComplete: boolean;
 }

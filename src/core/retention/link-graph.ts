@@ -33,7 +33,8 @@ export interface LinkGraph {
  * to nothing.
  */
 export function linkGraph(entries: readonly InventoryEntry[], manifests: KnownManifests): LinkGraph {
-  const nodeOf = new Map<string, number>(entries.map(({ digest }, node) => [digest, node]));
+  const nodeOf = new Map<string, number>();
+  for (const [node, { digest }] of entries.entries()) nodeOf.set(digest, node);
   const held = childLinks(entries, manifests, nodeOf);
   const children = bothWays(entries.length, held.pairs);
   const belonging = subjectLinks({ entries, manifests, nodeOf, isLeaf: held.isLeaf, children: children.forward });

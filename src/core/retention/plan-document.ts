@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '../input-manifest.ts';
+import { canonicalPieces } from '../input-manifest.ts';
 import { valueAt } from '../json.ts';
 import type { Parsed } from '../parsed.ts';
 import {
@@ -31,6 +31,8 @@ export interface PlanDocument {
 
 /** Some 100,000 images with all that belongs to them. */
 const LIMITS: JsonLimits = { maxBytes: 512 * 1024 * 1024, maxContainers: 5_000_000, maxDepth: 12 };
+/** Down to one image: a document, its plans, a plan, its deletions. */
+const PIECE_DEPTH = 4;
 const ROLES = ['fallback-index', 'referrer', 'child'] as const;
 
 /**
@@ -43,12 +45,15 @@ export function planHash(plans: readonly RepositoryPlan[]): string {
     deletions: deletions.map(({ root, rule, members }) => ({ root, rule, members })),
     untags,
   }));
-  return createHash('sha256').update(canonicalJson(deeds)).digest('hex');
+  const hash = createHash('sha256');
+  for (const piece of canonicalPieces(deeds, PIECE_DEPTH - 1)) hash.update(piece);
+  return hash.digest('hex');
 }
 
-/** The plans as a file: canonical JSON, one text for the same plans, with their hash. */
-export function formatPlan(plans: readonly RepositoryPlan[], about: PlanAbout): string {
-  return `${canonicalJson({ schema: 1, about, plans, hash: planHash(plans) })}\n`;
+/** The plans as a file, in pieces: canonical JSON, one text for the same plans, with their hash. */
+export function* formatPlan(plans: readonly RepositoryPlan[], about: PlanAbout): Generator<string> {
+  yield* canonicalPieces({ schema: 1, about, plans, hash: planHash(plans) }, PIECE_DEPTH);
+  yield '\n';
 }
 
 /** Reads a file of {@link formatPlan}; a problem when it is none, or what is to be done is not what the hash was made of. */

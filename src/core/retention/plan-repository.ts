@@ -27,7 +27,7 @@ export function planRepository(request: PlanRequest): RepositoryPlan {
     deleted: going.length,
     deletedTagged: going.filter(isTagged).length,
     tagged: nodes.filter(isTagged).length,
-    left: nodes.length - going.length,
+    left: nodes.filter((node) => graph.isRoot(node) && !selection.goes(node)).length,
   });
   const { refusals, warnings } = unfit(request);
   return {

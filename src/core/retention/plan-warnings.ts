@@ -19,7 +19,7 @@ export function warningsOf({ inventory, manifests }: PlanRequest, { units, ballo
     if (facts?.kind !== 'unreadable') return [];
     return [`${nameOf(entry)} could not be read (${toLine(facts.reason)}): while that is so, nothing is deleted here`];
   });
-  const incomplete = 'the list changed while it was read: what has no tag stays, and so do images of several manifests';
+  const incomplete = 'the list of this repository is not complete: nothing is deleted here this time';
   return [
     ...some(unreadable, 'manifests that could not be read'),
     ...(inventory.isComplete ? [] : [incomplete]),

@@ -34,9 +34,7 @@ export function findProtected(
     for (const name of [digest, ...tags]) for (const source of named.sources.get(name) ?? []) matched.add(source);
   }
   const refusals = [
-    ...policy.protect.flatMap((item) =>
-      isUnmatched(item, matched, protections) ? [refusalOf('protect', item.text)] : [],
-    ),
+    ...policy.protect.flatMap((item) => (isUnmatched(item, matched) ? [refusalOf('protect', item.text)] : [])),
     ...idleExceptions(entries, policy).map(({ selector }) => refusalOf('except', selector.text)),
   ];
   return { byEntry, isProtectedTag: (tag) => byTag(tag) !== undefined, refusals };
@@ -65,15 +63,12 @@ function namesOf(protections: readonly Protection[]): Names {
   return { byTag, byDigest, sources };
 }
 
-/** A source is looked at under its own name only: of the places that it goes through each has a name of its own. */
-function isUnmatched(
-  item: ProtectItem,
-  matched: ReadonlySet<ProtectItem | string>,
-  protections: readonly Protection[],
-): boolean {
+/** What a source says comes under its name, or under its name and a place: `@in-use(kubectl): prod: pod shop/web`. */
+function isUnmatched(item: ProtectItem, matched: ReadonlySet<ProtectItem | string>): boolean {
   if (item.optional) return false;
   if (item.kind !== 'source') return !matched.has(item);
-  return protections.some(({ by }) => by === item.text) && !matched.has(item.text);
+  const { text } = item;
+  return ![...matched].some((by) => typeof by === 'string' && (by === text || by.startsWith(`${text}: `)));
 }
 
 /** What rules and items leave out by a name that no tag has. */

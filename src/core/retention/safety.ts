@@ -15,10 +15,6 @@ export function spareUnsafe(
   const { entries } = graph;
   const isTagged = (node: number): boolean => imageTags(entries[node]?.tags ?? []).length > 0;
   const roots = new Set(selection.roots());
-  if (!inventory.isComplete) {
-    const unsure = selection.nodes().filter((node) => !roots.has(node) || !isTagged(node));
-    selection.spare(unsure, { by: 'incomplete list', reason: 'what needs it may not be listed' });
-  }
   for (const isOfTagged of [true, false]) {
     const graceMs = isOfTagged ? policy.limits.grace.taggedMs : policy.limits.grace.untaggedMs;
     const young = selection.nodes().filter((node) => {
@@ -32,6 +28,9 @@ export function spareUnsafe(
   }
   if (!graph.isReadable)
     selection.spare(selection.nodes(), { by: 'unreadable', reason: 'a manifest of this repository could not be read' });
+  // What holds a manifest may be missing from the list, though the manifest has a tag.
+  if (!inventory.isComplete)
+    selection.spare(selection.nodes(), { by: 'incomplete list', reason: 'what needs it may not be listed' });
   if (abilities.keepsLastTagged) spareLastTagged(selection, entries);
 }
 

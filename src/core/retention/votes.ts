@@ -45,11 +45,16 @@ const MAX_NAMED = 3;
 export function castVotes(rule: RetentionRule, voters: readonly Voter[], setting: VoteSetting): Votes {
   const keptBy: (string | undefined)[] = voters.map(() => undefined);
   const warnings: string[] = [];
-  const competing = voters.flatMap((voter, position) => (voter.floats ? [] : [{ voter, position }]));
-  const firm = competing.map(({ voter }) => voter);
+  const firm = voters.filter(({ floats }) => !floats);
   for (const clause of rule.clauses) {
+    const text = clauseText(clause);
     const kept = keptByClause(clause, firm, { ...setting, rule, warnings });
-    for (const [at, { position }] of competing.entries()) if (kept[at]) keptBy[position] ??= clauseText(clause);
+    let at = 0;
+    for (const [position, { floats }] of voters.entries()) {
+      if (floats) continue;
+      if (kept[at]) keptBy[position] ??= text;
+      at += 1;
+    }
   }
   return { keptBy: withFloating(voters, keptBy), warnings };
 }
@@ -59,6 +64,7 @@ function withFloating(
   voters: readonly Voter[],
   keptBy: readonly (string | undefined)[],
 ): readonly (string | undefined)[] {
+  if (!voters.some(({ floats }) => floats)) return keptBy;
   const ofRoot = new Map<InventoryEntry, string | undefined>();
   for (const [position, { entry, floats }] of voters.entries()) {
     if (!floats) ofRoot.set(entry, ofRoot.get(entry) ?? keptBy[position]);
@@ -79,14 +85,10 @@ function keptByClause(clause: KeepClause, voters: readonly Voter[], setting: Cla
   switch (clause.kind) {
     case 'keep':
       return keptByCount(clause, voters, setting);
-    case 'for': {
-      const isOpenRule = setting.rule.clauses.some((one) => one.kind === 'while' && one.state === 'open');
-      // The clause of the pull request counts this age from its closing.
-      if (isOpenRule) return voters.map(() => false);
+    case 'for':
       return voters.map(({ entry }) =>
         isWithin(age(clause.since === 'updated' ? entry.updatedAtMs : entry.pushedAtMs), clause.ageMs),
       );
-    }
     case 'used':
       return voters.map(({ entry: { usedAtMs, pushedAtMs } }) =>
         isWithin(age(laterOf(usedAtMs ?? Number.NEGATIVE_INFINITY, pushedAtMs)), clause.ageMs),
