@@ -14,9 +14,6 @@ export function spareUnsafe(
 ): void {
   const { entries } = graph;
   const isTagged = (node: number): boolean => imageTags(entries[node]?.tags ?? []).length > 0;
-  // What holds a manifest may be missing from the list, though the manifest has a tag.
-  if (!inventory.isComplete)
-    selection.spare(selection.nodes(), { by: 'incomplete list', reason: 'what needs it may not be listed' });
   const roots = new Set(selection.roots());
   for (const isOfTagged of [true, false]) {
     const graceMs = isOfTagged ? policy.limits.grace.taggedMs : policy.limits.grace.untaggedMs;
@@ -31,6 +28,9 @@ export function spareUnsafe(
   }
   if (!graph.isReadable)
     selection.spare(selection.nodes(), { by: 'unreadable', reason: 'a manifest of this repository could not be read' });
+  // What holds a manifest may be missing from the list, though the manifest has a tag.
+  if (!inventory.isComplete)
+    selection.spare(selection.nodes(), { by: 'incomplete list', reason: 'what needs it may not be listed' });
   if (abilities.keepsLastTagged) spareLastTagged(selection, entries);
 }
 
