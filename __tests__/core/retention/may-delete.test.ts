@@ -9,7 +9,8 @@ const DAY_MS = 86_400_000;
 /** Of so many images, all but one are a day old. */
 function mayGo(count: number, oldAt: number, rule: string): boolean {
   const parsed = parseRetention(rule);
-  if (!parsed.ok || parsed.value === 'off' || parsed.value.general === undefined) throw new TypeError('the rule is wrong');
+  if (!parsed.ok || parsed.value === 'off' || parsed.value.general === undefined)
+    throw new TypeError('the rule is wrong');
   const entries = Array.from({ length: count }, (_, at) => {
     const pushedAtMs = NOW_MS - (at === oldAt ? 100 : 1) * DAY_MS;
     return {
