@@ -74,8 +74,8 @@ function eachOnce<T>(measure: (versions: number) => Promise<T>): (versions: numb
 }
 
 interface Package {
-  prune(retention: string, ...more: string[]): Work;
-  run(work: Work): Promise<PruneRun>;
+  readonly prune: (retention: string, ...more: string[]) => Work;
+  readonly run: (work: Work) => Promise<PruneRun>;
 }
 
 /** Gives a package to work on, and takes it down. */

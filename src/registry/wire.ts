@@ -67,7 +67,7 @@ export function openWire(settings: WireSettings): Wire {
   const running = new Set<() => void>();
   // One for all requests: a listener that was taken away still leads to the next one, so that with one for each the garbage of
   // every request since would be kept by that of the first.
-  settings.signal?.addEventListener('abort', () => running.forEach((cut) => void cut()), { once: true });
+  settings.signal?.addEventListener('abort', () => running.forEach((cut) => cut()), { once: true });
   const tunnelThrough = (proxy: Proxy): Promise<Tunnel> => {
     const known = tunnels.get(proxy);
     if (known !== undefined) return known;
