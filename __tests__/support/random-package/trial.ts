@@ -121,7 +121,9 @@ export class Trial {
     const { rules, features } = this.#request.world;
     const members = this.#request.drafted.plan.deletions.flatMap((deletion) => deletion.members);
     const hasTaggedPart = members.some(({ tags }) => tags.some((tag) => !/^sha256-[0-9a-f]{64}/.test(tag)));
-    return rules.collectsGarbage && !features.has('circle') && !hasTaggedPart && !this.mishaps.isPush;
+    // Which one is the last hangs on what is there.
+    const sparesLast = this.#request.drafted.plan.kept.some(({ by }) => by === 'last tagged');
+    return !sparesLast && rules.collectsGarbage && !features.has('circle') && !hasTaggedPart && !this.mishaps.isPush;
   }
 
   /** Everything is back, byte for byte, with the tags that nobody has taken. */
