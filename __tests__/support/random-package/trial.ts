@@ -123,6 +123,8 @@ export class Trial {
     const hasTaggedPart = members.some(({ tags }) => tags.some((tag) => !/^sha256-[0-9a-f]{64}/.test(tag)));
     // Which one is the last hangs on what is there.
     const sparesLast = this.#request.drafted.plan.kept.some(({ by }) => by === 'last tagged');
+    // An attestation that outlives its index may belong to what a tagged referrer keeps.
+    if (features.has('attestation with a subject') && features.has('tagged referrer')) return false;
     return !sparesLast && rules.collectsGarbage && !features.has('circle') && !hasTaggedPart && !this.mishaps.isPush;
   }
 
