@@ -139,14 +139,17 @@ export class Mishaps {
     const later = this.#plan.deletions.slice(group + 1);
     const images = later.flatMap(({ root, members }) => [root, ...members.filter(({ role }) => role === 'child')]);
     const all = later.flatMap(({ root, members }) => [root, ...members]);
-    const tagged = later.flatMap(({ root, members }) => [root, ...members.filter(({ tags }) => tags.length > 0)]);
     const attested = new Set(
       [...content.byDigest.values()].flatMap(({ kind, subject }) => (kind === 'attestation' ? [subject] : [])),
     );
     // An attestation in an index is that index's, whatever it points at: it goes with it.
     const isThere = ({ digest }: PlannedManifest): boolean => content.byDigest.has(digest) && !attested.has(digest);
+    // Within the time in which nobody asks what is new, only what has a tag is looked at.
+    const tagged = all.filter(({ tags }) => tags.length > 0).filter(isThere);
+    const parts = tagged.filter(({ digest }) => later.every(({ root }) => root.digest !== digest));
+    const watched = parts.length > 0 ? parts : later.map(({ root }) => root).filter(isThere);
     if (this.#mishap === 'tag moved at the last moment') {
-      if (tagged.some(isThere)) this.#moveTag(this.#random.pick(tagged.filter(isThere)).digest);
+      if (watched.length > 0) this.#moveTag(this.#random.pick(watched).digest);
       return this.#onPush();
     }
     if (this.#mishap === 'another pruner') this.#otherPruner();

@@ -121,7 +121,11 @@ export class Trial {
     const { rules, features } = this.#request.world;
     const members = this.#request.drafted.plan.deletions.flatMap((deletion) => deletion.members);
     const hasTaggedPart = members.some(({ tags }) => tags.some((tag) => !/^sha256-[0-9a-f]{64}/.test(tag)));
-    return rules.collectsGarbage && !features.has('circle') && !hasTaggedPart && !this.mishaps.isPush;
+    // Which one is the last hangs on what is there.
+    const sparesLast = this.#request.drafted.plan.kept.some(({ by }) => by === 'last tagged');
+    // An attestation that outlives its index may belong to what a tagged referrer keeps.
+    if (features.has('attestation with a subject') && features.has('tagged referrer')) return false;
+    return !sparesLast && rules.collectsGarbage && !features.has('circle') && !hasTaggedPart && !this.mishaps.isPush;
   }
 
   /** Everything is back, byte for byte, with the tags that nobody has taken. */
