@@ -91,7 +91,6 @@ describe('case 49: a run that is ended', () => {
   it.each([
     ['the list', /^GET .*\/versions$/],
     ['the manifests', /^GET \/v2\/:repo\/manifests/],
-    ['what is deleted first', /^GET .*\/versions\/:id$/],
   ])('by SIGTERM while it reads %s has done nothing', async (_, route) => {
     const scene = await openPruneScene(SHAPE);
     const before = scene.content();
