@@ -14,6 +14,7 @@ import { type GivenPlan, onlyPlanned, readPlanFile } from './plan-file.ts';
 import { readPolicies } from './policies.ts';
 import { progressOf } from './progress.ts';
 import { runFile } from './run-files.ts';
+import { preferSmallHeap } from './small-heap.ts';
 import { openSources, type Sources } from './sources.ts';
 import { openStores, type Stores } from './stores.ts';
 import { findTargets, type Target } from './targets.ts';
@@ -59,6 +60,7 @@ export interface PruneOutcome extends PruneReport {
  * pruned; a plan that must not be carried out, or not without being confirmed, keeps all of them as they are.
  */
 export async function pruneRun(run: Run, task: PruneTask): Promise<PruneOutcome> {
+  preferSmallHeap();
   const pruning = await prune(run, task);
   return { ...reportPrune(pruning), error: errorOf(pruning) };
 }
