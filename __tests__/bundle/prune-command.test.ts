@@ -71,6 +71,9 @@ describe('build-once prune', () => {
     const [oldest = ''] = scene.images();
     const refused = await scene.prune(`protect "nothing" , ${oldest}\n*: keep 1`, '--apply');
     expect(refused.status).toBe(2);
+    const planned = await scene.prune(`protect nothing , ${oldest}\n*: keep 1`);
+    expect(planned).toMatchObject({ status: 3, stderr: expect.stringContaining('RETENTION_REFUSED') });
+    expect(planned.stdout).not.toContain('this is what would go');
     const stopped = await scene.prune(`protect nothing , ${oldest}\n*: keep 1`, '--apply');
     expect(stopped).toMatchObject({ status: 3, stderr: expect.stringContaining('RETENTION_REFUSED') });
     expect(stopped.stderr).toContain('protect "nothing" matches nothing here: correct it, or write "nothing?"');
@@ -103,6 +106,15 @@ describe('build-once prune', () => {
     for (const example of ['30d', 'v*: semver 2 majors, 3 minors, 2 patches', 'untagged: for 7d'])
       expect(result.stderr).toContain(example);
     expect(scene.ghcr.requests).toEqual([]);
+  });
+
+  it('says of a package that is not there no more than that', async () => {
+    const scene = await openPruneScene({ versions: 2 });
+    const result = await scene.cli(['prune', '--images=ghcr.io/acme/nope', '--retention=3']);
+    expect(result).toMatchObject({
+      status: 1,
+      stdout: 'ghcr.io/acme/nope: GitHub knows no such package\nnothing was deleted\n',
+    });
   });
 
   it('asks nobody anything when retention is off', async () => {
