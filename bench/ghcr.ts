@@ -7,7 +7,8 @@ import { startNamedGhcr } from '../__tests__/support/ghcr/named-ghcr.ts';
 import type { GhcrOptions } from '../__tests__/support/ghcr/options.ts';
 
 const options: GhcrOptions = JSON.parse(process.argv[2] ?? '{}');
-const { ghcr, env, authorities, close } = await startNamedGhcr(options);
+const named = await startNamedGhcr(options);
+const { ghcr, env, authorities } = named;
 process.stdout.write(`${JSON.stringify({ env, authorities })}\n`);
 for await (const _ of createInterface({ input: process.stdin })) {
   const { primary, points, content, concurrent } = ghcr.limits;
@@ -20,4 +21,4 @@ for await (const _ of createInterface({ input: process.stdin })) {
   process.stdout.write(`${JSON.stringify(asked)}\n`);
   ghcr.forgetRequests();
 }
-await close();
+await named.close();

@@ -133,8 +133,12 @@ interface RegistryProcess extends Pick<HitScene, 'countRequests' | 'close'> {
 }
 
 async function startRegistryProcess(): Promise<RegistryProcess> {
-  const { greeting, ask, close } = await startLineProcess('./registry.ts');
-  return { host: greeting, countRequests: async () => Number(await ask()), close };
+  const running = await startLineProcess('./registry.ts');
+  return {
+    host: running.greeting,
+    countRequests: async () => Number(await running.ask()),
+    close: () => running.close(),
+  };
 }
 
 /** The largest resident memory that the first process of the work ever had, in bytes; Node only. */

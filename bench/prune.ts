@@ -32,6 +32,8 @@ export interface PruneScene {
 }
 
 const KEEP_10 = '* : keep 10\nuntagged : keep 10\nlimits : max-delete 100%';
+/** What has a tag only: so the rivals count, and so the target was set. */
+const KEEP_10_TAGGED = '* : keep 10\nlimits : max-delete 100%';
 const KEEP_10_YEARS = '* : for 10y\nuntagged : for 10y';
 const LATENCY_MS = 100;
 
@@ -54,7 +56,7 @@ export function openPruneScene(): PruneScene {
     plan,
     idle: eachOnce((versions) => onPackage({ versions }, ({ run, prune }) => run(prune(KEEP_10_YEARS)))),
     full: eachOnce((versions) =>
-      onPackage({ versions, rateLimit: true }, ({ run, prune }) => run(prune(KEEP_10, '--apply'))),
+      onPackage({ versions, rateLimit: true }, ({ run, prune }) => run(prune(KEEP_10_TAGGED, '--apply'))),
     ),
     peakBytes: eachOnce((versions) =>
       onPackage({ versions }, ({ prune }) => peakBytes(prune(KEEP_10, '--plan-out=plan.json'))),
@@ -72,8 +74,8 @@ function eachOnce<T>(measure: (versions: number) => Promise<T>): (versions: numb
 }
 
 interface Package {
-  prune(retention: string, ...more: string[]): Work;
-  run(work: Work): Promise<PruneRun>;
+  readonly prune: (retention: string, ...more: string[]) => Work;
+  readonly run: (work: Work) => Promise<PruneRun>;
 }
 
 /** Gives a package to work on, and takes it down. */

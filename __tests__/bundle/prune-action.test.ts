@@ -23,7 +23,7 @@ describe('the action build-once/prune', () => {
       /^### Retention: \d+ images? deleted, \d+ images? kept, \S+ \S+ known to be freed\n/,
     );
     expect(result.summary).toContain('| By | To delete | To keep |');
-    expect(result.summary).toMatch(/\| <code>sha-&#42;: keep 2, for 1h<\/code> \| \d \| 2 \|/);
+    expect(result.summary).toMatch(/\| <code>sha-&#42;: keep 2, for 1h<\/code> \| 5 \| 1 \|/);
     expect(result.summary).toContain('<code>protect latest</code> | 0 | 1 |');
     expect(result.summary).toMatch(/\| Image \| Pushed \| Rule \| Why \|\n/);
     expect(result.summary.match(/### Retention/g)).toHaveLength(1);

@@ -25,7 +25,7 @@ describe("GitHub's allowance", () => {
     expect(second).toMatchObject({ status: 0 });
     expect(JSON.parse(second.stdout).prune).toMatchObject({ complete: 'true' });
     expect(scene.ghcr.limits).toMatchObject({ primary: 0, points: 0 });
-    expect(contentOf(scene)).toEqual(contentOf(await prunedAtOnce()));
+    expect(scene.content()).toEqual((await prunedAtOnce()).content());
   });
 
   it('case 48: of a job, too small for all, goes to the oldest images, whole ones only', async () => {
@@ -78,7 +78,6 @@ describe('what cannot be deleted', () => {
     const scene = await openPruneScene({ versions: 8, stepMinutes: 180 });
     const result = await scene.prune('*: keep 0', '--apply');
     expect(result).toMatchObject({ status: 0, stdout: expect.stringContaining('keep    1 image by last tagged') });
-    expect(result.stdout).toContain('*: keep 0: keep 0 keeps none');
     expect(scene.images()).toHaveLength(1);
     expect(scene.ghcr.count(/^DELETE/, 400)).toBe(0);
   });
@@ -99,11 +98,18 @@ describe('what cannot be deleted', () => {
   });
 
   it('case 41: what the list shows and is gone already is as good as deleted', async () => {
-    const scene = await openPruneScene({ versions: 12, stale404: 2 });
+    const scene = await openPruneScene({ versions: 12 });
+    const [oldest = '', ...rest] = scene.images();
+    scene.ghcr.settings.onRequest = (route, count) => {
+      const store = scene.ghcr.store();
+      const gone = store.list().find(({ tags }) => tags.includes(oldest));
+      if (route.startsWith('DELETE') && count === 1 && gone !== undefined) store.remove(gone);
+    };
     const result = await scene.prune('*: keep 2', '--apply');
-    expect(result.stdout).not.toContain('failed');
-    expect(scene.images().length).toBeLessThanOrEqual(6);
-    expect(scene.ghcr.integrity()).toMatchObject({ brokenTags: [] });
+    expect(result).toMatchObject({ status: 0, stdout: expect.stringContaining('deleted 4 images (8 manifests)') });
+    expect(scene.ghcr.count(/^DELETE/, 404)).toBe(1);
+    expect(scene.images()).toEqual(rest.slice(-2));
+    expect(scene.ghcr.integrity()).toMatchObject(UNBROKEN);
   });
 });
 
@@ -111,9 +117,4 @@ async function prunedAtOnce(): Promise<PruneScene> {
   const scene = await openPruneScene({ versions: 24 });
   expect(await scene.prune(POLICY, '--apply')).toMatchObject({ status: 0 });
   return scene;
-}
-
-function contentOf({ ghcr }: PruneScene) {
-  const { tags, byDigest } = ghcr.store();
-  return { tags: [...tags].toSorted(), digests: [...byDigest.keys()].toSorted() };
 }

@@ -16,6 +16,9 @@ describe('a name with *', () => {
     const some = await scene.cli(['prune', '--images=ghcr.io/acme/a*', '--retention=*: keep 3']);
     expect(some.stdout).toContain('ghcr.io/acme/api: 1 image to delete, 3 to keep');
     expect(some.stdout).not.toContain('worker');
+    const none = await scene.cli(['prune', '--images=ghcr.io/acme/x*', '--retention=*: keep 3', '--apply']);
+    expect(none).toMatchObject({ status: 0 });
+    expect(none.stderr).toContain('warning: "ghcr.io/acme/x*" stands for 0 repositories');
   });
 
   it('case 54: one package that fails keeps no other from being pruned, and the run fails', async () => {

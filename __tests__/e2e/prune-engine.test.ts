@@ -11,11 +11,14 @@ import { openEngineStore } from '../../src/retention/engine-store.ts';
 import type { ImageStore } from '../../src/retention/store.ts';
 import type { Docker } from '../../src/tools/docker.ts';
 import { parseAssignments } from '../support/layers.ts';
-import { mustRun, run, TOOLCHAIN_SCRIPTS } from '../support/programs.ts';
+import { CHECKOUT, mustRun, NODE_DIRECTORY, run, TOOLCHAIN_SCRIPTS } from '../support/programs.ts';
+import { shiftedClock } from '../support/shifted-clock.ts';
 import { makeDockerConfig } from '../support/toolchain.ts';
 
 const toolchain = inject('toolchain');
 const isPrivate = toolchain.buildxPlugin.endsWith('/usr/libexec/docker/cli-plugins/docker-buildx');
+
+const HOUR_MS = 3_600_000;
 
 /** An engine of its own with Docker's store before containerd's. */
 let classic: { readonly directory: string; readonly host: string } | undefined;
@@ -130,7 +133,7 @@ describe
     expect(await store.restore(planned(id, '1.0'), undefined)).toMatchObject({ outcome: 'lost' });
   });
 
-  it('keeps the image of a stopped container, and all of its tags: 66', async () => {
+  it('keeps the image of a stopped container, and all of its tags (case 66)', async () => {
     const id = await make(`${repository}:1.0.0`, `${repository}:1.0`);
     containers.push(await call('container', 'create', `--name=c-${randomUUID()}`, `${repository}:1.0.0`));
     const using = await containersUsing(docker);
@@ -188,4 +191,47 @@ describe
     expect((await pulled.list()).entries).toEqual([]);
     expect(await call('image', 'inspect', '--format={{.Id}}', `${other}:1`)).toBe(entry.digest);
   });
+
+  /** The program as it is shipped, at a time when the images of this test are hours old, unless they are to be young. */
+  const cli = (args: readonly string[], { laterMs = 5 * HOUR_MS } = {}): Promise<string> => {
+    const own = { ...env(), HOME: directory, NODE_OPTIONS: shiftedClock(directory, laterMs) };
+    return mustRun([join(NODE_DIRECTORY, 'node'), join(CHECKOUT, 'dist/cli.js'), ...args], {
+      cwd: directory,
+      env: { ...process.env, ...own },
+    });
+  };
+
+  it('cleanup keeps one, what a stopped container needs, and all other repositories: 66', async () => {
+    const used = await make(`${other}:a`);
+    const middle = await make(`${other}:b`, `${other}:b2`);
+    const newest = await make(`${other}:c`);
+    const foreign = await make(`${repository}:1`);
+    containers.push(await call('container', 'create', `--name=c-${randomUUID()}`, `${other}:a`));
+    const cleanup = ['cleanup', '--local', '--keep', '1', '--repo', other];
+    expect(await cli(cleanup, { laterMs: 0 })).toContain('no image to delete');
+    const said = await cli(cleanup);
+    expect(said).toContain(`${other}: 1 image to delete, 2 to keep`);
+    expect(said).toMatch(/keep +1 image by container c-/);
+    const names = await call('image', 'ls', '--no-trunc', '--format={{.ID}} {{.Tag}}', other);
+    expect(names.split('\n').toSorted()).toEqual([`${newest} c`, `${used} a`].toSorted());
+    expect(await tagsOf(foreign)).toEqual(['1']);
+    expect(names).not.toContain(middle);
+    await expect(cli(['undo', journalIn(said), '--local'])).rejects.toThrow('build it or pull it again');
+  });
+
+  it('prune keeps three where nothing else is said, and deletes nothing unless it is to', async () => {
+    const tags = ['a', 'b', 'c', 'd', 'e'];
+    for (const tag of tags) await make(`${other}:${tag}`);
+    const left = async () =>
+      (await call('image', 'ls', '--format={{.Tag}}', other)).split('\n').filter((tag) => tag !== '');
+    const prune = ['prune', '--local', `--images=${other}`];
+    expect(await cli(prune)).toContain('2 images to delete, 3 to keep');
+    expect(await left()).toHaveLength(5);
+    await cli([...prune, '--apply']);
+    expect((await left()).toSorted()).toEqual(['c', 'd', 'e']);
+  });
 });
+
+function journalIn(said: string): string {
+  return /what was deleted is in (\S+): /.exec(said)?.[1] ?? '';
+}

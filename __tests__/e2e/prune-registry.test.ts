@@ -94,7 +94,7 @@ describe.skipIf(!toolchain.layers.registry).each([
     expect(listedAtMs).toBeGreaterThan(0);
   });
 
-  test('is empty when its last image went, and unknown before its first one came: 55', async () => {
+  test('is empty when its last image went, and unknown before its first one came (case 55)', async () => {
     const { repository, store } = open();
     await expect(store.list()).rejects.toMatchObject({ code: 'REPOSITORY_UNKNOWN' });
     const image = await pushImage(repository, sampleImage());
@@ -103,7 +103,7 @@ describe.skipIf(!toolchain.layers.registry).each([
     expect((await store.list()).entries).toEqual([]);
   });
 
-  test('cannot delete a tag alone: nothing is pushed to do it, and the other tags stay: 61', async () => {
+  test('cannot delete a tag alone: nothing is pushed to do it, and the other tags stay (case 61)', async () => {
     const { repository, store, requests } = open();
     const { index } = await publish(repository, 'keep', 'expired');
     requests();
@@ -153,7 +153,7 @@ describe.skipIf(!toolchain.layers.registry).each([
 });
 
 describe.skipIf(!toolchain.layers.registry)('a real docker-registry as it comes', () => {
-  test('deletes nothing, which is found out before the first deletion: 62', async () => {
+  test('deletes nothing, which is found out before the first deletion (case 62)', async () => {
     const { repository, store } = openShop(await startAsItComes());
     const { index } = await publish(repository, '1.0.0');
     await expect(store.checkDeletion()).rejects.toMatchObject({ code: 'DELETE_UNSUPPORTED', exitCode: 2 });

@@ -133,7 +133,7 @@ describe.skipIf(!hasOpenssl)('a repository on Docker Hub', () => {
     expect(inventory.isComplete).toBe(true);
   });
 
-  test('is listed again when a tag went while its pages were read, so that none is missed: 36, 39', async () => {
+  test('is listed again when a tag went while its pages were read, so that none is missed (cases 36, 39)', async () => {
     const state = { isQuiet: false };
     const { store, repository } = await openShop({
       pageSize: 2,
@@ -149,7 +149,7 @@ describe.skipIf(!hasOpenssl)('a repository on Docker Hub', () => {
     expect(isComplete).toBe(true);
   });
 
-  test('is not whole when it never stands still: 36', async () => {
+  test('is not whole when it never stands still (case 36)', async () => {
     const { store, repository } = await openShop({
       pageSize: 2,
       before: async (line, registry) => {
@@ -170,7 +170,7 @@ describe.skipIf(!hasOpenssl)('a repository on Docker Hub', () => {
     expect(await store.read(digestOf('nothing'))).toMatchObject({ kind: 'unreadable' });
   });
 
-  test('that is not there is an error: 55', async () => {
+  test('that is not there is an error (case 55)', async () => {
     const { store } = await openShop({}, { path: 'acme/other' });
     await expect(store.list()).rejects.toMatchObject({
       code: 'REPOSITORY_UNKNOWN',
@@ -207,7 +207,7 @@ describe.skipIf(!hasOpenssl)('a repository on Docker Hub', () => {
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('s3cret');
   });
 
-  test('gets a new token when the old one is refused: 44', async () => {
+  test('gets a new token when the old one is refused (case 44)', async () => {
     const { store, repository, hub } = await openShop();
     const { index } = await pushIndex(repository, '1');
     await store.checkDeletion();
@@ -220,7 +220,7 @@ describe.skipIf(!hasOpenssl)('a repository on Docker Hub', () => {
     ).toBe(true);
   });
 
-  test('waits as long as it asks for, and ends the run when that does not help: 46', async () => {
+  test('waits as long as it asks for, and ends the run when that does not help (case 46)', async () => {
     const until = String(Date.UTC(2026, 10, 21) / 1000 + 20);
     const state = { refusals: 1 };
     const { store, repository, clock } = await openShop({
@@ -276,7 +276,7 @@ describe.skipIf(!hasOpenssl)('a repository on Docker Hub', () => {
     expect((await store.look(planned(index, 'keep', 'go')))?.tags).toEqual(['keep']);
   });
 
-  test('gets back what was deleted: 58', async () => {
+  test('gets back what was deleted (case 58)', async () => {
     const { store, repository, hub } = await openShop();
     const { index, children } = await pushIndex(repository, '1.0.0');
     const steps = [];

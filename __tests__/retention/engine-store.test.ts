@@ -154,7 +154,7 @@ describe('the images of a repository', () => {
 });
 
 describe('a deletion', () => {
-  it('goes by the names in this repository, and forces nothing: 66', async () => {
+  it('goes by the names in this repository, and forces nothing (case 66)', async () => {
     const docker = engineWith(IMAGES);
     expect(await storeOf(docker, 'myapp').remove(PLANNED)).toEqual({ outcome: 'deleted' });
     const untagged = { id: '', digest: digestOf('three'), tags: [] };
@@ -200,7 +200,7 @@ describe('a deletion', () => {
 });
 
 describe('containers', () => {
-  it('need the images that they were made from, whether they run or not: 66', async () => {
+  it('need the images that they were made from, whether they run or not (case 66)', async () => {
     const ids = [1, 2].map((number) => digestOf(`container ${number}`).slice('sha256:'.length));
     const containers = [
       { Id: ids[0], Name: '/web\u001B[2J', Image: ONE, ImageManifestDescriptor: { digest: TWO } },

@@ -46,7 +46,7 @@ const ENDS = ['planned', 'no plan', 'something unreadable', 'as planned'];
 
 describe('random packages on a GitHub that fails', () => {
   it('break no tag, lose no signature, and lose what the dry run said', { timeout: 3_600_000 }, async () => {
-    const tally = new Tally([...MISHAPS, ...Object.keys(FAULTS), ...Object.keys(SETTINGS), ...ENDS]);
+    const tally = new Tally([...Object.keys(FAULTS), ...Object.keys(SETTINGS), ...ENDS]);
     let seed = SEED;
     for (let played = 0; played < RUNS; seed += 1) {
       try {
@@ -92,7 +92,7 @@ async function play(seed: number, tally: Tally): Promise<boolean> {
   }
   expect(planHash([nameless(drafted.plan)])).toBe(planHash([nameless(expected.plan)]));
   tally.add('planned');
-  const mishap = random.pick(MISHAPS);
+  const mishap = isCalm && random.chance(0.5) ? 'nothing' : random.pick(MISHAPS);
   const trial = new Trial({ world, drafted, random, mishap, tally });
   const applied = await trial.run(withMishaps(store, trial.mishaps.beforeRemove));
   if (mishap === 'nothing' && isCalm) {

@@ -62,7 +62,7 @@ describe.each([
   ['with the referrers API', true],
   ['without it', false],
 ])('a registry %s', (_, referrers) => {
-  test('keeps what is kept with all that belongs to it, loses the rest whole, and gets it back: 1, 22, 26, 27, 28', async () => {
+  test('keeps what is kept with all that belongs to it, loses the rest whole, and gets it back (cases 1, 22, 26, 27, 28)', async () => {
     const registry = await startRegistry({ referrers });
     onTestFinished(() => registry.close());
     const repository = openRepository(registry.host);

@@ -85,7 +85,7 @@ function digestsOf({ entries }: Inventory): readonly Digest[] {
 }
 
 describe('the list', () => {
-  test('has tags, platforms, and what belongs to any of them: 26, 27, 28', async () => {
+  test('has tags, platforms, and what belongs to any of them (cases 26, 27, 28)', async () => {
     const { repository, open } = await openShop();
     const { index, children } = await pushIndex(repository, ['1.0.0', 'latest']);
     const signature = await attach(repository, index);
@@ -145,7 +145,7 @@ describe('the list', () => {
     expect(digestsOf(await open().list())).toEqual([cache.digest]);
   });
 
-  test('looks for children only where it is to: 32', async () => {
+  test('looks for children only where it is to (case 32)', async () => {
     const { registry, repository, open } = await openShop();
     const { index, children } = await pushIndex(repository, ['1.0.0']);
     await repository.delete(children[1].digest);
@@ -180,7 +180,7 @@ describe('the list', () => {
     expect([reproducible, silent].map(timeOf)).toEqual([undefined, undefined]);
   });
 
-  test('is of the registry’s time, not of this machine’s: 59', async () => {
+  test('is of the registry’s time, not of this machine’s (case 59)', async () => {
     const date = 'Sat, 21 Nov 2026 10:00:00 GMT';
     const tagged = sampleImage([], { annotations: { [CREATED]: '2026-10-01T00:00:00Z' } }).manifest;
     const server = await serve(({ path }, response) => {
@@ -202,9 +202,9 @@ describe('the list', () => {
   });
 
   test.each([
-    ['without n, without a link: 64', (all: readonly string[]) => all],
+    ['without n, without a link (case 64)', (all: readonly string[]) => all],
     [
-      'cut at n, without a link: 64',
+      'cut at n, without a link (case 64)',
       (all: readonly string[], query: URLSearchParams) => {
         const last = query.get('last');
         const from = last === null ? 0 : all.indexOf(last) + 1;
@@ -225,7 +225,7 @@ describe('the list', () => {
     expect(isComplete).toBe(true);
   });
 
-  test('has what is pushed meanwhile, and not what is deleted meanwhile: 36, 39', async () => {
+  test('has what is pushed meanwhile, and not what is deleted meanwhile (cases 36, 39)', async () => {
     const { repository } = await openShop();
     const old = await pushIndex(repository, ['old']);
     const kept = await pushIndex(repository, ['kept']);
@@ -258,7 +258,7 @@ describe('the list', () => {
     expect((await storeOf(listing).list()).isComplete).toBe(false);
   });
 
-  test('of a repository that is not there is an error: 55', async () => {
+  test('of a repository that is not there is an error (case 55)', async () => {
     const { open } = await openShop();
     await expect(open().list()).rejects.toMatchObject({ code: 'REPOSITORY_UNKNOWN' });
   });
@@ -275,7 +275,7 @@ describe('the list', () => {
     await expect(storeOf(openRepository(server.host)).list()).rejects.toMatchObject({ code: 'DENIED' });
   });
 
-  test('with a tag that leads nowhere is an error that names it: 33', async () => {
+  test('with a tag that leads nowhere is an error that names it (case 33)', async () => {
     const { registry, repository, open } = await openShop();
     await pushIndex(repository, ['1.0.0', 'lost']);
     registry.fail({ path: /manifests\/lost$/, action: { kind: 'status', status: 404 } });
@@ -289,7 +289,7 @@ describe('the list', () => {
     ['truncated', { kind: 'truncate' }],
     ['other content', { kind: 'wrongDigest', where: 'body' }],
     ['a page for people', { kind: 'html' }],
-  ] as const)('names what cannot be read, as %s: 35', async (_, action) => {
+  ] as const)('names what cannot be read, as %s (case 35)', async (_, action) => {
     const { registry, repository, open } = await openShop();
     const { index } = await pushIndex(repository, ['1.0.0']);
     registry.fail({ method: 'GET', path: /manifests\//, action });
@@ -298,7 +298,7 @@ describe('the list', () => {
     expect(await store.read(index.digest)).toMatchObject({ kind: 'unreadable' });
   });
 
-  test('is the same through a registry that fails now and then: 34', async () => {
+  test('is the same through a registry that fails now and then (case 34)', async () => {
     const { registry, repository, open } = await openShop();
     for (const tag of ['1', '2', '3', '4']) await pushIndex(repository, [tag], `2026-0${tag}-01T00:00:00Z`);
     const before = await open().list();
@@ -316,7 +316,7 @@ describe('before anything is deleted', () => {
     expect(registry.requests.filter(({ status }) => status !== 404)).toEqual([]);
   });
 
-  test.each([405, 501])('a registry that does not (%i) is found out: 62', async (status) => {
+  test.each([405, 501])('a registry that does not (%i) is found out (case 62)', async (status) => {
     const server = await serve(({ method }, response) =>
       response.writeHead(method === 'DELETE' ? status : 404).end('{"errors":[{"code":"UNSUPPORTED"}]}'),
     );
@@ -335,7 +335,7 @@ describe('before anything is deleted', () => {
     await expect(storeOf(openRepository(server.host)).checkDeletion()).rejects.toMatchObject({ code });
   });
 
-  test('it is known whether tags can go alone, and no dummy is pushed to find out: 61', async () => {
+  test('it is known whether tags can go alone, and no dummy is pushed to find out (case 61)', async () => {
     const able = await openShop();
     const unable = await openShop({ tagDeletion: false });
     for (const { repository } of [able, unable]) await pushIndex(repository, ['1']);
@@ -392,7 +392,7 @@ describe('a deletion', () => {
     expect(await open().remove(planned(index))).toMatchObject({ outcome: 'deleted' });
   });
 
-  test('of a child before its parents is refused by Google, and after them it is not: 63', async () => {
+  test('of a child before its parents is refused by Google, and after them it is not (case 63)', async () => {
     const { registry, repository, open } = await openShop();
     const { index, children } = await pushIndex(repository, ['1']);
     const body = '{"errors":[{"code":"GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE","message":"still referenced"}]}';
@@ -405,7 +405,7 @@ describe('a deletion', () => {
     expect(await store.remove(planned(children[0]))).toMatchObject({ outcome: 'deleted' });
   });
 
-  test('of a tagged manifest takes the tags first where Google asks for that: 63', async () => {
+  test('of a tagged manifest takes the tags first where Google asks for that (case 63)', async () => {
     const { registry, repository, open } = await openShop();
     const { index } = await pushIndex(repository, ['1', '2']);
     const body = '{"errors":[{"code":"GOOGLE_MANIFEST_DANGLING_TAG","message":"still referenced by tag: 1"}]}';
@@ -418,7 +418,7 @@ describe('a deletion', () => {
     expect(deleted).toEqual([index.digest, '1', '2', index.digest]);
   });
 
-  test('of one of two referrers leaves the other in the fallback index: 30', async () => {
+  test('of one of two referrers leaves the other in the fallback index (case 30)', async () => {
     const { registry, repository, open } = await openShop({ referrers: false });
     const { index } = await pushIndex(repository, ['1']);
     const gone = await attach(repository, index, 'application/x.one');
@@ -527,7 +527,7 @@ describe('a look', () => {
 });
 
 describe('an undo', () => {
-  test('brings everything back byte for byte, and nothing the second time: 58', async () => {
+  test('brings everything back byte for byte, and nothing the second time (case 58)', async () => {
     const { registry, repository, open } = await openShop();
     const { index, children } = await pushIndex(repository, ['1.0.0', '1.0']);
     const signature = await attach(repository, index);
@@ -555,7 +555,7 @@ describe('an undo', () => {
     expect(registry.requests.filter(({ method }) => method !== 'HEAD' && method !== 'GET')).toEqual([]);
   });
 
-  test('takes no tag that is on something else by now: 58', async () => {
+  test('takes no tag that is on something else by now (case 58)', async () => {
     const { repository, open } = await openShop();
     const { index } = await pushIndex(repository, ['1', 'latest']);
     const store = open();

@@ -14,7 +14,7 @@ export const JOB_TOKEN = 'ghs_s3cr3t0of0the0job0000000000000000000';
 export const OWN_TOKEN = 'ghp_s3cr3t0of0the0person000000000000000';
 export const IMAGE = 'ghcr.io/acme/app';
 /** Images of one platform without attestations, all with a tag: two versions each, so that few requests delete one. */
-export const PLAIN = { platforms: 1, attest: false, untaggedEvery: 0, semverEvery: 0 } as const;
+const PLAIN = { platforms: 1, attest: false, untaggedEvery: 0, semverEvery: 0 } as const;
 
 /** A process of the CLI that has ended. */
 export interface CliResult {
@@ -54,6 +54,8 @@ export interface PruneScene {
   writes(): readonly string[];
   /** The first tag of each image, or its digest where it has none, the oldest first. */
   images(name?: string): readonly string[];
+  /** Tags with what they lead to, and every manifest that is there. */
+  content(): { readonly tags: readonly string[]; readonly digests: readonly string[] };
 }
 
 /** Gone at the end of the test. */
@@ -106,6 +108,11 @@ export async function openPruneScene(options: GhcrOptions & { readonly server?: 
         .list()
         .toReversed()
         .flatMap(({ kind, tags, digest }) => (kind === 'index' ? [tags[0] ?? digest] : [])),
+    content() {
+      const { tags, byDigest } = ghcr.store();
+      const moved = [...tags].map(([tag, digest]) => `${tag} ${digest}`);
+      return { tags: moved.toSorted(), digests: [...byDigest.keys()].toSorted() };
+    },
   };
 }
 

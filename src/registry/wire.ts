@@ -64,6 +64,10 @@ export class NetworkError extends Error {
 export function openWire(settings: WireSettings): Wire {
   const direct = openDirect(settings.trust);
   const tunnels = new Map<Proxy, Promise<Tunnel>>();
+  const running = new Set<() => void>();
+  // One for all requests: a listener that was taken away still leads to the next one, so that with one for each the garbage of
+  // every request since would be kept by that of the first.
+  settings.signal?.addEventListener('abort', () => running.forEach((cut) => cut()), { once: true });
   const tunnelThrough = (proxy: Proxy): Promise<Tunnel> => {
     const known = tunnels.get(proxy);
     if (known !== undefined) return known;
@@ -77,7 +81,7 @@ export function openWire(settings: WireSettings): Wire {
       const proxy = settings.proxies.for(request.url);
       const line = proxy === undefined ? direct : await tunnelThrough(proxy);
       const outgoing = line.start(request.url, { method: request.method, headers: headersOf(request) });
-      const message = await exchange(outgoing, request, { ...settings, proxy });
+      const message = await exchange(outgoing, request, { ...settings, proxy, running });
       if (proxy === undefined || message.statusCode !== 407) return { message, proxy };
       message.destroy();
       throw new NetworkError('no answer', { cause: proxyRefused(407), proxy });
@@ -151,7 +155,7 @@ function headersOf({ method, headers, payload }: WireRequest): Record<string, st
 function exchange(
   outgoing: ClientRequest,
   { payload, deadlineMs }: WireRequest,
-  settings: WireSettings & { readonly proxy: Proxy | undefined },
+  settings: Guarded & { readonly proxy: Proxy | undefined },
 ): Promise<IncomingMessage> {
   const state = { answered: false };
   return new Promise((resolve, reject) => {
@@ -178,16 +182,21 @@ function exchange(
   });
 }
 
+interface Guarded extends WireSettings {
+  /** How to cut each request that is under way. */
+  readonly running: Set<() => void>;
+}
+
 /** Cuts the request when it takes too long or the run is interrupted. */
 function guard(
   outgoing: ClientRequest,
-  { signal, connectTimeoutMs, idleTimeoutMs }: WireSettings,
+  { signal, connectTimeoutMs, idleTimeoutMs, running }: Guarded,
   deadlineMs: number | undefined,
 ): void {
   const state: { message?: IncomingMessage } = {};
   const cut = (error: Error): unknown => (state.message ?? outgoing).destroy(error);
   const onTimeout = (): unknown => cut(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }));
-  const onAbort = (): unknown => cut(Object.assign(new Error('interrupted'), { code: 'ABORT_ERR' }));
+  const onAbort = (): void => void cut(Object.assign(new Error('interrupted'), { code: 'ABORT_ERR' }));
   outgoing.once('response', (message) => {
     state.message = message;
   });
@@ -201,8 +210,8 @@ function guard(
     socket.once('encrypted' in socket ? 'secureConnect' : 'connect', connected);
     outgoing.once('close', connected);
   });
-  signal?.addEventListener('abort', onAbort);
-  outgoing.once('close', () => signal?.removeEventListener('abort', onAbort));
+  running.add(onAbort);
+  outgoing.once('close', () => running.delete(onAbort));
   if (signal?.aborted) onAbort();
 }
 

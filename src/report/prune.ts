@@ -151,6 +151,8 @@ function appliedLines({ applied, error }: PrunedRepository): readonly string[] {
   return [
     `  deleted ${counted(deletedRoots, 'image')} (${counted(deleted.length, 'manifest')})${freed}`,
     ...(untagged.length > 0 ? [`  untagged ${counted(untagged.length, 'tag')}`] : []),
+    ...(stopped === undefined ? [] : [`  stopped: ${stopped}; the next run goes on`]),
+    ...(error === undefined ? [] : [`  error: ${error.message}`]),
     ...limited(
       failed.map(({ manifest, reason }) => `  failed  ${nameOf(manifest)}: ${reason}`),
       MAX_ROWS,
@@ -159,8 +161,6 @@ function appliedLines({ applied, error }: PrunedRepository): readonly string[] {
       skipped.map(({ manifest, reason }) => `  skipped ${nameOf(manifest)}: ${reason}`),
       MAX_ROWS,
     ),
-    ...(stopped === undefined ? [] : [`  stopped: ${stopped}; the next run goes on`]),
-    ...(error === undefined ? [] : [`  error: ${error.message}`]),
   ];
 }
 

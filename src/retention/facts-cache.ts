@@ -7,14 +7,15 @@ import { isBuildOnceError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { cacheDirectory } from '../tools/cache-directory.ts';
 import { loadJobCache } from '../tools/load.ts';
+import type { ImageStore } from './store.ts';
 
 /**
  * What earlier runs have read of manifests, by digest: it is never stale. In GitHub's cache of jobs where there is one, in the
  * user's folder for caches else. A cache is for time only: whatever happens to it, the run goes on.
  */
 export interface FactsCaches {
-  /** Of one repository. */
-  open(repository: string): FactsCache;
+  /** Of one repository. What the engine says of an image is no word about what its registry has under the same digest. */
+  open(store: Pick<ImageStore, 'kind' | 'name'>): FactsCache;
   /** Keeps for later runs what was read, less what is no longer there. */
   save(): Promise<void>;
 }
@@ -37,7 +38,8 @@ export async function openFactsCaches(host: Host): Promise<FactsCaches> {
   const directory = shared?.directory ?? path.join(cacheDirectory(host), NAME);
   const opened = new Map<string, RepositoryCache>();
   return {
-    open(repository) {
+    open({ kind, name }) {
+      const repository = `${kind} ${name}`;
       const file = path.join(directory, `${digestOf(repository).slice('sha256:'.length)}.txt`);
       const cache = opened.get(repository) ?? new RepositoryCache(host, file);
       opened.set(repository, cache);

@@ -14,7 +14,7 @@ export interface RunPolicies {
 }
 
 /** What stays of each repository of the local engine where nobody says more. */
-const LOCAL_DEFAULT = '*: keep 3\nuntagged: keep 3';
+const LOCAL_DEFAULT = '* : keep 3\nuntagged : keep 3';
 
 /** The rules of the run's inputs, or those that a plan was made by. UsageError for what is none. */
 export function readPolicies({ options }: Run, given: GivenPlan | undefined): RunPolicies {

@@ -107,7 +107,7 @@ interface Setting {
 async function draftFor(target: Target, { host }: Run, { caches, sources, given }: Setting): Promise<Drafted> {
   const { store, policy } = target;
   try {
-    const cache = caches.open(store.name);
+    const cache = caches.open(store);
     const draft = await draftPlan({ host, store, policy, cache, ...sources.of(target) });
     return { target, draft: given === undefined ? draft : { ...draft, plan: onlyPlanned(given, draft.plan) } };
   } catch (thrown) {

@@ -40,7 +40,11 @@ async function namesOf({ options, host }: Run, stores: Stores): Promise<readonly
   const names = new Map<string, RepositoryName>();
   for (const image of images) {
     const found = isPattern(image) ? await stores.list(image) : [image];
-    if (isPattern(image)) host.log.info(`${quote(image.path)} stands for ${found.length} repositories`);
+    if (isPattern(image)) {
+      const sentence = `${quote(formatRepositoryName(image))} stands for ${found.length} ${found.length === 1 ? 'repository' : 'repositories'}`;
+      // Most likely it is misspelt, and nothing would ever be pruned.
+      host.log[found.length === 0 ? 'warning' : 'info'](sentence);
+    }
     for (const name of found) names.set(formatRepositoryName(name), name);
   }
   return [...names.values()];

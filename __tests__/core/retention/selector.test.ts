@@ -118,4 +118,12 @@ describe('a selector', () => {
     expect(subject).toBeUndefined();
     expect(problems.join('\n')).toContain(why);
   });
+
+  it('case 18: takes no regular expression that could run for ever, and others without going back in the tag', () => {
+    const tag = `${'a'.repeat(127)}!`;
+    for (const text of ['/(a+)+$/', '/(a|a)*$/', '/(a*)*b/', '/^(\\w+\\s?)*$/'])
+      expect(parse(text).subject).toBeUndefined();
+    for (const text of ['/a+$/', '/^a*a*a*$/']) expect(selectorOf(text).match(tag)).toBeUndefined();
+    expect(selectorOf('/^(a+)!$/').match(tag)).toEqual({ variable: tag.slice(0, -1) });
+  });
 });

@@ -59,10 +59,16 @@ export class Audit {
     return new Set([...this.#store.byDigest.keys()].filter((digest) => !needed.has(digest)));
   }
 
-  /** What these images and tags lead to. */
+  /** What these images and tags lead to, and what a referrer that has a tag is about. */
   needed(roots: readonly string[], tags: ReadonlyMap<string, string>): ReadonlySet<string> {
     const tagged = [...tags].flatMap(([tag, digest]) => (LINK.test(tag) ? [] : [digest]));
-    return new Set([...tagged, ...roots].flatMap((digest) => [...this.#closure(digest)]));
+    const needed = new Set([...tagged, ...roots].flatMap((digest) => [...this.#closure(digest)]));
+    for (const digest of needed) {
+      const subject = this.#witnessed.get(digest)?.subject;
+      if (subject === undefined || needed.has(subject) || !this.#witnessed.has(subject)) continue;
+      for (const one of this.#closure(subject)) needed.add(one);
+    }
+    return needed;
   }
 
   #images(roots: readonly string[]): readonly (readonly [of: string, digest: string])[] {

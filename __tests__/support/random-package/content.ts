@@ -178,6 +178,8 @@ export class RandomContent {
 
   #pushCircle(): void {
     this.#note('circle');
+    // Else two circles in a row had the same digests.
+    this.#count += 1;
     const [one, other] = [1, 2].map((side): Stored => {
       return { digest: digestOf(`circle ${this.#count} ${side}`), size: 400, mediaType: ociIndex };
     });

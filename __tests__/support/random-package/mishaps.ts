@@ -24,6 +24,7 @@ export const MISHAPS = [
   'signature pushed by fallback tag',
   'signature pushed by cosign tag',
   'tag moved',
+  'tag moved at the last moment',
   'tag taken',
   'another pruner',
 ] as const;
@@ -69,7 +70,7 @@ export class Mishaps {
     this.#onPush = onPush;
     const steps = plan.deletions.reduce((sum, { members }) => sum + 1 + members.length, 0);
     // The number of the deletion, from 1; what is pushed may come before the first.
-    this.#at = random.chance(0.2) && this.#isMeanwhile() ? 0 : 1 + random.below(Math.max(1, steps));
+    this.#at = random.chance(0.2) && this.isMeanwhile ? 0 : 1 + random.below(Math.max(1, steps));
     this.#allowance = mishap === 'allowance runs out' ? this.#at + 4 : undefined;
     if (mishap === 'nothing') this.happened.add(mishap);
     if (this.#at === 0) this.#meanwhile(-1);
@@ -85,7 +86,7 @@ export class Mishaps {
       return { outcome: 'refused', reason: 'it is refused', isFinal: this.#mishap === 'refusals for ever' };
     }
     if (count !== this.#at) return undefined;
-    if (this.#isMeanwhile()) this.#meanwhile(this.#groupOf(manifest));
+    if (this.isMeanwhile) this.#meanwhile(this.#groupOf(manifest));
     if (this.#mishap.startsWith('killed') || this.#mishap.startsWith('cut')) this.#cut(manifest);
     if (this.#mishap === 'allowance spent at a request') {
       this.happened.add(this.#mishap);
@@ -113,10 +114,11 @@ export class Mishaps {
 
   /** Afterwards there is something else than there was. */
   get isPush(): boolean {
-    return this.#isMeanwhile() && this.#mishap !== 'another pruner';
+    return this.isMeanwhile && this.#mishap !== 'another pruner';
   }
 
-  #isMeanwhile(): boolean {
+  /** Somebody else does something. */
+  get isMeanwhile(): boolean {
     return MISHAPS.indexOf(this.#mishap) >= MISHAPS.indexOf('image pushed that shares parts');
   }
 
@@ -137,7 +139,19 @@ export class Mishaps {
     const later = this.#plan.deletions.slice(group + 1);
     const images = later.flatMap(({ root, members }) => [root, ...members.filter(({ role }) => role === 'child')]);
     const all = later.flatMap(({ root, members }) => [root, ...members]);
-    const isThere = ({ digest }: PlannedManifest): boolean => content.byDigest.has(digest);
+    const attested = new Set(
+      [...content.byDigest.values()].flatMap(({ kind, subject }) => (kind === 'attestation' ? [subject] : [])),
+    );
+    // An attestation in an index is that index's, whatever it points at: it goes with it.
+    const isThere = ({ digest }: PlannedManifest): boolean => content.byDigest.has(digest) && !attested.has(digest);
+    // Within the time in which nobody asks what is new, only what has a tag is looked at.
+    const tagged = all.filter(({ tags }) => tags.length > 0).filter(isThere);
+    const parts = tagged.filter(({ digest }) => later.every(({ root }) => root.digest !== digest));
+    const watched = parts.length > 0 ? parts : later.map(({ root }) => root).filter(isThere);
+    if (this.#mishap === 'tag moved at the last moment') {
+      if (watched.length > 0) this.#moveTag(this.#random.pick(watched).digest);
+      return this.#onPush();
+    }
     if (this.#mishap === 'another pruner') this.#otherPruner();
     else if (this.#mishap === 'tag taken') this.#takeTag();
     else if (images.some(isThere)) {
@@ -145,7 +159,6 @@ export class Mishaps {
       if (this.#mishap === 'image pushed that shares parts') this.#pushSharing(target.digest);
       else if (this.#mishap === 'tag moved') this.#moveTag(this.#random.pick(all.filter(isThere)).digest);
       else this.#sign(target.digest);
-      this.happened.add(this.#mishap);
     }
     this.#world.clock.nowMs += LOOK_EVERY_MS + 1;
     this.#onPush();
@@ -153,15 +166,12 @@ export class Mishaps {
 
   #pushSharing(digest: Digest): void {
     const { content } = this.#world;
-    // Such an attestation is the first index's, and goes with it.
-    if ([...content.byDigest.values()].some(({ kind, subject }) => kind === 'attestation' && subject === digest))
-      return;
     const body = content.bodies.get(digest);
     const shared = { digest, mediaType: body?.mediaType ?? ociManifest, size: Buffer.byteLength(body?.body ?? '') };
     const own = this.#manifest('late', {}, {});
     const manifests = this.#random.chance(0.5) ? [own, shared] : [shared];
     content.put({ schemaVersion: 2, mediaType: ociIndex, manifests }, ociIndex, { kind: 'index', tags: ['late'] });
-    this.needed.push(digest);
+    this.#need(digest);
   }
 
   #sign(digest: Digest): void {
@@ -169,7 +179,7 @@ export class Mishaps {
     const body = content.bodies.get(digest);
     const subject = { digest, mediaType: body?.mediaType ?? ociManifest, size: Buffer.byteLength(body?.body ?? '') };
     const name = digest.replace(':', '-');
-    this.needed.push(digest);
+    this.#need(digest);
     if (this.#mishap === 'signature pushed by subject') {
       this.#manifest('signature', { subject }, { kind: 'bundle' });
     } else if (this.#mishap === 'signature pushed by cosign tag') {
@@ -187,13 +197,18 @@ export class Mishaps {
     }
   }
 
+  #need(digest: Digest): void {
+    this.needed.push(digest);
+    this.happened.add(this.#mishap);
+  }
+
   #moveTag(digest: Digest): void {
     const { content } = this.#world;
     const tag = this.#random.pick(['moved', 'latest', 'edge', 'v2.0.0']);
     if (content.tags.get(tag) === digest) return;
     this.movedTags.add(tag);
     content.tag(tag, digest);
-    this.needed.push(digest);
+    this.#need(digest);
   }
 
   /** Of what is deleted already, or is to be. */

@@ -139,5 +139,5 @@ export function snapshot({ byDigest, bodies, tags }: PackageStore): unknown {
   const versions = [...byDigest.values()].map(({ id, digest, tags: own, createdAtMs }) => {
     return [digest, { id, createdAtMs, tags: [...own].sort(), body: bodies.get(digest)?.body }] as const;
   });
-  return { versions: Object.fromEntries(versions), tags: Object.fromEntries([...tags].sort()) };
+  return { versions: Object.fromEntries(versions), tags: Object.fromEntries(tags) };
 }

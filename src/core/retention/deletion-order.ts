@@ -24,19 +24,22 @@ const ROLES = ['fallback-index', 'referrer', 'child'] as const;
  * Everything that goes, as images from the oldest: the root, and what is in no later group. So an image is cut by nothing
  * but its own deletion, what two images share goes with the second, and who stops anywhere leaves whole images and rubbish.
  */
-export function deletionGroups(graph: LinkGraph, selection: Selection): readonly DeletionGroup[] {
+export function* deletionGroups(graph: LinkGraph, selection: Selection): Generator<DeletionGroup> {
   const newest = selection.roots();
   const taken = marksFor(graph.entries.length);
-  const groups: DeletionGroup[] = [];
+  const groups: { readonly root: number; readonly nodes: readonly number[] }[] = [];
   const ownersOf = ownerFinder(graph);
   // A root that belongs to another one that goes is a member of that one; of a circle the newest is the first.
   const tops = newest.filter((root) => graph.subjects.of(root).every((subject) => !selection.goes(subject)));
   for (const root of [...tops, ...newest]) {
     if (taken.has(root)) continue;
-    const [, ...members] = spread([root], taken, [graph.children, graph.referrers], (node) => selection.goes(node));
-    groups.push({ root, members: inOrder(members.map((node) => memberOf(node, graph, ownersOf))) });
+    const [, ...nodes] = spread([root], taken, [graph.children, graph.referrers], (node) => selection.goes(node));
+    groups.push({ root, nodes });
   }
-  return groups.sort((a, b) => b.root - a.root);
+  groups.sort((a, b) => b.root - a.root);
+  // One at a time, since there may be 20,000 of them.
+  for (const { root, nodes } of groups)
+    yield { root, members: inOrder(nodes.map((node) => memberOf(node, graph, ownersOf))) };
 }
 
 function memberOf(node: number, graph: LinkGraph, ownersOf: (node: number) => readonly number[]): GroupMember {

@@ -6,6 +6,9 @@ import type { RetentionPolicy } from './policy.ts';
 import { findProtected } from './protected.ts';
 import { floatingTags } from './tag-version.ts';
 
+/** So many are looked at before all of them are, which takes time and memory for each. */
+const FEW = 1000;
+
 /**
  * Whether a plan could let anything go, as far as the list alone can tell; `false` is certain, so that no manifest need be read
  * on a night when nothing is old enough. Everything is taken for whatever a rule may speak of: among more, no less expires.
@@ -18,7 +21,7 @@ export function mayDelete(request: Omit<PlanRequest, 'manifests'>): boolean {
   const floats = floatingTags(inventory.entries);
   const setting: BallotSetting = { policy, floats, nowMs, timeZone: policy.limits.timeZone, git };
   const takesTags = abilities.deletesTags && policy.limits.untag === 'safe';
-  return unitsThatMayBe(request).some((units) => {
+  const mayExpire = (units: readonly Unit[]): boolean => {
     const { opinions } = holdBallot(units, setting);
     return units.some(({ entry }, at) => {
       const expired = (opinions[at] ?? []).map(({ keptBy }) => keptBy === undefined);
@@ -27,7 +30,11 @@ export function mayDelete(request: Omit<PlanRequest, 'manifests'>): boolean {
         expired.every(Boolean) && !isProtected.has(entry) && !isInGrace(entry, graceOf(entry, policy.limits), nowMs)
       );
     });
-  });
+  };
+  // What expires among few expires among all. Lists have the oldest at their end.
+  return unitsThatMayBe(request).some(
+    (units) => mayExpire(units.slice(-FEW)) || (units.length > FEW && mayExpire(units)),
+  );
 }
 
 function unitsThatMayBe({

@@ -1,7 +1,7 @@
 import { expiryReason, type Opinion } from './ballot.ts';
 import { stopsOf } from './breaker.ts';
 import { type Decisions, decide, isExpired } from './decisions.ts';
-import { type DeletionGroup, deletionGroups } from './deletion-order.ts';
+import { deletionGroups } from './deletion-order.ts';
 import { freedBytes } from './freed-bytes.ts';
 import { graceOf, isInGrace } from './grace.ts';
 import type { InventoryEntry } from './inventory.ts';
@@ -49,27 +49,25 @@ function deletionsOf({ request, graph, nodes, ballot, selection }: Decisions): r
   const opinionsOf = new Map(nodes.map((node, at) => [node, ballot.opinions[at] ?? []]));
   const freed = freedBytes(entries, request.manifests, (node) => selection.goes(node));
   const entriesOf = (all: readonly number[]): readonly InventoryEntry[] => all.flatMap((node) => entries[node] ?? []);
-  return deletionGroups(graph, selection).flatMap(({ root, members }: DeletionGroup): readonly RootDeletion[] => {
+  const deletions: RootDeletion[] = [];
+  for (const { root, members } of deletionGroups(graph, selection)) {
     const entry = entries[root];
-    if (entry === undefined) return [];
+    if (entry === undefined) continue;
     const rules = rulesOf(opinionsOf.get(root) ?? []);
-    return [
-      {
-        root: plannedOf(entry),
-        rule: rules.map(({ text }) => text).join('; '),
-        reason: expiryReason(rules),
-        pushedAtMs: entry.pushedAtMs,
-        members: members.flatMap(({ node, role, after }) =>
-          entriesOf([node]).map((member) => ({
-            ...plannedOf(member),
-            role,
-            after: entriesOf(after).map(({ digest }) => digest),
-          })),
-        ),
-        freedBytes: freed(entry, entriesOf(members.map(({ node }) => node))),
-      },
-    ];
-  });
+    deletions.push({
+      root: plannedOf(entry),
+      rule: rules.map(({ text }) => text).join('; '),
+      reason: expiryReason(rules),
+      pushedAtMs: entry.pushedAtMs,
+      members: members.flatMap(({ node, role, after }) =>
+        entriesOf([node]).map(({ id, digest, tags }) => {
+          return { id, digest, tags, role, after: entriesOf(after).map((one) => one.digest) };
+        }),
+      ),
+      freedBytes: freed(entry, entriesOf(members.map(({ node }) => node))),
+    });
+  }
+  return deletions;
 }
 
 function plannedOf({ id, digest, tags }: InventoryEntry): PlannedManifest {

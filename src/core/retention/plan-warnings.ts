@@ -6,6 +6,8 @@ import type { PlanRequest } from './plan.ts';
 
 /** How many of a kind are named. */
 const MAX_NAMED = 10;
+/** It begins with an address. */
+const MAX_REASON_LENGTH = 500;
 
 interface Judged {
   readonly units: readonly Unit[];
@@ -17,7 +19,9 @@ export function warningsOf({ inventory, manifests }: PlanRequest, { units, ballo
   const unreadable = inventory.entries.flatMap((entry) => {
     const facts = manifests.get(entry.digest);
     if (facts?.kind !== 'unreadable') return [];
-    return [`${nameOf(entry)} could not be read (${toLine(facts.reason)}): while that is so, nothing is deleted here`];
+    return [
+      `${nameOf(entry)} could not be read (${toLine(facts.reason, MAX_REASON_LENGTH)}): while that is so, nothing is deleted here`,
+    ];
   });
   const incomplete = 'the list of this repository is not complete: nothing is deleted here this time';
   return [

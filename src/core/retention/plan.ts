@@ -21,7 +21,7 @@ export interface StoreAbilities {
   readonly deletesTags: boolean;
   /** Tells when an image was last pulled. */
   readonly reportsPulls: boolean;
-  /** Refuses to delete the last manifest that has a tag. */
+  /** Refuses to delete the last manifest, and the last one that has a tag. */
   readonly keepsLastTagged: boolean;
 }
 

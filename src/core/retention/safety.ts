@@ -14,9 +14,6 @@ export function spareUnsafe(
 ): void {
   const { entries } = graph;
   const isTagged = (node: number): boolean => imageTags(entries[node]?.tags ?? []).length > 0;
-  // What holds a manifest may be missing from the list, though the manifest has a tag.
-  if (!inventory.isComplete)
-    selection.spare(selection.nodes(), { by: 'incomplete list', reason: 'what needs it may not be listed' });
   const roots = new Set(selection.roots());
   for (const isOfTagged of [true, false]) {
     const graceMs = isOfTagged ? policy.limits.grace.taggedMs : policy.limits.grace.untaggedMs;
@@ -31,6 +28,9 @@ export function spareUnsafe(
   }
   if (!graph.isReadable)
     selection.spare(selection.nodes(), { by: 'unreadable', reason: 'a manifest of this repository could not be read' });
+  // What holds a manifest may be missing from the list, though the manifest has a tag.
+  if (!inventory.isComplete)
+    selection.spare(selection.nodes(), { by: 'incomplete list', reason: 'what needs it may not be listed' });
   if (abilities.keepsLastTagged) spareLastTagged(selection, entries);
 }
 
@@ -40,6 +40,8 @@ function spareLastTagged(selection: Selection, entries: readonly InventoryEntry[
   if (entries.some((_, node) => isTagged(node) && !selection.goes(node))) return;
   const hasImageTag = (node: number): boolean => imageTags(entries[node]?.tags ?? []).length > 0;
   const newest = selection.roots().find(hasImageTag) ?? selection.nodes().find(isTagged);
-  if (newest === undefined) return;
-  selection.spare([newest], { by: 'last tagged', reason: 'the registry refuses to delete the last tagged image' });
+  const last = newest ?? (entries.every((_, node) => selection.goes(node)) ? selection.roots()[0] : undefined);
+  if (last === undefined) return;
+  const what = newest === undefined ? 'image' : 'tagged image';
+  selection.spare([last], { by: 'last tagged', reason: `the registry refuses to delete the last ${what}` });
 }
