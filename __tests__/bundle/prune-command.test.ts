@@ -54,7 +54,7 @@ describe('build-once prune', () => {
         repositories: [{ name: IMAGE, plan: { deletions: [{ rule: '*: keep 2' }, {}] }, applied: { deletedRoots: 2 } }],
       },
     });
-    expect(result.stderr).toContain(`${IMAGE}: 8 manifests are listed`);
+    expect(result.stderr).toContain(`${IMAGE}: 8 manifests listed`);
     const journal = textAt(valueAt(report, 'prune'), 'journal');
     expect(journal).toMatch(/\/home\/\.local\/state\/build-once-prune\/journal-/);
   });
@@ -106,6 +106,20 @@ describe('build-once prune', () => {
     for (const example of ['30d', 'v*: semver 2 majors, 3 minors, 2 patches', 'untagged: for 7d'])
       expect(result.stderr).toContain(example);
     expect(scene.ghcr.requests).toEqual([]);
+  });
+
+  it('warns of a rule that is nearly one for what has no tag', async () => {
+    const scene = await openPruneScene({ versions: 2 });
+    const result = await scene.prune('untaged: for 7d');
+    expect(result).toMatchObject({ status: 0 });
+    expect(result.stdout).toContain('warning: the rule "untaged: for 7d" matches no tag here; did you mean untagged?');
+  });
+
+  it('tells of a name that is none only that', async () => {
+    const scene = await openPruneScene({ versions: 2 });
+    const result = await scene.cli(['prune', '--images=ghcr.io/acme/app:1', '--retention=3']);
+    expect(result).toMatchObject({ status: 2, stderr: expect.stringContaining('carries a tag') });
+    expect(result.stderr).not.toContain('is required');
   });
 
   it('says of a package that is not there no more than that', async () => {
