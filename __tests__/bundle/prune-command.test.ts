@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { textAt, valueAt } from '../../src/core/json.ts';
-import { IMAGE, openPruneScene } from '../support/prune-scene.ts';
+import { IMAGE, JOB_TOKEN, openPruneScene } from '../support/prune-scene.ts';
 
 describe('build-once prune', () => {
   it('prints what would go and why, and deletes nothing', async () => {
@@ -67,7 +67,7 @@ describe('build-once prune', () => {
   });
 
   it('case 16: a protected name that matches nothing stops it before the first write; with ? it does not', async () => {
-    const scene = await openPruneScene({ versions: 8 });
+    const scene = await openPruneScene({ versions: 8, stepMinutes: 90 });
     const [oldest = ''] = scene.images();
     const refused = await scene.prune(`protect "nothing" , ${oldest}\n*: keep 1`, '--apply');
     expect(refused.status).toBe(2);
@@ -80,7 +80,7 @@ describe('build-once prune', () => {
     expect(scene.writes()).toEqual([]);
     const done = await scene.prune(`protect nothing? , ${oldest}\n*: keep 1`, '--apply');
     expect(done).toMatchObject({ status: 0 });
-    expect(scene.images()).toHaveLength(3);
+    expect(scene.images()).toHaveLength(2);
     expect(scene.images()).toContain(oldest);
   });
 
@@ -120,6 +120,28 @@ describe('build-once prune', () => {
     const result = await scene.cli(['prune', '--images=ghcr.io/acme/app:1', '--retention=3']);
     expect(result).toMatchObject({ status: 2, stderr: expect.stringContaining('carries a tag') });
     expect(result.stderr).not.toContain('is required');
+  });
+
+  it('refuses to order by a time that GitHub does not tell', async () => {
+    const scene = await openPruneScene({ versions: 8 });
+    const result = await scene.prune('*: keep 1 by image-created');
+    expect(result).toMatchObject({ status: 3, stderr: expect.stringContaining('use by pushed') });
+  });
+
+  it('asks GitHub for the git tags, which protect images and keep them', async () => {
+    const tags = [{ name: '1.0.1' }];
+    const scene = await openPruneScene({ versions: 12, semverEvery: 1, repos: { 'acme/app': { tags } } });
+    const env = { GITHUB_REPOSITORY: 'acme/app', GITHUB_TOKEN: JOB_TOKEN };
+    for (const [rules, by] of [
+      ['protect @git-tags\n*: keep 1', '@git-tags'],
+      ['/^[0-9]/: while tag\n*: keep 1', '/^[0-9]/: while tag'],
+    ] as const) {
+      const { stdout } = await scene.cli(
+        ['prune', `--images=${IMAGE}`, `--retention=${rules}`, `--github-token=${JOB_TOKEN}`],
+        { env },
+      );
+      expect(stdout).toContain(`keep    1 image by ${by}`);
+    }
   });
 
   it('says of a package that is not there no more than that', async () => {

@@ -22,6 +22,7 @@ export function unfit({
       ? [`the rule ${quote(rule.text)} asks when images were last pulled, which this registry does not tell: use for`]
       : [],
   );
+  refusals.push(...asksForCreation(policy.rules, inventory));
   const warnings = policy.rules.flatMap((rule) =>
     rule.subject.kind === 'untagged' && !abilities.listsUntagged
       ? [`the rule ${quote(rule.text)} finds nothing: this registry does not list what has no tag`]
@@ -31,6 +32,18 @@ export function unfit({
   if (policy.limits.untag === 'safe' && !abilities.deletesTags)
     warnings.push('untag safe does nothing: this registry cannot take a tag off an image that stays');
   return { refusals, warnings };
+}
+
+/** A registry that tells times, and this one of none, would keep all of such a rule for ever. */
+function asksForCreation(rules: readonly RetentionRule[], { entries }: Inventory): readonly string[] {
+  const isTold = entries.some(({ createdAtMs }) => createdAtMs !== undefined);
+  if (isTold || entries.every(({ pushedAtMs }) => pushedAtMs === undefined)) return [];
+  return rules
+    .filter(({ clauses }) => clauses.some((clause) => clause.kind === 'keep' && clause.by === 'image-created'))
+    .map(
+      ({ text }) =>
+        `the rule ${quote(text)} asks when images were made, which this registry does not tell: use by pushed`,
+    );
 }
 
 /** Rules for a single tag that is not there, and is nearly a word that is no tag. */
