@@ -129,7 +129,8 @@ describe('build-once prune', () => {
   });
 
   it('asks GitHub for the git tags, which protect images and keep them', async () => {
-    const tags = [{ name: '1.0.1' }];
+    // As releases are tagged: what they push is 1.0.1.
+    const tags = [{ name: 'v1.0.1' }];
     const scene = await openPruneScene({ versions: 12, semverEvery: 1, repos: { 'acme/app': { tags } } });
     const env = { GITHUB_REPOSITORY: 'acme/app', GITHUB_TOKEN: JOB_TOKEN };
     for (const [rules, by] of [
