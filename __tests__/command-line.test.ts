@@ -77,6 +77,8 @@ describe('a command line', () => {
     [['prune', '--plan', 'p.json'], '--plan: goes with --apply: it is carried out'],
     [['prune', '--apply', '--plan=p', '--retention=3'], '--retention: does not go with --plan, which holds the rules'],
     [['prune', '--apply', '--plan=p', '--repo=a/b'], '--images: does not go with --plan, which names the repositories'],
+    [['prune', '--retention=9', '--retention=3'], '--retention: comes after --retention: one of them is allowed'],
+    [['cleanup', '--keep=9', '--retention=3'], '--retention: comes after --keep: one of them is allowed'],
     [['prune', '--plan'], '--plan: needs a value'],
     [['prune', 'a/b'], 'arguments: "a/b": no word is allowed; --images names the repository'],
     [['undo', 'a', 'b'], 'arguments: "b": one journal is allowed'],

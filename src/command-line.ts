@@ -80,6 +80,8 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const raw: Record<string, string> = {};
   const files: Partial<Record<FileFlag, string>> = {};
   const bare: string[] = [];
+  /** The flag that gave `retention`: what is kept is said once. */
+  let rules: string | undefined;
   const marks = new Set<string>();
   for (let index = 0; index < argv.length; index++) {
     const argument = argv[index] ?? '';
@@ -102,8 +104,12 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       const value = inline ?? next ?? (isSwitch ? 'true' : undefined);
       if (value === undefined) problems.push({ input: `--${name}`, message: 'needs a value' });
       else if (!isOptionName(flag)) files[flag] = value;
-      else
+      else if (flag === 'retention' && rules !== undefined)
+        problems.push({ input: `--${name}`, message: `comes after --${rules}: one of them is allowed` });
+      else {
+        if (flag === 'retention') rules = name;
         raw[flag] = OPTION_TABLE[flag].shape === 'list' && raw[flag] !== undefined ? `${raw[flag]}\n${value}` : value;
+      }
     }
   }
   const [first = 'help', word, ...more] = bare;

@@ -71,7 +71,10 @@ export function prepare(
     ...(tags.ok ? [] : tags.problems),
     ...policies.problems,
     ...(command.builds ? signing.problems : []),
-    ...findPruneProblems(options, { prunes: command.prunes === true, hasPlan: prune?.planFile !== undefined }),
+    // A name that is none was left out, but is not missing.
+    ...findPruneProblems(options, { prunes: command.prunes === true, hasPlan: prune?.planFile !== undefined }).filter(
+      ({ input }) => problems.every((earlier) => earlier.input !== input),
+    ),
     ...(command.prunes === true ? [] : findPatternProblems(options)),
     ...(command.verifies === true ? findVerifyProblems(host, options, event) : []),
   ];

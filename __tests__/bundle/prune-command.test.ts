@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { textAt, valueAt } from '../../src/core/json.ts';
-import { IMAGE, openPruneScene } from '../support/prune-scene.ts';
+import { IMAGE, JOB_TOKEN, openPruneScene } from '../support/prune-scene.ts';
 
 describe('build-once prune', () => {
   it('prints what would go and why, and deletes nothing', async () => {
@@ -54,7 +54,7 @@ describe('build-once prune', () => {
         repositories: [{ name: IMAGE, plan: { deletions: [{ rule: '*: keep 2' }, {}] }, applied: { deletedRoots: 2 } }],
       },
     });
-    expect(result.stderr).toContain(`${IMAGE}: 8 manifests are listed`);
+    expect(result.stderr).toContain(`${IMAGE}: 8 manifests listed`);
     const journal = textAt(valueAt(report, 'prune'), 'journal');
     expect(journal).toMatch(/\/home\/\.local\/state\/build-once-prune\/journal-/);
   });
@@ -67,10 +67,13 @@ describe('build-once prune', () => {
   });
 
   it('case 16: a protected name that matches nothing stops it before the first write; with ? it does not', async () => {
-    const scene = await openPruneScene({ versions: 8 });
+    const scene = await openPruneScene({ versions: 8, stepMinutes: 90 });
     const [oldest = ''] = scene.images();
     const refused = await scene.prune(`protect "nothing" , ${oldest}\n*: keep 1`, '--apply');
     expect(refused.status).toBe(2);
+    const planned = await scene.prune(`protect nothing , ${oldest}\n*: keep 1`);
+    expect(planned).toMatchObject({ status: 3, stderr: expect.stringContaining('RETENTION_REFUSED') });
+    expect(planned.stdout).not.toContain('this is what would go');
     const stopped = await scene.prune(`protect nothing , ${oldest}\n*: keep 1`, '--apply');
     expect(stopped).toMatchObject({ status: 3, stderr: expect.stringContaining('RETENTION_REFUSED') });
     expect(stopped.stderr).toContain('protect "nothing" matches nothing here: correct it, or write "nothing?"');
@@ -103,6 +106,52 @@ describe('build-once prune', () => {
     for (const example of ['30d', 'v*: semver 2 majors, 3 minors, 2 patches', 'untagged: for 7d'])
       expect(result.stderr).toContain(example);
     expect(scene.ghcr.requests).toEqual([]);
+  });
+
+  it('warns of a rule that is nearly one for what has no tag', async () => {
+    const scene = await openPruneScene({ versions: 2 });
+    const result = await scene.prune('untaged: for 7d');
+    expect(result).toMatchObject({ status: 0 });
+    expect(result.stdout).toContain('warning: the rule "untaged: for 7d" matches no tag here; did you mean untagged?');
+  });
+
+  it('tells of a name that is none only that', async () => {
+    const scene = await openPruneScene({ versions: 2 });
+    const result = await scene.cli(['prune', '--images=ghcr.io/acme/app:1', '--retention=3']);
+    expect(result).toMatchObject({ status: 2, stderr: expect.stringContaining('carries a tag') });
+    expect(result.stderr).not.toContain('is required');
+  });
+
+  it('refuses to order by a time that GitHub does not tell', async () => {
+    const scene = await openPruneScene({ versions: 8 });
+    const result = await scene.prune('*: keep 1 by image-created');
+    expect(result).toMatchObject({ status: 3, stderr: expect.stringContaining('use by pushed') });
+  });
+
+  it('asks GitHub for the git tags, which protect images and keep them', async () => {
+    // As releases are tagged: what they push is 1.0.1.
+    const tags = [{ name: 'v1.0.1' }];
+    const scene = await openPruneScene({ versions: 12, semverEvery: 1, repos: { 'acme/app': { tags } } });
+    const env = { GITHUB_REPOSITORY: 'acme/app', GITHUB_TOKEN: JOB_TOKEN };
+    for (const [rules, by] of [
+      ['protect @git-tags\n*: keep 1', '@git-tags'],
+      ['/^[0-9]/: while tag\n*: keep 1', '/^[0-9]/: while tag'],
+    ] as const) {
+      const { stdout } = await scene.cli(
+        ['prune', `--images=${IMAGE}`, `--retention=${rules}`, `--github-token=${JOB_TOKEN}`],
+        { env },
+      );
+      expect(stdout).toContain(`keep    1 image by ${by}`);
+    }
+  });
+
+  it('says of a package that is not there no more than that', async () => {
+    const scene = await openPruneScene({ versions: 2 });
+    const result = await scene.cli(['prune', '--images=ghcr.io/acme/nope', '--retention=3']);
+    expect(result).toMatchObject({
+      status: 1,
+      stdout: 'ghcr.io/acme/nope: GitHub knows no such package\nnothing was deleted\n',
+    });
   });
 
   it('asks nobody anything when retention is off', async () => {

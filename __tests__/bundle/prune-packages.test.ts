@@ -37,7 +37,7 @@ describe('a name with *', () => {
   });
 
   it('has a policy for each image where the rules say so', async () => {
-    const scene = await openPruneScene({ packages, versions: 8 });
+    const scene = await openPruneScene({ packages, versions: 8, stepMinutes: 130 });
     const retention = [
       'images:',
       '  ghcr.io/acme/app: { rules: [{ match: "*", keep: 1 }] }',

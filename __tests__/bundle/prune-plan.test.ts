@@ -113,6 +113,11 @@ describe('the breaker', () => {
   it('case 53: stops a plan over the limit with its hash and no write; its hash lets it run, another one does not', async () => {
     const scene = await openPruneScene({ versions: 12 });
     const before = scene.images();
+    const planned = await scene.prune(DRASTIC);
+    expect(planned).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('  would be stopped, unless confirmed: 4 of 6 tagged images would go'),
+    });
     const stopped = await scene.prune(DRASTIC, '--apply');
     expect(stopped).toMatchObject({ status: 3, stderr: expect.stringContaining('RETENTION_STOPPED') });
     expect(stopped.stderr).toContain('4 of 6 tagged images would go, and max-delete is 30%');

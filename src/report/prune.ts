@@ -73,7 +73,8 @@ function summaryOf({ isDryRun, refusal, repositories }: Pruning, outputs: PruneO
   const kept = `${counted(Number(outputs.kept), 'image')} kept`;
   if (refusal !== undefined)
     return `stopped before anything was deleted: ${counted(planned, 'image')} would go, ${kept}`;
-  if (isDryRun) return `${counted(planned, 'image')} would be deleted, ${kept}`;
+  const stops = repositories.some(({ plan }) => (plan?.stops.length ?? 0) > 0) ? ', but it is over a limit' : '';
+  if (isDryRun) return `${counted(planned, 'image')} would be deleted, ${kept}${stops}`;
   const freed = Number(outputs['freed-bytes']);
   const size = freed > 0 ? `, ${formatSize(freed)} known to be freed` : '';
   const rest = outputs.complete === 'true' ? '' : '; the rest is for the next run';
@@ -95,7 +96,8 @@ function documentOf({ isDryRun, hash, repositories, refusal }: Pruning, outputs:
   };
 }
 
-function footOf({ isDryRun, hash, planPath, journalPath }: Pruning): readonly string[] {
+function footOf({ isDryRun, hash, planPath, journalPath, repositories }: Pruning): readonly string[] {
+  if (repositories.every(({ plan }) => plan === undefined)) return ['nothing was deleted'];
   return [
     ...(isDryRun ? ['nothing was deleted: this is what would go'] : []),
     `plan ${hash}${planPath === undefined ? '' : ` is in ${planPath}`}`,
@@ -107,11 +109,23 @@ function headOf({ repository, deletions, kept }: RepositoryPlan): string {
   return `${repository}: ${counted(deletions.length, 'image')} to delete, ${kept.length} to keep`;
 }
 
-function textOf({ name, plan, applied, error }: PrunedRepository, { refusal }: Pruning): readonly string[] {
-  if (plan === undefined) return [`${name}: ${error?.message ?? 'not planned'}`];
+function textOf({ name, plan, applied, error }: PrunedRepository, pruning: Pruning): readonly string[] {
+  if (plan === undefined) return [whyNotPlanned({ name, error })];
   const done = applied === undefined ? [] : appliedLines({ name, plan, applied, error });
-  const stops = refusal === undefined ? [] : [...plan.refusals, ...plan.stops].map((line) => `  stopped: ${line}`);
+  const stops = stopsOf(plan, pruning).map((line) => `  ${line}`);
   return [headOf(plan), ...planLines(plan, MAX_ROWS), ...stops, ...done];
+}
+
+/** An error may begin with the name already. */
+function whyNotPlanned({ name, error }: Pick<PrunedRepository, 'name' | 'error'>): string {
+  const why = error?.message ?? 'not planned';
+  return why.startsWith(`${name}: `) ? why : `${name}: ${why}`;
+}
+
+/** What keeps the plan from being carried out, or would. */
+function stopsOf({ refusals, stops }: RepositoryPlan, { isDryRun, refusal }: Pruning): readonly string[] {
+  if (refusal !== undefined) return [...refusals, ...stops].map((line) => `stopped: ${line}`);
+  return isDryRun ? stops.map((line) => `would be stopped, unless confirmed: ${line}`) : [];
 }
 
 /** What goes and why, rule by rule; what is protected, by what. */
@@ -169,8 +183,7 @@ function markdownOf(one: PrunedRepository, pruning: Pruning): string {
       table(['Image', 'Pushed', 'Rule', 'Why'], rest > 0 ? [...rows, [`and ${rest} more`, '', '', '']] : rows),
     );
   }
-  const stops = pruning.refusal === undefined ? [] : [...plan.refusals, ...plan.stops];
-  const lines = [...stops, ...plan.warnings, ...appliedLines(one).map((line) => line.trim())];
+  const lines = [...stopsOf(plan, pruning), ...plan.warnings, ...appliedLines(one).map((line) => line.trim())];
   if (lines.length > 0)
     parts.push(
       lines

@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.ts';
 import type { GitState, Inventory, KnownManifests, Protection } from '../core/retention/inventory.ts';
 import { mayDelete } from '../core/retention/may-delete.ts';
 import type { RepositoryPlan } from '../core/retention/plan.ts';
@@ -39,7 +40,7 @@ const MAX_SKEW_MS = 5 * 60_000;
 export async function draftPlan(request: DraftRequest): Promise<Draft> {
   const { host, store, policy, cache } = request;
   const inventory = await store.list();
-  host.log.info(`${store.name}: ${inventory.entries.length} manifests are listed`);
+  host.log.info(`${store.name}: ${counted(inventory.entries.length, 'manifest')} listed`);
   const skewMs = Math.abs(host.now().getTime() - inventory.listedAtMs);
   if (skewMs > MAX_SKEW_MS)
     host.log.warning(

@@ -83,7 +83,8 @@ async function prune(run: Run, task: PruneTask): Promise<Pruning> {
     const plans = drafted.flatMap((one) => ('draft' in one ? [one.draft.plan] : []));
     const hash = planHash(plans);
     const planPath = writePlan(run, plans);
-    const refusal = task.apply ? whyRefused(plans, hash, given === undefined ? run.options.confirm : hash) : undefined;
+    const confirmed = given === undefined ? run.options.confirm : hash;
+    const refusal = whyUnfit(plans) ?? (task.apply ? whyStopped(plans, hash, confirmed) : undefined);
     const isIdle = plans.every(({ deletions, untags }) => deletions.length + untags.length === 0);
     const mayGoOn = task.apply && refusal === undefined && (isIdle || (await isAllowed(run, plans)));
     const planned = { isDryRun: !mayGoOn && refusal === undefined, hash, planPath, refusal };
@@ -162,7 +163,7 @@ async function applyOne(run: Run, first: Drafted, application: Application): Pro
     run.host.log.info(`${draft.store.name}: it has changed since it was listed, so it is listed again`);
     drafted = await draftFor(first.target, run, application.setting);
     const plans = 'draft' in drafted ? [drafted.draft.plan] : [];
-    const refusal = whyRefused(plans, planHash(plans), run.options.confirm);
+    const refusal = whyUnfit(plans) ?? whyStopped(plans, planHash(plans), run.options.confirm);
     if (refusal !== undefined) return { ...untouched(drafted), error: refusal };
   }
   return untouched(drafted);
@@ -215,13 +216,16 @@ function writePlan(run: Run, plans: readonly RepositoryPlan[]): string | undefin
   return host.files.resolve(path);
 }
 
-function whyRefused(plans: readonly RepositoryPlan[], hash: string, confirmed: string | undefined): Error | undefined {
+/** What no run would carry out: a dry one says so too. */
+function whyUnfit(plans: readonly RepositoryPlan[]): Error | undefined {
   const refusals = plans.flatMap(({ repository, refusals: all }) => all.map((one) => `${repository}: ${one}`));
-  if (refusals.length > 0) {
-    return new PolicyError('RETENTION_REFUSED', `nothing was deleted:\n${refusals.join('\n')}`, {
-      hint: 'Correct the rule; mark with ? what may match nothing.',
-    });
-  }
+  if (refusals.length === 0) return undefined;
+  return new PolicyError('RETENTION_REFUSED', `nothing was deleted:\n${refusals.join('\n')}`, {
+    hint: 'Correct the rule; mark with ? what may match nothing.',
+  });
+}
+
+function whyStopped(plans: readonly RepositoryPlan[], hash: string, confirmed: string | undefined): Error | undefined {
   const stops = plans.flatMap(({ repository, stops: all }) => all.map((one) => `${repository}: ${one}`));
   if (stops.length === 0 || confirmed === hash) return undefined;
   const other = confirmed === undefined ? '' : '\nthe plan that was confirmed is another one';

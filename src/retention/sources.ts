@@ -37,7 +37,9 @@ export function openSources(run: Run, stores: Stores, own: Pick<Protection, 'tag
       async readGitState({ entries }) {
         const tags = entries.flatMap((entry) => entry.tags);
         const { rules } = policy;
-        const { git, warnings } = await readGitState({ rules, tags, github: await stores.github(), githubRepository });
+        const github = await stores.github();
+        const { tagPrefix } = options;
+        const { git, warnings } = await readGitState({ rules, tags, github, githubRepository, tagPrefix });
         for (const warning of warnings) log.warning(`${store.name}: ${warning}`);
         return git;
       },

@@ -66,7 +66,7 @@ describe('a line that could mean something else is refused', () => {
     ['x: for 3d since', '"" is no moment: pushed, updated are allowed'],
     ['x: for 3d since created', '"created" is no moment'],
     ['x: used 0d', 'used "0d" is no age'],
-    ['x: daily', 'daily "" is no number that fits: 1 to'],
+    ['x: daily', 'daily needs a number: daily 7 is allowed'],
     ['x: daily 0', 'daily "0" is no number that fits: 1 to'],
     ['x: daly 7', 'line 2, column 4: "daly" begins no clause'],
     ['x: while opn', '"opn" is no state for while: open, branch, tag are allowed; did you mean open?'],

@@ -22,7 +22,7 @@ function rule(prefix: string, state: WhileState): RetentionRule {
 
 async function read(rules: readonly RetentionRule[], tags: readonly string[], routes: Routes) {
   server = await startGitHub(routes);
-  return await readGitState({ rules, tags, github: server.api, githubRepository: 'acme/app' });
+  return await readGitState({ rules, tags, github: server.api, githubRepository: 'acme/app', tagPrefix: 'v' });
 }
 
 const PULLS = '/repos/acme/app/pulls';
@@ -113,7 +113,7 @@ describe('branches and git tags', () => {
       expect.arrayContaining(['main', 'feature-a', '_hidden', '.hidden', 'release_1', 'release-1', toLegalTag(long)]),
     );
     expect(git.branches).not.toContain('gone');
-    expect(git.gitTags).toContain('v1.0');
+    expect([...(git.gitTags ?? [])]).toEqual(['v1.0', '1.0']);
     expect(git.pullRequests).toBeUndefined();
   });
 
@@ -142,6 +142,7 @@ describe('branches and git tags', () => {
       tags: [],
       github,
       githubRepository: 'acme/app',
+      tagPrefix: 'v',
     });
     expect(failed.git.branches).toBeUndefined();
     expect(failed.warnings).toEqual([expect.stringContaining('"while branch" is kept: no answer.')]);
@@ -149,18 +150,30 @@ describe('branches and git tags', () => {
 });
 
 it('asks for nothing that no clause asks for, and says what it cannot ask for', async () => {
-  const nothing = await readGitState({ rules: [], tags: ['pr-1'], github: undefined, githubRepository: undefined });
+  const nothing = await readGitState({
+    rules: [],
+    tags: ['pr-1'],
+    github: undefined,
+    githubRepository: undefined,
+    tagPrefix: 'v',
+  });
   expect(nothing).toEqual({
     git: { pullRequests: undefined, branches: undefined, gitTags: undefined },
     warnings: [],
   });
   const rules = [rule('pr-', 'open'), rule('v', 'tag')];
-  const { warnings } = await readGitState({ rules, tags: ['pr-1'], github: undefined, githubRepository: 'acme/app' });
+  const { warnings } = await readGitState({
+    rules,
+    tags: ['pr-1'],
+    github: undefined,
+    githubRepository: 'acme/app',
+    tagPrefix: 'v',
+  });
   expect(warnings).toHaveLength(2);
 });
 
 it('throws when the allowance is spent', async () => {
   const github: Pick<GitHubApi, 'send'> = { send: () => Promise.reject(new BuildOnceError(SPENT, 'spent', 1)) };
-  const request = { rules: [rule('br-', 'branch')], tags: [], github, githubRepository: 'acme/app' };
+  const request = { rules: [rule('br-', 'branch')], tags: [], github, githubRepository: 'acme/app', tagPrefix: 'v' };
   await expect(readGitState(request)).rejects.toMatchObject({ code: SPENT });
 });

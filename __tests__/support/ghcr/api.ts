@@ -10,7 +10,7 @@ const REPO_LISTS: Readonly<Record<string, keyof RepoData>> = {
   releases: 'releases',
   pulls: 'pulls',
   branches: 'branches',
-  'git/matching-refs/tags': 'tags',
+  tags: 'tags',
   deployments: 'deployments',
 };
 const UNDELETABLE =

@@ -61,7 +61,7 @@ export interface RepoData {
   readonly releases?: readonly unknown[];
   readonly pulls?: readonly unknown[];
   readonly branches?: readonly unknown[];
-  /** Of `git/matching-refs/tags`. */
+  /** Of `tags`. */
   readonly tags?: readonly unknown[];
   readonly deployments?: readonly unknown[];
 }

@@ -110,6 +110,7 @@ function parseWhile(rest: readonly string[]): Parsed<KeepClause> {
 }
 
 function parseCalendar(period: CalendarPeriod, rest: readonly string[]): Parsed<KeepClause> {
+  if (rest.length === 0) return unparsable(`${period} needs a number: ${period} 7 is allowed`);
   const count = parseCount(rest.join(' '), 1);
   return count.ok ? parsed({ kind: 'calendar', period, count: count.value }) : unparsable(`${period} ${count.problem}`);
 }

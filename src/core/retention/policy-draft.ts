@@ -40,7 +40,7 @@ export function finishPolicy(draft: PolicyDraft, report: Report): RetentionPolic
     reportUnreachable(drafts, report);
   }
   if (drafts.length === 0) {
-    report(place, 'the policy has no rule, so that nothing could be deleted: as sha-*: keep 20, for 14d');
+    report(place, 'the policy has no rule, and would delete nothing: add one, as sha-*: keep 20, for 14d');
   }
   const rules = drafts.flatMap(({ subject, verdict, place }) => {
     if (subject === undefined || verdict === undefined) return [];

@@ -4,7 +4,8 @@ import type { RuleSubject, TagException, TagSelector } from './policy.ts';
 import { isGlobOfAll } from './tag-glob.ts';
 import { parseTagPattern } from './tag-pattern.ts';
 
-const SUBJECTS = ['untagged', 'orphans', 'broken'] as const;
+/** What rules speak of that has no tag, or is not judged by it. */
+export const SUBJECTS = ['untagged', 'orphans', 'broken'] as const;
 
 /** Parses what a rule speaks of: `sha-*`, `nightly-* | /^n\d+$/ except nightly-keep`, `untagged`. */
 export function parseSubject(piece: Piece, report: Report): RuleSubject | undefined {

@@ -1,5 +1,5 @@
 import { numberAt, textAt } from '../../core/json.ts';
-import { namesInTags } from '../../core/retention/git-names.ts';
+import { namesInTags, releaseTags } from '../../core/retention/git-names.ts';
 import type { GitState } from '../../core/retention/inventory.ts';
 import type { RetentionRule, WhileState } from '../../core/retention/policy.ts';
 import type { GitHubApi } from '../github-api.ts';
@@ -21,6 +21,8 @@ export interface GitStateRequest {
   readonly github: Pick<GitHubApi, 'send'> | undefined;
   /** GITHUB_REPOSITORY: `owner/name`. */
   readonly githubRepository: string | undefined;
+  /** What git tags of versions begin with: image tags may leave it out. */
+  readonly tagPrefix: string;
 }
 
 export interface GitStateAnswer {
@@ -57,8 +59,16 @@ export async function readGitState(request: GitStateRequest): Promise<GitStateAn
     return undefined;
   };
   const pullRequests = await read('open', (from) => readPullRequests(from, pullRequestNumbers(request)));
-  const branches = await read('branch', (from) => readNames(from, '/branches', cutParts('branch', request)));
-  const gitTags = await read('tag', (from) => readNames(from, '/tags', cutParts('tag', request)));
+  const branches = await read('branch', (from) =>
+    readNames(from, { path: '/branches', forms: namesInTags, cut: cutParts('branch', request) }),
+  );
+  const gitTags = await read('tag', (from) =>
+    readNames(from, {
+      path: '/tags',
+      forms: (tag) => releaseTags(tag, request.tagPrefix),
+      cut: cutParts('tag', request),
+    }),
+  );
   return { git: { pullRequests, branches, gitTags }, warnings };
 }
 
@@ -142,12 +152,19 @@ function note(entry: unknown, missing: Set<number>, states: Map<number, 'open' |
 /** The names as they stand in tags, and of the parts of cut tags those that a name may be behind. */
 async function readNames(
   repository: GitHubRepository,
-  path: string,
-  cut: readonly string[],
+  {
+    path,
+    forms,
+    cut,
+  }: {
+    readonly path: string;
+    readonly forms: (name: string) => readonly string[];
+    readonly cut: readonly string[];
+  },
 ): Promise<Reading<ReadonlySet<string>>> {
   const list = await listAll(repository, path);
   if (!list.ok) return list;
-  const names = list.entries.flatMap((entry) => namesInTags(textAt(entry, 'name') ?? ''));
+  const names = list.entries.flatMap((entry) => forms(textAt(entry, 'name') ?? ''));
   const alive = cut.filter((part) => names.some((name) => name.startsWith(part.slice(0, -CUT_MARK_LENGTH))));
   return { ok: true, value: new Set([...names, ...alive]) };
 }
