@@ -31,6 +31,8 @@ export interface InventoryEntry {
   readonly usedAtMs?: number | undefined;
   /** Of all that would be freed with it, where the registry or engine tells. */
   readonly sizeBytes?: number | undefined;
+  /** What it belongs to, where the registry itself tells: it counts though an index names the manifest as a part of its own. */
+  readonly subject?: Digest | undefined;
 }
 
 /** What a manifest says, as far as retention asks. Depends on nothing but the digest, so that it can be kept for ever. */
