@@ -4,7 +4,7 @@ import type { Digest } from '../digest.ts';
 export interface Inventory {
   /** As a person names it: `ghcr.io/acme/app`. */
   readonly repository: string;
-  /** When it was listed, by the clock of the one who listed it, in milliseconds since 1970. Ages count from here. */
+  /** When it was listed, by the clock of the registry or engine, in milliseconds since 1970. Ages count from here. */
   readonly listedAtMs: number;
   /** Every manifest that is known, by no order. No digest twice. */
   readonly entries: readonly InventoryEntry[];
