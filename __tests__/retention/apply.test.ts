@@ -217,6 +217,22 @@ describe('a plan is carried out', () => {
   });
 });
 
+test('an image that stays loses the tags that two rules let go', async () => {
+  const { apply, content, store, made, plan } = await open();
+  const [digest = digestOf('')] = made.map(({ index }) => index.digest);
+  for (const tag of ['a', 'b']) content.tag(tag, digest);
+  const { entries } = await store.list();
+  const manifest = entries.find((entry) => entry.digest === digest) ?? { id: '0', digest, tags: [] };
+  const removeTag: ImageStore['removeTag'] = async (_, tag) => {
+    const version = content.byDigest.get(digest);
+    if (version !== undefined) version.tags = version.tags.filter((one) => one !== tag);
+    return { outcome: 'deleted' };
+  };
+  const untags = ['a', 'b'].map((tag) => ({ manifest, tags: [tag], rule: `${tag}: delete` }));
+  const applied = await apply({ store: { ...store, removeTag }, plan: { ...plan, deletions: [], untags } });
+  expect(applied).toMatchObject({ untagged: ['a', 'b'], skipped: [] });
+});
+
 describe('a registry, a disk or a person in the way', () => {
   test('says that it deletes, and does nothing: the parts stay, and it is a failure', async () => {
     const { apply, content } = await open({ faults: { beforeRemove: () => ({ outcome: 'deleted' }) } });
