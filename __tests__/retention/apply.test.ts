@@ -217,6 +217,69 @@ describe('a plan is carried out', () => {
   });
 });
 
+test('an image that stays loses the tags that two rules let go', async () => {
+  const { apply, content, store, made, plan } = await open();
+  const [digest = digestOf('')] = made.map(({ index }) => index.digest);
+  for (const tag of ['a', 'b']) content.tag(tag, digest);
+  const { entries } = await store.list();
+  const manifest = entries.find((entry) => entry.digest === digest) ?? { id: '0', digest, tags: [] };
+  const removeTag: ImageStore['removeTag'] = async (_, tag) => {
+    const version = content.byDigest.get(digest);
+    if (version !== undefined) version.tags = version.tags.filter((one) => one !== tag);
+    return { outcome: 'deleted' };
+  };
+  const untags = ['a', 'b'].map((tag) => ({ manifest, tags: [tag], rule: `${tag}: delete` }));
+  const applied = await apply({ store: { ...store, removeTag }, plan: { ...plan, deletions: [], untags } });
+  expect(applied).toMatchObject({ untagged: ['a', 'b'], skipped: [] });
+});
+
+describe('a registry, a disk or a person in the way', () => {
+  test('says that it deletes, and does nothing: the parts stay, and it is a failure', async () => {
+    const { apply, content } = await open({ faults: { beforeRemove: () => ({ outcome: 'deleted' }) } });
+    const reason = expect.stringContaining('there still');
+    expect(await apply()).toMatchObject({ deletedRoots: 0, deleted: [], steps: 2, failed: [{ reason }, { reason }] });
+    expect(inspect(content)).toMatchObject({ deletedVersions: 0 });
+  });
+
+  test('what cannot be written down is not deleted, and is a failure', async () => {
+    const { apply, content } = await open();
+    let room = 3;
+    const append = (): void => {
+      room -= 1;
+      if (room < 0) throw new BuildOnceError('FILE_UNWRITABLE', 'no space left on device', 1);
+    };
+    const applied = await apply({ journal: openJournal({ append }, 'j') });
+    const reason = expect.stringContaining('no space left');
+    expect(applied).toMatchObject({ deleted: [{}, {}], steps: 2, failed: [{ reason }], stopped: reason });
+    expect(inspect(content)).toMatchObject({ deletedVersions: 2, brokenTags: [] });
+  });
+
+  test('what is pushed while a large image goes keeps the parts that it needs', async () => {
+    let nowMs = NOW_MS;
+    const scene = await open({
+      doomed: 1,
+      faults: {
+        beforeRemove(_, count) {
+          nowMs += 31_000;
+          if (count === 2) late();
+          return undefined;
+        },
+      },
+    });
+    const late = (): void => {
+      const shared = scene.made[0]?.platforms[1];
+      const shape = { ...DEFAULT_SHAPE, attest: false };
+      makeImage({ store: scene.content, shape, name: 'late', atMs: undefined }, { tags: ['late'], shared });
+    };
+    expect(await scene.apply({ now: () => new Date(nowMs) })).toMatchObject({
+      deletedRoots: 1,
+      skipped: [{ reason: 'late was pushed meanwhile and needs it' }],
+      freedBytes: 0,
+    });
+    expect(inspect(scene.content)).toMatchObject({ brokenTags: [] });
+  });
+});
+
 describe('case 58: undo', () => {
   test('brings everything back, once; a tag that is on something else by now stays there', async () => {
     const { apply, content, store, journal, made } = await open({ images: 12, doomed: 10 });

@@ -77,4 +77,14 @@ describe('a list of a package in which others push and delete meanwhile', () => 
     expect(entries).toHaveLength(one.versions.length);
     expect(await changesSince(one, { entries }, new Set())).toBeUndefined();
   });
+
+  test('tells of an old version that got a tag meanwhile, as a part of an image may', async () => {
+    const one = busyPackage(seededRandom(1), 0);
+    const entries = [...one.versions];
+    const last = one.versions.length - 1;
+    for (const [position, entry] of one.versions.entries()) {
+      if (position === last) one.versions[position] = { ...entry, tags: ['late'] };
+    }
+    expect(await changesSince(one, { entries }, new Set())).toMatchObject([{ tags: ['late'] }]);
+  });
 });

@@ -260,12 +260,12 @@ const never = (): never => {
 };
 
 describe('what came since the list', () => {
-  test('is nothing, in two requests', async () => {
+  test('is nothing, in two requests and one for each older page', async () => {
     const { ghcr, store } = await start({ versions: 300 });
     const inventory = await store.list();
     ghcr.forgetRequests();
     expect(await store.changes(inventory)).toEqual([]);
-    expect(ghcr.requests).toHaveLength(2);
+    expect(ghcr.requests).toHaveLength(4);
   });
 
   test('is what was pushed, and which tags have moved', async () => {

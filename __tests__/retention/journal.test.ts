@@ -67,3 +67,25 @@ test.each([
 ])('%j is no journal', (text, problem) => {
   expect(stepsIn(text)).toBe(problem);
 });
+
+test('after a line that could not be written whole, nothing more is begun, so that what is there can be read', () => {
+  let text = '';
+  let room = 1;
+  const full = new Error('no space left on device');
+  const append = (_: string, line: string): void => {
+    room -= 1;
+    text += room === 0 ? line.slice(0, 20) : line;
+    if (room === 0) throw full;
+  };
+  const journal = openJournal({ append }, 'j.jsonl');
+  expect(() => journal.begin(stepOf(a))).toThrow(full);
+  expect(() => journal.begin(stepOf(b))).toThrow(full);
+  room = 3;
+  text = '';
+  const other = openJournal({ append }, 'j.jsonl');
+  const end = other.begin(stepOf(a));
+  room = 1;
+  expect(() => end('deleted')).not.toThrow();
+  expect(() => other.begin(stepOf(b))).toThrow(full);
+  expect(stepsIn(text)).toEqual([{ ...stepOf(a), outcome: undefined }]);
+});

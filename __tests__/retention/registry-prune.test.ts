@@ -114,3 +114,24 @@ describe.each([
     expect(outcomes(await undo())).toEqual(new Set(['present']));
   });
 });
+
+test('a signature that an index names as a platform of its own stays with what it signs', async () => {
+  const registry = await startRegistry();
+  onTestFinished(() => registry.close());
+  const repository = openRepository(registry.host);
+  const annotations = { [CREATED]: '2026-01-01T00:00:00Z' };
+  const push = async ({ descriptor, bytes }: ReturnType<typeof sampleIndex>, tag: string): Promise<Descriptor> => {
+    await repository.push(descriptor, bytes);
+    await repository.tag(descriptor, tag);
+    return descriptor;
+  };
+  const release = await push(sampleIndex([await pushImage(repository, sampleImage())], { annotations }), '1.0.0');
+  const signature = await pushImage(
+    repository,
+    sampleImage([], { subject: release, artifactType: 'application/x.signature' }),
+  );
+  const thief = await push(sampleIndex([signature], { annotations }), 'pr-666');
+  const store = openRegistryStore({ repository, now: Date.now });
+  const { plan: planned } = await plan(store, 'pr-*: delete');
+  expect(planned.deletions).toMatchObject([{ root: { digest: thief.digest }, members: [] }]);
+});

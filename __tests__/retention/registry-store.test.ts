@@ -650,3 +650,22 @@ function watchTags(repository: RegistryRepository, then: () => Promise<void>): R
     },
   });
 }
+
+test('an image that says that it is of the future is of unknown age', async () => {
+  const { repository, open } = await openShop();
+  const { index: late } = await pushIndex(repository, ['late'], '9999-12-31T00:00:00Z');
+  const { index: soon } = await pushIndex(repository, ['soon'], new Date(Date.now() + 60_000).toISOString());
+  const inventory = await open().list();
+  expect(entryOf(inventory, late.digest)).toMatchObject({ pushedAtMs: undefined, createdAtMs: undefined });
+  expect(entryOf(inventory, soon.digest)?.pushedAtMs).toBeGreaterThan(Date.now());
+});
+
+test('an image that stays after its tags were taken off it, as Google asks, gets them back', async () => {
+  const { registry, repository, open } = await openShop();
+  const { index } = await pushIndex(repository, ['1', '2']);
+  const body = '{"errors":[{"code":"GOOGLE_MANIFEST_DANGLING_TAG","message":"still referenced by tag: 1"}]}';
+  registry.fail({ method: 'DELETE', path: /sha256:/, action: { kind: 'status', status: 400, body } });
+  expect(await open().remove(planned(index, '1', '2'))).toMatchObject({ outcome: 'refused' });
+  expect((await repository.resolve({ tag: '1' }))?.digest).toBe(index.digest);
+  expect((await repository.resolve({ tag: '2' }))?.digest).toBe(index.digest);
+});

@@ -77,6 +77,8 @@ class Application {
   #stopped: string | undefined;
   #isStale = false;
   #lookedAtMs: number | undefined;
+  /** The registry deletes what it says it deletes. */
+  #isProved = false;
   #claimed: ReadonlyMap<string, string> = new Map();
 
   constructor(request: ApplyRequest) {
@@ -119,28 +121,28 @@ class Application {
     const { deadlineMs, now, store } = this.#request;
     const nowMs = now().getTime();
     if (deadlineMs !== undefined && nowMs >= deadlineMs) this.#stopped = 'the time that max-time allows is over';
-    const requests = members.length + 4;
+    const requests = members.length + (this.#isProved ? 4 : 5);
     const allowance = store.allowance();
     if (allowance !== undefined && allowance < requests)
       this.#stopped = `${counted(allowance, 'request')} of this hour's allowance may still be made, and the next image needs ${requests}`;
-    if (this.#stopped !== undefined) return false;
-    if (this.#lookedAtMs === undefined || nowMs - this.#lookedAtMs >= LOOK_EVERY_MS) {
-      this.#lookedAtMs = nowMs;
-      await this.#lookForNewcomers();
-    }
-    return this.#stopped === undefined;
+    return this.#stopped === undefined && this.#lookForNewcomers();
   }
 
-  async #lookForNewcomers(): Promise<void> {
-    const { store, inventory } = this.#request;
+  /** Every now and then; `false` when nobody knows any more what is needed. */
+  async #lookForNewcomers(): Promise<boolean> {
+    const { store, inventory, now } = this.#request;
+    const nowMs = now().getTime();
+    if (this.#lookedAtMs !== undefined && nowMs - this.#lookedAtMs < LOOK_EVERY_MS) return this.#stopped === undefined;
+    this.#lookedAtMs = nowMs;
     const changes = await store.changes(inventory);
     const claimed = changes === undefined ? undefined : await claimedBy(store, changes);
     if (claimed !== undefined) {
       this.#claimed = claimed;
-      return;
+      return true;
     }
     this.#isStale = true;
     this.#stopped = 'too much has changed in the repository since it was listed';
+    return false;
   }
 
   async #deleteImage(deletion: RootDeletion): Promise<void> {
@@ -150,18 +152,30 @@ class Application {
       this.#skipped.push({ manifest: root, reason });
       return;
     }
-    if (!(await this.#delete(root))) return;
+    if (!(await this.#delete(root)) || !(await this.#isGone(root, members.length))) return;
     this.#deletedRoots += 1;
     let isWhole = true;
     for (const member of members) isWhole = (await this.#deleteMember(member)) && isWhole;
     if (isWhole) this.#freedBytes += freedBytes;
   }
 
+  /** Looked at until the first one is: what names parts and is there still must not lose them. */
+  async #isGone(root: PlannedManifest, partCount: number): Promise<boolean> {
+    if (this.#isProved || partCount === 0) return true;
+    this.#isProved = (await this.#request.store.look(root)) === undefined;
+    if (this.#isProved) return true;
+    this.#gone.delete(root.digest);
+    this.#deleted.pop();
+    this.#failed.push({ manifest: root, reason: 'the registry says that it has deleted it, and it is there still' });
+    return false;
+  }
+
   async #deleteMember(member: PlannedMember): Promise<boolean> {
     const kept = member.after.find((digest) => !this.#gone.has(digest));
     // The image that needs it has said why it stays.
-    if (kept !== undefined) return false;
-    const reason = member.tags.length > 0 ? await this.#whyChanged(member) : undefined;
+    if (kept !== undefined || !(await this.#lookForNewcomers())) return false;
+    const changed = member.tags.length > 0 ? await this.#whyChanged(member) : undefined;
+    const reason = changed ?? this.#whyClaimed([member]);
     if (reason === undefined) return this.#delete(member);
     this.#skipped.push({ manifest: member, reason });
     return false;
@@ -171,7 +185,9 @@ class Application {
     const found = await this.#request.store.look(planned);
     if (found === undefined) return undefined;
     if (found.digest !== planned.digest) return 'it is another image by now';
-    const [now, then] = [found.tags, planned.tags].map((tags) => [...tags].sort().join(', '));
+    // By two rules a manifest may lose tags one after the other.
+    const left = planned.tags.filter((tag) => !this.#untagged.includes(tag));
+    const [now, then] = [found.tags, left].map((tags) => [...tags].sort().join(', '));
     return now === then ? undefined : `its tags have changed since the plan was made: ${now || 'none'}`;
   }
 
@@ -216,11 +232,25 @@ class Application {
     step: Pick<JournalledStep, 'manifest' | 'saved' | 'action'>,
     work: () => Promise<Removal>,
   ): Promise<Removal> {
-    const { journal, store } = this.#request;
-    this.#steps += 1;
-    const end = journal.begin({ ...step, repository: store.name, kind: store.kind });
+    const end = this.#begin(step);
     const removal = await work();
     end(removal.outcome);
     return removal;
+  }
+
+  #begin(step: Pick<JournalledStep, 'manifest' | 'saved' | 'action'>): ReturnType<Journal['begin']> {
+    const { journal, store } = this.#request;
+    try {
+      const end = journal.begin({ ...step, repository: store.name, kind: store.kind });
+      this.#steps += 1;
+      return end;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#failed.push({
+        manifest: step.manifest,
+        reason: `it stays, since that it goes cannot be written down: ${why}`,
+      });
+      throw error;
+    }
   }
 }

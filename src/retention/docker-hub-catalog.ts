@@ -28,7 +28,7 @@ export function catalogOf(
     for (const digest of digests) {
       if (owner === undefined || facts.has(digest)) continue;
       const { pushedAtMs, updatedAtMs } = owner;
-      enterEntry(entries, digest, { id: digest, digest, tags: [], pushedAtMs, updatedAtMs });
+      enterEntry(entries, digest, { id: digest, digest, tags: [], pushedAtMs, updatedAtMs, subject });
       facts.set(digest, { kind: 'manifest', subject, sizeBytes: 0, blobs: [] });
     }
   }
@@ -72,6 +72,7 @@ function enterEntry(entries: Map<Digest, InventoryEntry>, digest: Digest, entry:
     updatedAtMs: latest(known.updatedAtMs, entry.updatedAtMs),
     usedAtMs: latest(known.usedAtMs, entry.usedAtMs),
     sizeBytes: latest(known.sizeBytes, entry.sizeBytes),
+    subject: known.subject ?? entry.subject,
   });
 }
 

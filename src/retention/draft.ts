@@ -39,13 +39,16 @@ const MAX_SKEW_MS = 5 * 60_000;
  */
 export async function draftPlan(request: DraftRequest): Promise<Draft> {
   const { host, store, policy, cache } = request;
-  const inventory = await store.list();
-  host.log.info(`${store.name}: ${counted(inventory.entries.length, 'manifest')} listed`);
-  const skewMs = Math.abs(host.now().getTime() - inventory.listedAtMs);
+  const listed = await store.list();
+  host.log.info(`${store.name}: ${counted(listed.entries.length, 'manifest')} listed`);
+  const nowMs = host.now().getTime();
+  const skewMs = Math.abs(nowMs - listed.listedAtMs);
   if (skewMs > MAX_SKEW_MS)
     host.log.warning(
-      `the clock of this machine is ${formatDuration(skewMs)} from that of ${store.name}; ages are counted by the latter`,
+      `the clock of this machine is ${formatDuration(skewMs)} from that of ${store.name}; ages are counted by the clock that is behind`,
     );
+  // A clock that is years ahead would make everything old.
+  const inventory = { ...listed, listedAtMs: Math.min(listed.listedAtMs, nowMs) };
   cache.retain(new Set(inventory.entries.map(({ digest }) => digest)));
   const git = await request.readGitState(inventory);
   const known = { inventory, policy, git, abilities: store.abilities };
@@ -54,7 +57,11 @@ export async function draftPlan(request: DraftRequest): Promise<Draft> {
   const isAsked = mayGo || policy.protect.some(({ kind }) => kind === 'source');
   const protections = isAsked ? await request.findProtections() : [];
   const progress = progressOf(host, (count) => `${store.name}: ${count} manifests are read`);
-  const manifests = mayGo ? await readManifests(store, inventory, { cache, onRead: progress }) : NOTHING_READ;
+  const needed = new Set([
+    ...protections.flatMap(({ digests }) => digests),
+    ...policy.protect.flatMap((item) => (item.kind === 'digest' ? [item.digest] : [])),
+  ]);
+  const manifests = mayGo ? await readManifests(store, inventory, { cache, onRead: progress, needed }) : NOTHING_READ;
   const plan = planRepository({ ...known, protections, manifests });
   return { store, inventory, policy, manifests, plan };
 }

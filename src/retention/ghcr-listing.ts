@@ -9,6 +9,8 @@ const PAGES_AT_ONCE = 10;
 const ATTEMPTS = 3;
 /** So many of the newest pages are read again; when that is not enough, everything is to be listed again. */
 const MAX_NEWEST_PAGES = 5;
+/** A package of no more pages is looked through whole for tags that were moved to old versions. */
+const MAX_PAGES_LOOKED_THROUGH = 10;
 
 /** What was listed, in the package's own order. */
 type Listing = Omit<Inventory, 'repository'>;
@@ -41,7 +43,8 @@ async function listOnce(one: Pages): Promise<Listing> {
 }
 
 /**
- * The versions that are new or have other tags on the newest pages, in two requests when nothing happened. `since` is as
+ * The versions that are new or have other tags on the newest pages, in two requests when nothing happened; in a package of up to
+ * ten pages on all of them, since a part of an image may get a tag of its own long after it was pushed. `since` is as
  * `listVersions` gave it, `removed` has those that this run has deleted itself. `undefined` when that is not all: others have
  * deleted, or have pushed so much that it is better to list again.
  */
@@ -55,10 +58,23 @@ export async function changesSince(
   // Before the pages, so that what is pushed in between is too many, and not one that makes up for another.
   const { versionCount } = await one.facts();
   const head = await newestPages(one, newest);
-  const added = head?.filter(({ id }) => !known.has(id)).length ?? 0;
+  if (head === undefined) return undefined;
+  const added = head.filter(({ id }) => !known.has(id)).length;
   const left = since.entries.filter(({ id }) => !removed.has(id)).length;
   if (versionCount !== left + added) return undefined;
-  return head?.filter((entry) => !isSame(entry, known.get(entry.id)));
+  const older = await olderPages(one, Math.ceil(versionCount / VERSIONS_PER_PAGE));
+  const isNewest = new Set(head.map(({ id }) => id));
+  const others = older.filter(({ id }) => known.has(id) && !removed.has(id) && !isNewest.has(id));
+  return [...head, ...new Map(others.map((entry) => [entry.id, entry])).values()].filter(
+    (entry) => !isSame(entry, known.get(entry.id)),
+  );
+}
+
+async function olderPages(one: Pages, pageCount: number): Promise<readonly InventoryEntry[]> {
+  if (pageCount > MAX_PAGES_LOOKED_THROUGH) return [];
+  const numbers = Array.from({ length: Math.max(0, pageCount - 1) }, (_, index) => index + 2);
+  const pages = await inParallel(numbers, PAGES_AT_ONCE, (number) => one.page(number));
+  return pages.flatMap(({ entries }) => entries);
 }
 
 /** The newest versions up to these; `undefined` when one of these is not there. */

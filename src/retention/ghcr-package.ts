@@ -10,6 +10,7 @@ import { hasNextPage } from './next-page.ts';
 
 /** Versions of a page: the most that GitHub gives. */
 export const VERSIONS_PER_PAGE = 100;
+const MAX_VERSIONS = 5_000_000;
 
 /** Some of the versions, the newest first. */
 export interface VersionPage {
@@ -54,7 +55,8 @@ export class GhcrPackage {
   async facts(): Promise<PackageFacts> {
     const answer = await this.#ask('');
     const versionCount = numberAt(answer.json, 'version_count');
-    if (answer.status !== 200 || versionCount === undefined) throw this.failure('looking at the package', answer);
+    if (answer.status !== 200 || versionCount === undefined || !isPlausible(versionCount))
+      throw this.failure('looking at the package', answer);
     const scopes = answer.header('x-oauth-scopes');
     return { versionCount, scopes: scopes?.split(',').map((scope) => toLine(scope)) };
   }
@@ -163,6 +165,11 @@ export class GhcrPackage {
     const pushedAtMs = timeAt(json, 'created_at');
     return { id: String(id), digest, tags, pushedAtMs, updatedAtMs: timeAt(json, 'updated_at') ?? pushedAtMs };
   }
+}
+
+/** Of what is larger no list could be kept. */
+function isPlausible(versionCount: number): boolean {
+  return Number.isSafeInteger(versionCount) && versionCount >= 0 && versionCount <= MAX_VERSIONS;
 }
 
 function isTextList(value: unknown): value is readonly string[] {

@@ -6,6 +6,8 @@ import { hasNextPage } from './next-page.ts';
 
 const GITHUB_API = 'https://api.github.com';
 const PER_PAGE = 100;
+/** Of one owner. */
+const MAX_PAGES = 500;
 
 /**
  * The address of the API that looks after the packages of a registry; `undefined` when it is none of GitHub's. `apiUrl` is the
@@ -39,7 +41,7 @@ async function namesBelow(
   root: string,
 ): Promise<{ readonly names: readonly string[]; readonly refusal?: GitHubAnswer }> {
   const names: string[] = [];
-  for (let page = 1; ; page += 1) {
+  for (let page = 1; page <= MAX_PAGES; page += 1) {
     const path = `${root}/packages?package_type=container&per_page=${PER_PAGE}&page=${page}`;
     const answer = await api.send({ method: 'GET', path });
     // Half a list must not look like a whole one.
@@ -47,4 +49,6 @@ async function namesBelow(
     names.push(...answer.json.flatMap((item: unknown) => textAt(item, 'name') ?? []));
     if (!hasNextPage(answer)) return { names };
   }
+  const message = `GitHub lists more than ${MAX_PAGES * PER_PAGE} packages, or does not come to an end`;
+  throw new BuildOnceError('UNEXPECTED_ANSWER', message, 1, { hint: 'Name the images one by one.' });
 }

@@ -12,9 +12,10 @@ const NEVER = /last (?:tagged )?version|more than [0-9,.]+ downloads/i;
 /** Deletes one version; an answer that concerns nothing else is never thrown. */
 export async function removeVersion(one: GhcrPackage, { id }: PlannedManifest): Promise<Removal> {
   const answer = await withoutFailure(() => one.request('DELETE', id));
-  // It may be deleted although no answer came.
-  if (typeof answer === 'string' || answer.status === 404) return lookAfter(one, id, answer);
-  if (answer.status >= 200 && answer.status < 300) return { outcome: 'deleted' };
+  // It may be deleted although no answer came, and another one may come from a proxy with a page of its own.
+  const isOwnAnswer = typeof answer !== 'string' && (answer.status < 200 || answer.status >= 400);
+  if (typeof answer !== 'string' && answer.status === 204) return { outcome: 'deleted' };
+  if (typeof answer === 'string' || !isOwnAnswer || answer.status === 404) return lookAfter(one, id, answer);
   const said = quote(textAt(answer.json, 'message') ?? '');
   const reason = `GitHub answered ${answer.status}: ${said}`;
   if (answer.status === 400) return { outcome: 'refused', reason, isFinal: NEVER.test(said) };
@@ -31,7 +32,8 @@ async function lookAfter(one: GhcrPackage, id: string, answer: GitHubAnswer | st
     return { outcome: 'refused', reason, isFinal: false };
   }
   if (typeof answer === 'string') return { outcome: 'refused', reason: answer, isFinal: false };
-  const reason = `GitHub answered 404, but the version is there: this token may not delete it. ${one.accessHint('delete')}`;
+  const why = answer.status === 404 ? `: this token may not delete it. ${one.accessHint('delete')}` : '';
+  const reason = `GitHub answered ${answer.status}, but the version is there${why}`;
   return { outcome: 'refused', reason, isFinal: false };
 }
 

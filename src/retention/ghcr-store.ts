@@ -20,7 +20,7 @@ export interface GhcrStoreSettings {
 
 /**
  * A package of GitHub's container registry. A list is one request and one for each page, and proves that it is whole as far as
- * that can be done while nothing is to be deleted; `changes` closes the proof, in two requests, and is to be asked before the
+ * that can be done while nothing is to be deleted; `changes` closes the proof, in few requests, and is to be asked before the
  * first deletion: `undefined` means that the list was of no one moment, or that others delete too, so that all is to be listed
  * again.
  */

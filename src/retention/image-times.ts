@@ -58,22 +58,12 @@ export class ImageTimes {
       this.#read.set(digest, await this.#timeWithin(own.within));
     });
     const times = new Map<Digest, number>();
-    for (const { digest } of manifests) {
-      const timeMs = this.#inherited(digest, byDigest, new Set());
+    for (const { digest, own } of manifests) {
+      const timeMs = own !== undefined && 'madeAtMs' in own ? own.madeAtMs : this.#read.get(digest);
       if (timeMs !== undefined) times.set(digest, timeMs);
     }
+    inherit(times, manifests);
     return times;
-  }
-
-  #inherited(digest: Digest, all: ReadonlyMap<Digest, Undated>, asked: Set<Digest>): number | undefined {
-    const manifest = all.get(digest);
-    if (manifest === undefined || asked.has(digest)) return undefined;
-    asked.add(digest);
-    if (manifest.own !== undefined && 'madeAtMs' in manifest.own) return manifest.own.madeAtMs;
-    const read = this.#read.get(digest);
-    if (read !== undefined) return read;
-    const times = [...manifest.owners].flatMap((owner) => this.#inherited(owner, all, asked) ?? []);
-    return times.length === 0 ? undefined : Math.max(...times);
   }
 
   async #timeWithin(content: Descriptor, depth = 0): Promise<number | undefined> {
@@ -95,6 +85,28 @@ export class ImageTimes {
     } catch (error) {
       if (isRegistryError(error) && error.code !== 'ABORTED') return undefined;
       throw error;
+    }
+  }
+}
+
+/** From the newest down, each gives its time to what belongs to it and has none; a chain of thousands may be pushed. */
+function inherit(times: Map<Digest, number>, manifests: readonly Undated[]): void {
+  const membersOf = new Map<Digest, Digest[]>();
+  for (const { digest, owners } of manifests) {
+    for (const owner of owners) {
+      const members = membersOf.get(owner);
+      if (members === undefined) membersOf.set(owner, [digest]);
+      else members.push(digest);
+    }
+  }
+  for (const [source, timeMs] of [...times].sort(([, a], [, b]) => b - a)) {
+    const ahead = [source];
+    for (let next = ahead.pop(); next !== undefined; next = ahead.pop()) {
+      for (const member of membersOf.get(next) ?? []) {
+        if (times.has(member)) continue;
+        times.set(member, timeMs);
+        ahead.push(member);
+      }
     }
   }
 }

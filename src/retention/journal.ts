@@ -29,7 +29,10 @@ export interface PastStep extends JournalledStep {
  */
 export interface Journal {
   readonly path: string;
-  /** Writes the step down; the answer is told how it ended. */
+  /**
+   * Writes the step down; the answer is told how it ended, and never throws. An error when it cannot be written, or anything
+   * before it could not: what follows half a line could not be read.
+   */
   begin(step: JournalledStep): (outcome: Removal['outcome']) => void;
 }
 
@@ -40,13 +43,22 @@ const MAX_LINE_LENGTH = 8 * 1024 * 1024;
 /** Begins a journal; the file is made by the first step. */
 export function openJournal(files: Pick<Files, 'append'>, path: string): Journal {
   let count = 0;
-  const write = (line: object): void => files.append(path, `${JSON.stringify(line)}\n`);
+  let failure: { readonly error: unknown } | undefined;
+  const write = (line: object): void => {
+    if (failure !== undefined) return;
+    try {
+      files.append(path, `${JSON.stringify(line)}\n`);
+    } catch (error) {
+      failure = { error };
+    }
+  };
   return {
     path,
     begin(step) {
       count += 1;
       const number = count;
       write({ journal: 1, number, step });
+      if (failure !== undefined) throw failure.error;
       return (outcome) => write({ done: number, outcome });
     },
   };

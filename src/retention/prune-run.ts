@@ -193,7 +193,10 @@ async function applyDraft({ host }: Run, draft: Draft, application: Application)
 
 async function finished({ host }: Run, { store, plan, inventory }: Draft, applied: Applied): Promise<PrunedRepository> {
   const isLookedAt = applied.steps > 0 && applied.stopped === undefined && !host.signal.aborted;
-  const missing = isLookedAt ? await findMissing(store, plan, inventory) : [];
+  const verified = isLookedAt ? await findMissing(store, plan, inventory) : undefined;
+  if (verified?.isKnown === false)
+    host.log.warning(`${store.name}: it was not looked whether all that stays is there, since ${verified.reason}`);
+  const missing = verified?.isKnown === true ? verified.missing : [];
   return { name: store.name, plan, applied, error: whyBroken(store.name, missing) };
 }
 

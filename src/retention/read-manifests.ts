@@ -8,11 +8,22 @@ import type { ImageStore } from './store.ts';
 /** How many manifests are asked for at once. */
 const AT_ONCE = 16;
 
-/** Reads as few manifests as there must be read to know every link in the repository; see `manifestsToRead`. */
+/**
+ * Reads as few manifests as there must be read to know every link in the repository; see `manifestsToRead`. `needed` are read in
+ * any case: what an index calls a mere platform, and who needs it by its digest knows to be an index.
+ */
 export async function readManifests(
   store: ImageStore,
   inventory: Inventory,
-  { cache, onRead }: { readonly cache: FactsCache; readonly onRead: (count: number) => void },
+  {
+    cache,
+    onRead,
+    needed = new Set(),
+  }: {
+    readonly cache: FactsCache;
+    readonly onRead: (count: number) => void;
+    readonly needed?: ReadonlySet<string>;
+  },
 ): Promise<KnownManifests> {
   const known = new Map<Digest, ManifestFacts | Unreadable>();
   for (const { digest } of inventory.entries) {
@@ -27,7 +38,11 @@ export async function readManifests(
     count += 1;
     onRead(count);
   };
-  for (let ahead = manifestsToRead(inventory, known); ahead.length > 0; ahead = manifestsToRead(inventory, known)) {
+  const next = (): readonly Digest[] => {
+    const first = inventory.entries.filter(({ digest }) => needed.has(digest) && !known.has(digest));
+    return first.length > 0 ? first.map(({ digest }) => digest) : manifestsToRead(inventory, known);
+  };
+  for (let ahead = next(); ahead.length > 0; ahead = next()) {
     // The first one alone: it gets the token that does for all.
     const [first, ...rest] = ahead;
     if (first !== undefined) await read(first);

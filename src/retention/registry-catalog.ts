@@ -30,6 +30,8 @@ export class RegistryCatalog {
   readonly #known = new Map<Digest, Known>();
   readonly #missing = new Set<Digest>();
   readonly #referrers = new Map<Digest, readonly Digest[]>();
+  /** Of each referrer, what the registry lists it for. */
+  readonly #subjects = new Map<Digest, Digest>();
   #keepsReferrers = true;
 
   /** With `findsMissing` every child is looked for: else those that only an index names are taken to be there. */
@@ -83,7 +85,9 @@ export class RegistryCatalog {
         updatedAtMs: timeMs,
         ...(timeMs === undefined ? {} : { createdAtMs: timeMs }),
       };
-      return { id: digest, digest, tags: (tagsOf.get(digest) ?? []).toSorted(), ...dates };
+      const subject = this.#subjects.get(digest);
+      const belonging = subject === undefined ? {} : { subject };
+      return { id: digest, digest, tags: (tagsOf.get(digest) ?? []).toSorted(), ...dates, ...belonging };
     });
   }
 
@@ -127,7 +131,9 @@ export class RegistryCatalog {
     const referrers: Digest[] = [];
     for (const { digest } of listed ?? []) {
       await this.#look(digest);
-      if (!this.#missing.has(digest)) referrers.push(digest);
+      if (this.#missing.has(digest)) continue;
+      referrers.push(digest);
+      this.#subjects.set(digest, subject);
     }
     this.#referrers.set(subject, referrers);
     return referrers;

@@ -22,6 +22,8 @@ export interface RegistryStoreSettings {
   readonly findsMissing?: boolean;
 }
 
+/** An image says itself when it was made: one of tomorrow would be the newest for ever, and others would go in its place. */
+const MAX_AHEAD_MS = 86_400_000;
 /** No registry has it: only its digest could be asked for. */
 const NOBODYS = digestOf('build-once asks whether this registry deletes');
 const NO_TAG = 'build-once-asks-whether-tags-can-be-deleted';
@@ -87,7 +89,13 @@ class RegistryStore implements ImageStore {
       }
     }
     const entries = await this.#catalog.entriesOf(tags);
-    return { repository: this.name, listedAtMs: this.#repository.answeredAtMs ?? this.#now(), entries, isComplete };
+    const listedAtMs = this.#repository.answeredAtMs ?? this.#now();
+    return {
+      repository: this.name,
+      listedAtMs,
+      entries: entries.map((entry) => undated(entry, listedAtMs)),
+      isComplete,
+    };
   }
 
   read(digest: Digest): ReturnType<ImageStore['read']> {
@@ -130,14 +138,18 @@ class RegistryStore implements ImageStore {
     return saveManifest(this.#repository, manifest);
   }
 
-  async remove({ digest, tags }: PlannedManifest): Promise<Removal> {
+  async remove(manifest: PlannedManifest): Promise<Removal> {
+    const { digest, tags } = manifest;
     const removal = await this.#delete(digest);
     if (removal.outcome !== 'refused' || !removal.codes.includes(TAGGED_STILL)) return removal;
     for (const tag of tags) {
       const taken = await removalOf(() => this.#repository.deleteTag(tag));
       if (taken.outcome === 'refused') return taken;
     }
-    return this.#delete(digest);
+    const again = await this.#delete(digest);
+    // What is there still must not have lost its tags: nothing of a refusal is undone.
+    if (again.outcome === 'refused') await this.restore(manifest, undefined);
+    return again;
   }
 
   async removeTag(manifest: PlannedManifest, tag: string): Promise<Removal> {
@@ -197,4 +209,9 @@ class RegistryStore implements ImageStore {
       hint: 'Nothing is deleted while this is so, since nobody knows what it needs. Push the tag again, or delete it.',
     });
   }
+}
+
+function undated(entry: InventoryEntry, nowMs: number): InventoryEntry {
+  if (entry.pushedAtMs === undefined || entry.pushedAtMs - nowMs <= MAX_AHEAD_MS) return entry;
+  return { ...entry, pushedAtMs: undefined, updatedAtMs: undefined, createdAtMs: undefined };
 }

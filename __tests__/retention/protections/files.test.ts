@@ -190,6 +190,21 @@ describe('a hostile workspace', () => {
     expect(answer.kind === 'read' && answer.protections).toEqual([{ by: 'big.yaml:1', tags: ['1'], digests: [] }]);
   });
 
+  it.each<readonly [string, Readonly<Record<string, string>>, readonly string[]]>([
+    [
+      'empty lines only, as variables of a compose file',
+      { 'c.yml': 'image: ghcr.io/acme/app:1 $X', '.env': '\n'.repeat(900_000) },
+      ['c.yml:1'],
+    ],
+    [
+      'one word again and again, as JSON',
+      { 'a.json': `ghcr.io/acme/app:1 ${'"apiVersion"'.repeat(80_000)}`, 'b.yml': 'image: ghcr.io/acme/app:1' },
+      ['b.yml:1'],
+    ],
+  ])('may hold %s, without a minute passing', (_, files, places) => {
+    expect(Object.keys(found(files))).toEqual(places);
+  });
+
   it('may have names that write to the terminal', () => {
     expect(Object.keys(found({ 'a\u001b[31m\n.yml': 'image: ghcr.io/acme/app:1' }))).toEqual(['a .yml:1']);
   });

@@ -4,7 +4,7 @@ import type { Digest } from '../digest.ts';
 export interface Inventory {
   /** As a person names it: `ghcr.io/acme/app`. */
   readonly repository: string;
-  /** When it was listed, by the clock of the one who listed it, in milliseconds since 1970. Ages count from here. */
+  /** When it was listed, by the clock of the registry or engine, in milliseconds since 1970. Ages count from here. */
   readonly listedAtMs: number;
   /** Every manifest that is known, by no order. No digest twice. */
   readonly entries: readonly InventoryEntry[];
@@ -31,6 +31,8 @@ export interface InventoryEntry {
   readonly usedAtMs?: number | undefined;
   /** Of all that would be freed with it, where the registry or engine tells. */
   readonly sizeBytes?: number | undefined;
+  /** What it belongs to, where the registry itself tells: it counts though an index names the manifest as a part of its own. */
+  readonly subject?: Digest | undefined;
 }
 
 /** What a manifest says, as far as retention asks. Depends on nothing but the digest, so that it can be kept for ever. */

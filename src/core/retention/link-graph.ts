@@ -29,8 +29,8 @@ export interface LinkGraph {
 
 /**
  * The links between manifests, as far as `manifests` tell. What an index names as a manifest belongs to
- * that index: a subject of its own counts only when it is tagged, so that such manifests need not be read. What holds its own subject belongs
- * to nothing.
+ * that index: a subject of its own counts only when it is tagged, so that such manifests need not be read, or when the registry
+ * lists it as a referrer. What holds its own subject belongs to nothing.
  */
 export function linkGraph(entries: readonly InventoryEntry[], manifests: KnownManifests): LinkGraph {
   const nodeOf = new Map<string, number>();
@@ -127,13 +127,13 @@ function subjectLinks({ entries, manifests, nodeOf, isLeaf, children }: SubjectS
     isReferrer[referrer] = 1;
     if (subject !== undefined) pairs.push(referrer, subject);
   };
-  for (const [node, { digest, tags }] of entries.entries()) {
+  for (const [node, { digest, tags, subject: listed }] of entries.entries()) {
     const facts = manifests.get(digest);
-    if (facts !== undefined && facts.kind !== 'unreadable' && facts.subject !== undefined) {
-      const subject = nodeOf.get(facts.subject);
-      const isOwn =
-        (tags.length > 0 || isLeaf[node] !== 1) && (subject === undefined || !children.of(node).includes(subject));
-      if (isOwn) link(node, subject);
+    const said = facts === undefined || facts.kind === 'unreadable' ? undefined : facts.subject;
+    const own = listed ?? (tags.length > 0 || isLeaf[node] !== 1 ? said : undefined);
+    if (own !== undefined) {
+      const subject = nodeOf.get(own);
+      if (subject === undefined || !children.of(node).includes(subject)) link(node, subject);
     }
     const links = tags.flatMap((tag) => parseLinkTag(tag) ?? []);
     if (links.length === tags.length && links.some(({ isFallback }) => isFallback)) linked.add(node);

@@ -12,7 +12,7 @@ export function parseReferenceList(text: string, repository: RepositoryName): Lo
   const images: NamedImage[] = [];
   for (const [index, written] of text.split(/\r\n?|\n/).entries()) {
     const entry = written
-      .replace(/(?:^|\s)#.*$/, '')
+      .replace(/(?:^|\s)#[^]*/, '')
       .replace(/^\ufeff/, '')
       .trim();
     if (entry === '') continue;

@@ -103,7 +103,7 @@ function textOf(
 function isKnownJson(path: string, text: string): boolean {
   return (
     /(?:^|[./])devcontainer\.json$|\.(?:tf|tfvars)\.json$/i.test(path) ||
-    /"apiVersion"[^]*"kind"|"kind"[^]*"apiVersion"/.test(text)
+    ['"apiVersion"', '"kind"'].every((key) => text.includes(key))
   );
 }
 
@@ -131,7 +131,7 @@ function bare(value: string): string {
 
 function environmentBeside(path: string, { host, workspace }: Surroundings): ReadonlyMap<string, string> {
   const text = readBeside(path, '.env', { host, workspace }) ?? '';
-  const lines = text.matchAll(/^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=["']?([^"'\s#]*)/gm);
+  const lines = text.matchAll(/^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=["']?([^"'\s#]*)/gm);
   return new Map([...lines].map(([, name = '', value = '']) => [name, value]));
 }
 
