@@ -9,9 +9,9 @@ const POLICY = '*: keep 3\nlimits: max-delete 100%';
 
 /** A package that was filled ten days ago: nothing in it is too young to go. */
 function openOldScene(options: GhcrOptions) {
-  let aheadMs = 0;
-  const opened = openPruneScene({ ...options, now: () => Date.now() + aheadMs });
-  aheadMs = 10 * DAY_MS;
+  let agoMs = 10 * DAY_MS;
+  const opened = openPruneScene({ ...options, now: () => Date.now() - agoMs });
+  agoMs = 0;
   return opened;
 }
 

@@ -17,8 +17,8 @@ interface BuildScene extends PruneScene {
 }
 
 async function openBuildScene(): Promise<BuildScene> {
-  let aheadMs = 0;
-  const scene = await openPruneScene({ versions: 8, now: () => Date.now() + aheadMs });
+  let agoMs = 10 * DAY_MS;
+  const scene = await openPruneScene({ versions: 8, now: () => Date.now() - agoMs });
   scene.write('Dockerfile', 'FROM scratch\nCOPY Dockerfile /\n');
   const hash = await hashOf(scene.workspace);
   const hashTag = `hash-${hash.slice(0, 32)}`;
@@ -29,7 +29,7 @@ async function openBuildScene(): Promise<BuildScene> {
     login: { username: 'kim', password: OWN_TOKEN },
     access: { env: scene.env, authorities: readFileSync(scene.authority, 'utf8') },
   });
-  aheadMs = 10 * DAY_MS;
+  agoMs = 0;
   scene.ghcr.forgetRequests();
   const build: BuildScene['build'] = (inputs, more = {}) =>
     runAction({

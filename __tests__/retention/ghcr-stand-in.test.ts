@@ -130,10 +130,10 @@ describe('the API of the GHCR stand-in', () => {
 
   test('tells of the git repository what it was given', async () => {
     const ghcr = await start({
-      repos: { 'acme/app': { releases: [{ tag_name: 'v1' }], tags: [{ ref: 'refs/tags/v1' }] } },
+      repos: { 'acme/app': { releases: [{ tag_name: 'v1' }], tags: [{ name: 'v1' }] } },
     });
     expect((await ask(ghcr, '/repos/acme/app/releases')).json).toEqual([{ tag_name: 'v1' }]);
-    expect((await ask(ghcr, '/repos/acme/app/git/matching-refs/tags')).json).toEqual([{ ref: 'refs/tags/v1' }]);
+    expect((await ask(ghcr, '/repos/acme/app/tags')).json).toEqual([{ name: 'v1' }]);
     expect((await ask(ghcr, '/repos/acme/app/pulls?state=all')).status).toBe(404);
   });
 });
