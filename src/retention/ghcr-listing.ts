@@ -10,7 +10,7 @@ const ATTEMPTS = 3;
 /** So many of the newest pages are read again; when that is not enough, everything is to be listed again. */
 const MAX_NEWEST_PAGES = 5;
 /** A package of no more pages is looked through whole for tags that were moved to old versions. */
-const MAX_PAGES_LOOKED_THROUGH = 10;
+const MAX_PAGES_LOOKED_THROUGH = 5;
 
 /** What was listed, in the package's own order. */
 type Listing = Omit<Inventory, 'repository'>;
