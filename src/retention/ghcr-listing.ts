@@ -44,7 +44,7 @@ async function listOnce(one: Pages): Promise<Listing> {
 
 /**
  * The versions that are new or have other tags on the newest pages, in two requests when nothing happened; in a package of up to
- * ten pages on all of them, since a part of an image may get a tag of its own long after it was pushed. `since` is as
+ * five pages on all of them, since a part of an image may get a tag of its own long after it was pushed. `since` is as
  * `listVersions` gave it, `removed` has those that this run has deleted itself. `undefined` when that is not all: others have
  * deleted, or have pushed so much that it is better to list again.
  */
