@@ -192,7 +192,7 @@ function dataOf({ general }: RetentionPolicies): unknown {
 }
 
 describe('any policy', { timeout: 60_000 }, () => {
-  it('is the same in lines and in YAML, and its one form is itself', () => {
+  it('I10: is the same in lines and in YAML, and its one form is itself', () => {
     fc.assert(
       fc.property(model, blank, fc.boolean(), fc.boolean(), (model, blank, asMap, flow) => {
         const lines = parse(inLines(model, blank));
@@ -204,7 +204,7 @@ describe('any policy', { timeout: 60_000 }, () => {
     );
   });
 
-  it('with some characters changed is still one policy in its one form, or refused with a place in each problem', () => {
+  it('I11: with some characters changed is still one policy in its one form, or refused with a place in each problem', () => {
     const seen = { read: 0, refused: 0 };
     const inserted = fc.constantFrom(
       '',
