@@ -75,7 +75,7 @@ describe('the breaker', () => {
 
         expect(plan.deletions).toHaveLength(deleted);
         const isOverShare = (percent: number): boolean => deletedTagged * 100 > tagged * percent;
-        let isOver = deletedTagged > 10 && isOverShare(50);
+        let isOver = deletedTagged >= 10 && isOverShare(50);
         if (maxDelete !== undefined && most !== undefined)
           isOver = 'more' in maxDelete ? deleted > most : isOverShare(maxDelete.percent);
         const leavesTooFew = deleted > 0 && left < (least ?? 0);

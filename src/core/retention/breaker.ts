@@ -18,7 +18,7 @@ export function stopsOf({ maxDelete, minKeep }: RetentionLimits, toll: Toll): re
     stops.push(`${counted(deleted, 'image')} would go, and max-delete is ${maxDelete.count}`);
   if (maxDelete.kind === 'percent') {
     const { percent, atLeast } = maxDelete;
-    if (deletedTagged > atLeast && deletedTagged * 100 > tagged * percent)
+    if (deletedTagged >= atLeast && deletedTagged * 100 > tagged * percent)
       stops.push(`${deletedTagged} of ${counted(tagged, 'tagged image')} would go, and max-delete is ${percent}%`);
   }
   if (left < minKeep) stops.push(`${counted(left, 'image')} would be left, and min-keep is ${minKeep}`);

@@ -104,7 +104,7 @@ export interface RetentionLimits {
   /** More deleted roots than this stop the plan: a number, or a share of the tagged roots. */
   readonly maxDelete:
     | { readonly kind: 'count'; readonly count: number }
-    /** `atLeast`: so few are never too many. */
+    /** `atLeast`: fewer are never too many. */
     | { readonly kind: 'percent'; readonly percent: number; readonly atLeast: number };
   /** Fewer roots left than this stop the plan. */
   readonly minKeep: number;
