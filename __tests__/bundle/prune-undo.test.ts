@@ -71,22 +71,19 @@ describe('case 49: a run that is ended', () => {
     return result;
   }
 
-  it.each([1, 2, 3, 4, 5, 6, 9])(
-    'by SIGTERM at deletion %i has broken nothing, and undo brings all back',
-    async (count) => {
-      const scene = await openPruneScene(SHAPE);
-      const before = scene.content();
-      const result = await prunedUntil(scene, 'SIGTERM', { route: /^DELETE/, count });
-      expect(result.status).toBe(143);
-      expect(result.stderr).toMatch(/ABORTED|interrupted/i);
-      expect(scene.ghcr.integrity()).toMatchObject(UNBROKEN);
-      const deleted = before.digests.length - scene.content().digests.length;
-      expect([count - 1, count]).toContain(deleted);
-      const undone = await scene.cli(['undo', journalIn(result.stdout)]);
-      expect(undone).toMatchObject({ status: 0 });
-      expect(scene.content()).toEqual(before);
-    },
-  );
+  it.each([1, 2, 4, 9])('by SIGTERM at deletion %i has broken nothing, and undo brings all back', async (count) => {
+    const scene = await openPruneScene(SHAPE);
+    const before = scene.content();
+    const result = await prunedUntil(scene, 'SIGTERM', { route: /^DELETE/, count });
+    expect(result.status).toBe(143);
+    expect(result.stderr).toMatch(/ABORTED|interrupted/i);
+    expect(scene.ghcr.integrity()).toMatchObject(UNBROKEN);
+    const deleted = before.digests.length - scene.content().digests.length;
+    expect([count - 1, count]).toContain(deleted);
+    const undone = await scene.cli(['undo', journalIn(result.stdout)]);
+    expect(undone).toMatchObject({ status: 0 });
+    expect(scene.content()).toEqual(before);
+  });
 
   it.each([
     ['the list', /^GET .*\/versions$/],
