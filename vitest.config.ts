@@ -9,8 +9,8 @@ export default defineConfig({
   test: {
     include: ['__tests__/**/*.test.ts'],
     globalSetup: ['__tests__/support/global-setup.ts'],
-    // vitest leaves one processor to itself; on two, each file would wait for the programs of the one before.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // More than there are processors: many files wait for programs, registries and paces most of their time.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
