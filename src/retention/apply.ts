@@ -72,6 +72,7 @@ class Application {
   readonly #failed: Left[] = [];
   readonly #skipped: Left[] = [];
   #deletedRoots = 0;
+  #takenParts = 0;
   #freedBytes = 0;
   #steps = 0;
   #stopped: string | undefined;
@@ -155,7 +156,12 @@ class Application {
     if (!(await this.#delete(root)) || !(await this.#isGone(root, members.length))) return;
     this.#deletedRoots += 1;
     let isWhole = true;
-    for (const member of members) isWhole = (await this.#deleteMember(member)) && isWhole;
+    const takenBefore = this.#takenParts;
+    for (const member of members) {
+      isWhole = (await this.#deleteMember(member)) && isWhole;
+      // Of a part that somebody has taken meanwhile, others may be its own by now: the next plan tells.
+      if (this.#takenParts > takenBefore) break;
+    }
     if (isWhole) this.#freedBytes += freedBytes;
   }
 
@@ -178,6 +184,7 @@ class Application {
     const reason = changed ?? this.#whyClaimed([member]);
     if (reason === undefined) return this.#delete(member);
     this.#skipped.push({ manifest: member, reason });
+    this.#takenParts += 1;
     return false;
   }
 
