@@ -18,6 +18,9 @@ import type { Docker } from './tools/docker.ts';
 import { openDocker, type RegistryLogin } from './tools/docker-config.ts';
 import { loadBuildCheck, loadBuildx } from './tools/load.ts';
 
+const MAX_NAMED_CHANGES = 5;
+const NO_CACHES = { cacheFrom: [], cacheTo: [] };
+
 /** What was built: in the first repository by digest, without a tag, or in a layout. */
 export interface BuiltImage {
   readonly image: FoundImage;
@@ -33,20 +36,31 @@ export interface BuiltImage {
   readonly layoutPath: string | undefined;
 }
 
-/** How a run's image is to be built. */
-export interface ImageBuild {
+/** How an image is to be built that others are built on, and that is pushed nowhere. */
+export interface BaseBuild {
   readonly run: Run;
-  readonly repository: RepositoryName;
   readonly settings: BuildSettings;
   readonly needs: BuilderNeeds;
+}
+
+/** How a run's image is to be built. */
+export interface ImageBuild extends BaseBuild {
+  readonly repository: RepositoryName;
 }
 
 /** Pure. `undefined` for a run that names no image. */
 export function planImageBuild(run: Run): ImageBuild | undefined {
   const [repository] = run.options.images;
   if (repository === undefined) return undefined;
-  const settings = settingsOf(run, repository, labelsOf(run, repository));
+  const own = Object.entries(labelsOf(run, repository)).map(([key, value]) => `${key}=${value}`);
+  const settings = settingsOf(run, repository, own);
   return { run, repository, settings, needs: needsOf(run, repository, settings) };
+}
+
+/** Pure. What the image is called has no part in it. */
+export function planBaseBuild(run: Run): BaseBuild {
+  const settings = settingsOf(run, undefined, []);
+  return { run, settings, needs: needsOf(run, undefined, settings) };
 }
 
 /** A builder that can do what is to be built, and what calls it. */
@@ -61,12 +75,14 @@ export interface Workbench {
  * `checkPushAccess` and `chooseBuilder`.
  */
 export async function openWorkbench(
-  builds: readonly [ImageBuild, ...ImageBuild[]],
-  others: readonly ImageBuild[] = [],
+  builds: readonly ImageBuild[],
+  bases: readonly BaseBuild[] = [],
 ): Promise<Workbench> {
-  const [{ run }] = builds;
+  const [first] = builds;
+  if (first === undefined) throw new TypeError('nothing is to be built');
+  const { run } = first;
   const { host, event, options } = run;
-  const needs = jointNeeds([...builds, ...others]);
+  const needs = jointNeeds(builds, bases);
   const [buildx, logins] = await Promise.all([
     loadBuildx(host),
     loginsOf(run, needs),
@@ -134,9 +150,9 @@ export async function takeBuilt(
 }
 
 /** What one builder has to be able to do for all of them; it pushes where all go to one registry. */
-function jointNeeds(builds: readonly ImageBuild[]): BuilderNeeds {
-  const needs = builds.map((one) => one.needs);
-  const targets = new Set(needs.map(({ pushTo }) => pushTo));
+function jointNeeds(builds: readonly ImageBuild[], bases: readonly BaseBuild[]): BuilderNeeds {
+  const needs = [...builds, ...bases].map((one) => one.needs);
+  const targets = new Set(builds.map((one) => one.needs.pushTo));
   const [pushTo] = targets;
   const runs = new Map(needs.flatMap((one) => one.runs).map((platform) => [formatPlatform(platform), platform]));
   const [first] = needs;
@@ -148,8 +164,6 @@ function jointNeeds(builds: readonly ImageBuild[]): BuilderNeeds {
     ...(first?.access === undefined ? {} : { access: first.access }),
   };
 }
-
-const MAX_NAMED_CHANGES = 5;
 
 /** The builder read the files after they were hashed: what it read must be what the hash says. */
 function refuseChangedContext(run: Run): void {
@@ -214,12 +228,11 @@ function labelsOf(
   });
 }
 
-/** The inputs as buildx is to have them. */
-function settingsOf(run: Run, repository: RepositoryName, labels: Readonly<Record<string, string>>): BuildSettings {
+/** The inputs as buildx is to have them. `own`: labels of ours, the content hash last. */
+function settingsOf(run: Run, repository: RepositoryName | undefined, own: readonly string[]): BuildSettings {
   const { options, host, event, git } = run;
-  const own = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
   const mayExport = event.push && event.git.pullRequest === undefined;
-  const preset = presetCaches(options.cache, repository, mayExport);
+  const preset = repository === undefined ? NO_CACHES : presetCaches(options.cache, repository, mayExport);
   return {
     ...options,
     context: git?.main?.pinned ?? path.resolve(host.cwd, options.context),
@@ -243,13 +256,13 @@ function withOwn(own: readonly string[], given: readonly string[]): readonly str
   return [...own.slice(0, -1), ...given, ...own.slice(-1)];
 }
 
-function needsOf(run: Run, repository: RepositoryName, settings: BuildSettings): BuilderNeeds {
+function needsOf(run: Run, repository: RepositoryName | undefined, settings: BuildSettings): BuilderNeeds {
   const { pins, runsPrograms } = resultOf(run, 'hash');
   return {
     platformCount: run.platforms.length,
     runs: runsPrograms ? run.platforms : [],
-    pushTo: run.event.push ? repository.registry : undefined,
-    registries: [repository.registry, ...pins.map(({ registry }) => registry), ...auxiliaryRegistries(settings)],
+    pushTo: run.event.push ? repository?.registry : undefined,
+    registries: [...(repository === undefined ? [] : [repository.registry]), ...pins.map(({ registry }) => registry), ...auxiliaryRegistries(settings)],
     access: accessOf(run),
   };
 }

@@ -77,6 +77,16 @@ export interface JournalEntry {
   readonly durationMs: number;
 }
 
+/** A named context that is another image of this run. */
+export interface Link {
+  /** What the other image is called. */
+  readonly target: string;
+  /** Its content hash. */
+  readonly hash: string;
+  /** Its Dockerfile may leave triggers, ONBUILD, which nobody looks through here. */
+  readonly mayTrigger: boolean;
+}
+
 /** One run of a command: what it was asked for, what it can reach, and what its stages found out so far. */
 export interface Run {
   readonly command: string;
@@ -104,6 +114,8 @@ export interface Run {
   /** The image that the command is about; the baseline without one. */
   readonly named?: ImageChoice;
   readonly startedAt: Date;
+  /** Set where named contexts are other images of this run, by the context's name. */
+  readonly links?: ReadonlyMap<string, Link>;
   /** Set before the hash, where a context is a git repository. */
   readonly git?: GitContexts;
   /** Set where base images have triggers that the hash, made again, is to cover. */

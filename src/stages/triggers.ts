@@ -109,7 +109,15 @@ async function findReplaced(run: Run, { read, pins }: ResolvedInputs): Promise<r
     const isPlain = [...configs.values()].every((config) => config?.triggers.length === 0);
     return isPlain && wanted !== undefined ? [] : [notSeen(use.reference, undefined)];
   });
-  return (await Promise.all(found)).flat();
+  return [...(await Promise.all(found)).flat(), ...findLinked(run, read)];
+}
+
+/** Other images of the run that stand in for bases; they are there after this one's hash only. */
+function findLinked({ links }: Run, { baseContexts }: ResolvedInputs['read']): readonly Unpinned[] {
+  return baseContexts.flatMap(({ name }) => {
+    const link = links?.get(name);
+    return link?.mayTrigger === true ? [notSeen(link.target, undefined)] : [];
+  });
 }
 
 function notSeen(reference: string, line: number | undefined): Unpinned {

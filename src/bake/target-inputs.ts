@@ -1,0 +1,66 @@
+import { parseList } from '../core/lists.ts';
+import { quote } from '../core/printable.ts';
+import { formatRepositoryName, parseReference } from '../core/reference.ts';
+import type { Problem } from '../errors.ts';
+import { isOptionName, OPTION_TABLE } from '../option-table.ts';
+import type { RawOptions } from '../options.ts';
+import type { ImageTarget } from './image-target.ts';
+
+/** Stands in `images` for the name of a target. */
+const NAME = /\{\{\s*name\s*\}\}/g;
+/** Inputs of which each target says its own. */
+const OWN_INPUTS = ['context', 'file', 'target'];
+/** Lists of assignments: what a target says, then what the step says, which wins. */
+const JOINED_INPUTS: ReadonlySet<string> = new Set(['build-args', 'labels', 'annotations', 'build-contexts']);
+
+/** Whether a person wrote this; a runner fills in defaults. */
+export function isGiven(name: string, text: string | undefined): text is string {
+  if (text === undefined || text.trim() === '' || !isOptionName(name)) return false;
+  return text.trim() !== OPTION_TABLE[name].default;
+}
+
+/** The inputs of one image: what the step says wins over what its file says. */
+export function inputsOf(step: RawOptions, target: ImageTarget): RawOptions {
+  const given = Object.entries(step).filter(([name, text]) => isGiven(name, text) || !isOptionName(name));
+  const joined = { ...step, ...target.inputs };
+  for (const [name, text] of given)
+    joined[name] = JOINED_INPUTS.has(name) ? [target.inputs[name] ?? '', text].join('\n') : text;
+  return { ...joined, ...namesOf(step, target) };
+}
+
+/** What it is pushed as: the step's `images`, or what its own tags name; its own tags then stand, unless the step has rules. */
+function namesOf(step: RawOptions, { name, inputs }: ImageTarget): RawOptions {
+  if (isGiven('images', step['images'])) {
+    const images = step['images'].replace(NAME, () => name.toLowerCase());
+    return { images, tags: step['tags'] };
+  }
+  const references = (inputs['tags'] ?? '').split('\n').filter((line) => line !== '');
+  const repositories = references.flatMap((text) => {
+    const reference = parseReference(text);
+    // A bad one is told of as an image.
+    return reference.ok ? [formatRepositoryName(reference.value.repository)] : [text];
+  });
+  const tagged = references.filter((text) => {
+    const reference = parseReference(text);
+    return reference.ok && reference.value.tag !== undefined;
+  });
+  return {
+    images: [...new Set(repositories)].join('\n'),
+    tags: isGiven('tags', step['tags']) ? step['tags'] : tagged.join('\n'),
+  };
+}
+
+/** What does not go together with several images. */
+export function findStrayInputs(step: RawOptions, targets: readonly ImageTarget[]): readonly Problem[] {
+  const own = OWN_INPUTS.filter((name) => isGiven(name, step[name])).map((input) => ({
+    input,
+    message: `${quote(step[input] ?? '')} does not go with files: each image of them has its own`,
+  }));
+  const requested = targets.filter(({ isRequested }) => isRequested);
+  const images = parseList(step['images'] ?? '', { commas: true });
+  const fixed = images.ok ? images.value.filter((text) => text.replace(NAME, '') === text) : [];
+  const shared = requested.length > 1 && fixed.length > 0 ? fixed.map(quote).join(', ') : undefined;
+  if (shared === undefined) return own;
+  const message = `${shared} would be the name of all ${requested.length} images: put {{name}} where the name of each stands, as in ghcr.io/acme/{{name}}`;
+  return [...own, { input: 'images', message }];
+}
