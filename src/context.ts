@@ -18,7 +18,7 @@ import { quote } from './core/printable.ts';
 import { BuildOnceError, UsageError } from './errors.ts';
 import { FILE_CHANGED, type Files } from './host.ts';
 import type { Options } from './options.ts';
-import { hasWindowsRules, recordedBits } from './recorded-bits.ts';
+import { hasWindowsRules, type RecordedBits, recordedBits } from './recorded-bits.ts';
 
 /** The name of a Dockerfile, and the spelling that BuildKit falls back to. */
 const DOCKERFILE_NAMES = ['Dockerfile', 'dockerfile'];
@@ -92,10 +92,24 @@ export function readContext(files: Files, read: ContextRead): readonly Entry[] {
 
 /** All that counts of a context, as {@link readContext} has it. */
 export function entriesOf({ counted, leaf }: Pick<OpenContext, 'counted' | 'leaf'>): readonly Entry[] {
-  const parents = new Set(counted.map((entry) => posix.dirname(entry.path)));
   return counted
-    .filter(({ path: at, kind }) => kind !== 'directory' || !parents.has(at))
+    .filter(({ path: at, kind }, position) => {
+      return kind !== 'directory' || counted[position + 1]?.path.startsWith(`${at}/`) !== true;
+    })
     .map((entry) => [entry.path, leaf(entry)]);
+}
+
+/** The names in a context, and which of them count: all that is known before the first file is read. */
+export interface ContextNames {
+  readonly kept: readonly ContextEntry[];
+  readonly counted: readonly ContextEntry[];
+  /** The paths of those; `undefined` for all. */
+  readonly countedPaths: ReadonlySet<string> | undefined;
+  readonly others: ReadonlySet<string> | undefined;
+  readonly unreadable: ReadonlyMap<string, unknown>;
+  readonly recorded: RecordedBits;
+  /** What had to be read to know what counts. */
+  readonly read: ReadonlyMap<string, ReadEntry>;
 }
 
 /** A context of which nothing but names was read so far. */
@@ -106,6 +120,8 @@ export interface OpenContext {
   readonly tree: ContextTree;
   /** Of that, what counts. */
   readonly counted: readonly ContextEntry[];
+  /** Whether a path of the tree counts; the context itself, too, which stands for itself where nothing is taken of it. */
+  readonly counts: (path: string) => boolean;
   /** With the scope `manifests`: the files that would count without it. */
   readonly others: ReadonlySet<string> | undefined;
   /** What counts of an entry, as {@link readContext} has it; read once. */
@@ -122,8 +138,18 @@ interface ReadEntry {
   readonly isLfsPointer: boolean;
 }
 
-/** Lists a context. Errors as of {@link readContext}, of `leaf` too. */
-export function openContext(files: Files, { directory, matcher, uncounted, scope }: ContextRead): OpenContext {
+/** Opens a context whose names are known, or listed now. Errors as of {@link readContext}, of `leaf` too. */
+export function openContext(files: Files, read: ContextRead, names = listContext(files, read)): OpenContext {
+  const { kept, counted, countedPaths, others } = names;
+  const seen = new Map(names.read);
+  const leaf = openLeaves(files, read.directory, names, seen);
+  const counts = (at: string): boolean => (at === '' ? others === undefined : countedPaths?.has(at) !== false);
+  const tree = contextTree(kept, readLinks(leaf));
+  return { directory: read.directory, tree, counted, counts, others, leaf, read: seen };
+}
+
+/** Lists a context. Errors as of {@link readContext}. */
+export function listContext(files: Files, { directory, matcher, uncounted, scope }: ContextRead): ContextNames {
   const { entries: kept, unreadable } = walk(files, directory, matcher);
   const wanted = uncounted === undefined ? kept : keepCounted(kept, uncounted);
   const recorded = guard(
@@ -131,20 +157,43 @@ export function openContext(files: Files, { directory, matcher, uncounted, scope
     () => files.path.join(directory, '.git'),
   );
   const read = new Map<string, ReadEntry>();
-  const leaf = ({ path: at, kind }: ContextEntry): string => {
-    const known = read.get(at);
+  const known = { kept, unreadable, recorded, read };
+  if (scope !== 'manifests') {
+    const countedPaths = wanted === kept ? undefined : new Set(wanted.map(({ path: at }) => at));
+    return { ...known, counted: wanted, countedPaths, others: undefined };
+  }
+  const tree = contextTree(kept, readLinks(openLeaves(files, directory, known, read)));
+  const counted = keepManifests(wanted, tree, unreadable);
+  const countedPaths = new Set(counted.map(({ path: at }) => at));
+  return { ...known, counted, countedPaths, others: filesBut(counted, wanted) };
+}
+
+/** What decides on the names in a context: contexts of which this is equal are listed alike. */
+export function namesKey(files: Files, { directory, matcher, uncounted, scope }: ContextRead): string {
+  const rules = (of: IgnoreMatcher | undefined): unknown =>
+    of?.patterns.map(({ text, exception, test }) => [text, exception, test.ok ? '' : test.problem]);
+  return JSON.stringify([files.resolve(directory), scope ?? '', rules(matcher), rules(uncounted)]);
+}
+
+function openLeaves(
+  files: Files,
+  directory: string,
+  { unreadable, recorded }: Pick<ContextNames, 'unreadable' | 'recorded'>,
+  seen: Map<string, ReadEntry>,
+): OpenContext['leaf'] {
+  return ({ path: at, kind }) => {
+    const known = seen.get(at);
     if (known !== undefined) return known.leaf;
     const file = files.path.join(directory, at);
     if (unreadable.has(at)) throw unreadableFile(file, unreadable.get(at));
     const entry = readEntry(files, file, kind, () => recorded(at));
-    read.set(at, entry);
+    seen.set(at, entry);
     return entry.leaf;
   };
-  const readLink = (at: string): string => leaf({ path: at, kind: 'symlink' }).slice(1);
-  const tree = contextTree(kept, readLink);
-  if (scope !== 'manifests') return { directory, tree, counted: wanted, others: undefined, leaf, read };
-  const counted = keepManifests(wanted, tree, unreadable);
-  return { directory, tree, counted, others: filesBut(counted, wanted), leaf, read };
+}
+
+function readLinks(leaf: OpenContext['leaf']): ContextTree['readLink'] {
+  return (at) => leaf({ path: at, kind: 'symlink' }).slice(1);
 }
 
 /**

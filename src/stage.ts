@@ -12,6 +12,7 @@ import type { Options } from './options.ts';
 import type { Scanner } from './platform-scans.ts';
 import type { FoundImage } from './registry/image.ts';
 import type { Registries, RegistriesSettings, RegistryRepository } from './registry/open.ts';
+import type { SharedWork } from './shared-work.ts';
 import type { AttachResult } from './stages/attach.ts';
 import type { BuildResult } from './stages/build.ts';
 import type { ChooseResult } from './stages/choose.ts';
@@ -120,6 +121,8 @@ export interface Run {
   readonly git?: GitContexts;
   /** Set where base images have triggers that the hash, made again, is to cover. */
   readonly bases?: KnownBases;
+  /** Set where the run is one of several over the same files and registries. */
+  readonly shared?: SharedWork;
   /** Set where an image is to be scanned that is only being built. */
   readonly scanner?: { readonly ready: Promise<Scanner>; stop(): Promise<void> };
   readonly results: Partial<Results>;

@@ -105,7 +105,7 @@ async function findReplaced(run: Run, { read, pins }: ResolvedInputs): Promise<r
   const found = contextImages(read.baseContexts).map(async (use) => {
     const image = pins.find(({ reference }) => reference === use.reference);
     const wanted = image && { image, platforms, place: placeOf('', use), isRoot: false };
-    const configs = wanted === undefined ? new Map() : await readBaseConfigs(run.registries, wanted);
+    const configs = wanted === undefined ? new Map() : await readBaseConfigs(run, wanted);
     const isPlain = [...configs.values()].every((config) => config?.triggers.length === 0);
     return isPlain && wanted !== undefined ? [] : [notSeen(use.reference, undefined)];
   });
