@@ -262,7 +262,11 @@ function needsOf(run: Run, repository: RepositoryName | undefined, settings: Bui
     platformCount: run.platforms.length,
     runs: runsPrograms ? run.platforms : [],
     pushTo: run.event.push ? repository?.registry : undefined,
-    registries: [...(repository === undefined ? [] : [repository.registry]), ...pins.map(({ registry }) => registry), ...auxiliaryRegistries(settings)],
+    registries: [
+      ...(repository === undefined ? [] : [repository.registry]),
+      ...pins.map(({ registry }) => registry),
+      ...auxiliaryRegistries(settings),
+    ],
     access: accessOf(run),
   };
 }

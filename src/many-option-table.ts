@@ -27,7 +27,8 @@ export const MANY_OPTIONS = {
   }),
   entry: text(parseMatrixEntry, {
     group: 'many',
-    about: 'An entry of the matrix of a `plan`, as it is: `${{ toJSON(matrix) }}`. It stands for `files` and `targets`.',
+    about:
+      'An entry of the matrix of a `plan`, as it is: `${{ toJSON(matrix) }}`. It stands for `files` and `targets`.',
   }),
   'max-jobs': text(
     jobCount,

@@ -15,7 +15,7 @@ import { errorOf, type ImageRun } from './image-run.ts';
 const AT_ONCE = 4;
 
 /** What was built of an image, or why not. */
-type Built = ReadonlyMap<string, Results['build'] | Error>;
+type Result = Results['build'] | Error;
 
 /**
  * Builds all that is missing by one call of bake, so that what the images share is built once. As that call ends as a whole,
@@ -54,7 +54,7 @@ function planned(image: ImageRun, { build }: ImagePipeline): readonly (readonly 
   return plan === undefined ? [] : [[image.target.name, plan]];
 }
 
-function withBuild(image: ImageRun, result: Results['build'] | Error, buildMs: number): ImageRun {
+function withBuild(image: ImageRun, result: Result, buildMs: number): ImageRun {
   const durationMs = image.durationMs + buildMs;
   if (result instanceof Error) return { ...image, error: result, durationMs };
   const { run } = image;
@@ -75,7 +75,7 @@ interface Kitchen {
   readonly host: Run['host'];
 }
 
-async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen): Promise<Built> {
+async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen): Promise<ReadonlyMap<string, Result>> {
   const { pipeline, host } = kitchen;
   const { build } = pipeline;
   const all = basesOf(missing, kitchen, () => false);
@@ -104,8 +104,8 @@ async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen):
   if (checks.status === 'rejected') throw checks.reason;
   const problems = new Map(checks.value);
   // What was read before the build says nothing of what the builder has read.
-  const shared = createSharedWork();
-  const taken = await inParallel([...missing], AT_ONCE, async ([name, one]) => {
+  const shared = createSharedWork(host.files);
+  const taken = await inParallel([...missing], AT_ONCE, async ([name, one]): Promise<[string, Result]> => {
     const outcome = outcomes.get(name);
     const destination = destinations.get(name);
     try {
@@ -113,9 +113,9 @@ async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen):
       const run = { ...one.run, host: { ...one.run.host, log: namedLog(host.log, name) }, shared };
       const { descriptor, metadata } = outcome;
       const found = { destination, digest: descriptor.digest, metadata, problems: problems.get(name) ?? [] };
-      return [name, await build.take({ ...one, run }, found)] as const;
+      return [name, await build.take({ ...one, run }, found)];
     } catch (thrown) {
-      return [name, errorOf(thrown, host.signal)] as const;
+      return [name, errorOf(thrown, host.signal)];
     }
   });
   return new Map(taken);

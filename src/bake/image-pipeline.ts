@@ -10,15 +10,14 @@ import type {
   takeBuilt,
 } from '../image-build.ts';
 import type { parseOptions, RawOptions } from '../options.ts';
-import type { renderMarkdown, renderText } from '../report/render.ts';
-import type { failureOf, reportOf } from '../report/report.ts';
+import type { ImageReporter } from '../report/many.ts';
 import type { Run, RunnableStage } from '../stage.ts';
 
 /** What is done for one image. It comes from who calls, so that it is not in two bundles. */
 export interface ImagePipeline {
   readonly parseOptions: typeof parseOptions;
   /** All that can be decided of one image before the first request. UsageError with every problem. */
-  prepare(raw: RawOptions, host: Host, required: 'images' | 'nothing'): Promise<Run>;
+  prepare(raw: RawOptions, host: Host, isRequested: boolean): Promise<Run>;
   /** Nothing is to be done: the ref of the event was deleted. */
   isIdle(run: Run): boolean;
   /** Up to where it is known whether the image is there, and why not. */
@@ -40,12 +39,7 @@ export interface ImagePipeline {
   readonly finish: readonly RunnableStage[];
   /** Those of them that must not run for two images at once. */
   readonly inTurn: ReadonlySet<RunnableStage>;
-  readonly report: {
-    readonly of: typeof reportOf;
-    readonly failureOf: typeof failureOf;
-    readonly markdown: typeof renderMarkdown;
-    readonly text: typeof renderText;
-  };
+  readonly report: ImageReporter;
   /** Closes what the runs have opened. */
   close(): void;
 }

@@ -1,5 +1,5 @@
-import { ENTRY_INPUTS } from '../core/bake/matrix-entry.ts';
 import { type MissingImage, matrixOf } from '../core/bake/matrix.ts';
+import { ENTRY_INPUTS } from '../core/bake/matrix-entry.ts';
 import { counted } from '../core/counted.ts';
 import { quote } from '../core/printable.ts';
 import { formatReference } from '../core/reference.ts';
@@ -12,7 +12,7 @@ import { Turns } from '../registry/turns.ts';
 import { reportMany } from '../report/many.ts';
 import { saidOnce } from '../said-once.ts';
 import { createSharedWork } from '../shared-work.ts';
-import { candidatesFor, type Run, type RunnableStage, resultOf } from '../stage.ts';
+import { candidatesFor, type RunnableStage, resultOf } from '../stage.ts';
 import { buildTogether, isMissing } from './build-together.ts';
 import { keptLog, namedLog } from './image-log.ts';
 import type { ImagePipeline, ManyCall } from './image-pipeline.ts';
@@ -32,7 +32,15 @@ const MAX_NAMES = 3;
  * call and takes each image through what a build does after that. Bad input is a UsageError with the problems of all images; a
  * failure after that comes back as `error`, and ends only the images that it is about.
  */
-export async function runMany({ command, raw, host: own, call }: ManyCall, pipeline: ImagePipeline): Promise<Finished> {
+export async function runMany(asked: ManyCall, pipeline: ImagePipeline): Promise<Finished> {
+  try {
+    return await runAll(asked, pipeline);
+  } finally {
+    pipeline.close();
+  }
+}
+
+async function runAll({ command, raw, host: own, call }: ManyCall, pipeline: ImagePipeline): Promise<Finished> {
   const host = { ...own, log: saidOnce(own.log) };
   const startedAt = host.now().getTime();
   const { step, options, hashes } = await readStep(raw, { host, pipeline, found: call.found ?? [] });
@@ -46,7 +54,7 @@ export async function runMany({ command, raw, host: own, call }: ManyCall, pipel
   const requested = images.filter(({ target }) => target.isRequested);
   const matrix = matrixOf(missingOf(requested), inputsToHandOn(step), options.maxJobs);
   const durationMs = host.now().getTime() - startedAt;
-  const report = reportMany({ command, images: requested, matrix, durationMs, error, isIdle }, pipeline.report);
+  const report = reportMany({ command, images: requested, matrix, durationMs, error }, pipeline.report);
   return { report, manifest: undefined, options, error };
 }
 
@@ -96,12 +104,12 @@ async function prepareAll(
   step: RawOptions,
   { host, pipeline }: Setting,
 ): Promise<readonly ImageRun[]> {
-  const shared = createSharedWork();
+  const shared = createSharedWork(host.files);
   const problems = new Map<string, { readonly problem: Problem; readonly names: string[] }>();
   const images: ImageRun[] = [];
   for (const target of targets) {
     try {
-      const run = await pipeline.prepare(inputsOf(step, target), host, target.isRequested ? 'images' : 'nothing');
+      const run = await pipeline.prepare(inputsOf(step, target), host, target.isRequested);
       images.push({ target, run: { ...run, shared }, error: undefined, durationMs: 0 });
     } catch (error) {
       if (!isUsageError(error)) throw error;

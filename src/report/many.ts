@@ -42,7 +42,11 @@ interface ImageReport {
 const MAX_ROWS = 500;
 /** Of those that were built or failed, in full: GitHub drops a summary of more than 1 MiB whole. */
 const MAX_DETAILS = 20;
-const WORDS: Partial<Readonly<Record<Report['status'], string>>> = { built: 'built', reused: 'reused', failed: 'failed' };
+const WORDS: Partial<Readonly<Record<Report['status'], string>>> = {
+  built: 'built',
+  reused: 'reused',
+  failed: 'failed',
+};
 /** Outputs that are lists, a line for each entry. */
 const LISTS: readonly OutputName[] = ['tags', 'images-digests'];
 /** Outputs that are numbers, or empty. */
@@ -107,7 +111,8 @@ function reportImage(
   const { lookup } = run.results;
   const isThere = lookup?.image !== undefined;
   const planned = isThere ? 'there' : lookup === undefined ? 'not looked at' : 'missing';
-  const outcome = error !== undefined ? 'failed' : command === 'plan' ? planned : (WORDS[report.status] ?? report.headline);
+  const outcome =
+    error !== undefined ? 'failed' : command === 'plan' ? planned : (WORDS[report.status] ?? report.headline);
   const { explanation, failure } = report;
   const changed = explanation === undefined ? [] : [explanation.summary];
   const why = failure === undefined ? [report.reason, ...changed] : [`${failure.code}: ${failure.message}`];
@@ -148,7 +153,22 @@ function sectionOf(images: readonly ImageReport[], { headline, run, reporter }: 
 function documentOf({ name, report, outcome, why }: ImageReport): object {
   const { status, hash, image, tags, inputs, warnings, platforms, scan, durationMs, failure, outputs } = report;
   const scanned = scan === undefined ? {} : { scan: { passed: scan.passed, summary: scan.summary } };
-  return { name, outcome, why, status, hash, image, tags, inputs, warnings, platforms, ...scanned, durationMs, failure, outputs };
+  return {
+    name,
+    outcome,
+    why,
+    status,
+    hash,
+    image,
+    tags,
+    inputs,
+    warnings,
+    platforms,
+    ...scanned,
+    durationMs,
+    failure,
+    outputs,
+  };
 }
 
 function markdownOf(images: readonly ImageReport[], { markdown }: ImageReporter): string {

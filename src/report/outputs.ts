@@ -24,8 +24,7 @@ export const OUTPUT_TABLE = {
   'images-digests': '`repository@digest` of each of `images`, one a line.',
   matrix:
     'Of `plan`: the images that are missing, for `strategy.matrix.include`; each behind those that it is built on.',
-  waves:
-    'The same in several lists, where images are built on others: each list needs nothing but those before it.',
+  waves: 'The same in several lists, where images are built on others: each list needs nothing but those before it.',
   any: '`true` when an image is missing: a matrix without entries is an error.',
   'platforms-digests': 'Digest of each platform as JSON: `{"linux/amd64":"sha256:…"}`.',
   pushed: '`true` when the image and its tags are in the registry.',
