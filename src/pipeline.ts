@@ -13,7 +13,7 @@ import {
 } from './image-build.ts';
 import { orInterruption } from './interruption.ts';
 import { loadMany } from './load-many.ts';
-import { type Options, parseOptions, type RawOptions } from './options.ts';
+import { isGiven, type Options, parseOptions, type RawOptions } from './options.ts';
 import { describeProxy } from './registry/failure.ts';
 import { openRegistries, type Registries, type RegistriesSettings } from './registry/open.ts';
 import { renderMarkdown } from './report/render.ts';
@@ -242,6 +242,7 @@ function imagePipeline(name: 'build' | 'plan', call: CommandCall): ImagePipeline
   const command: Command = COMMANDS[name];
   return {
     parseOptions,
+    isGiven,
     async prepare(raw, host, isRequested) {
       const one = isRequested ? command : { ...command, required: [] };
       const asked = { name, command: one, host, call: { ...call, found: [] }, startedAt: host.now() };

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 
 const BUNDLES: Readonly<Record<string, string>> = {
   index: 'action.js',
+  many: 'many.js',
   post: 'post.js',
   cli: 'cli.js',
   commands: 'commands.js',

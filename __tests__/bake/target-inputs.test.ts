@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ImageTarget } from '../../src/bake/image-target.ts';
-import { findStrayInputs, inputsOf } from '../../src/bake/target-inputs.ts';
-import type { RawOptions } from '../../src/options.ts';
+import { findStrayInputs, givenInputs, inputsOf } from '../../src/bake/target-inputs.ts';
+import { isGiven, type RawOptions } from '../../src/options.ts';
 
 const target = (inputs: RawOptions = {}, more: Partial<ImageTarget> = {}): ImageTarget => ({
   name: 'api',
@@ -11,6 +11,10 @@ const target = (inputs: RawOptions = {}, more: Partial<ImageTarget> = {}): Image
   isRequested: true,
   ...more,
 });
+
+const joined = (step: RawOptions, own: ImageTarget): RawOptions => inputsOf(step, givenInputs(step, isGiven), own);
+const stray = (step: RawOptions, targets: readonly ImageTarget[]) =>
+  findStrayInputs(givenInputs(step, isGiven), targets);
 
 describe('the inputs of one of several images', () => {
   it.each<[string, RawOptions, RawOptions, RawOptions]>([
@@ -61,17 +65,15 @@ describe('the inputs of one of several images', () => {
       { images: 'ghcr.io/acme/api\ndocker.io/acme/api', tags: undefined },
     ],
   ])('are %s', (_, step, own, expected) => {
-    expect(inputsOf(step, target(own))).toMatchObject(expected);
+    expect(joined(step, target(own))).toMatchObject(expected);
   });
 
   it('have its name in lower case, as repositories do', () => {
-    expect(inputsOf({ images: 'ghcr.io/acme/{{name}}' }, target({}, { name: 'Api' }))['images']).toBe(
-      'ghcr.io/acme/api',
-    );
+    expect(joined({ images: 'ghcr.io/acme/{{name}}' }, target({}, { name: 'Api' }))['images']).toBe('ghcr.io/acme/api');
   });
 
   it('keep names that are no inputs, so that they are told of', () => {
-    expect(inputsOf({ platfroms: 'linux/amd64' }, target())).toHaveProperty('platfroms');
+    expect(joined({ platfroms: 'linux/amd64' }, target())).toHaveProperty('platfroms');
   });
 });
 
@@ -83,14 +85,14 @@ describe('inputs that do not go with several images', () => {
     ['a stage', { target: 'dev' }, 'target'],
     ['a repository without a name in it', { images: 'ghcr.io/acme/app' }, 'images'],
   ])('are %s', (_, step, input) => {
-    expect(findStrayInputs(step, both).map((problem) => problem.input)).toEqual([input]);
+    expect(stray(step, both).map((problem) => problem.input)).toEqual([input]);
   });
 
   it('are not a repository for the one image that is asked for', () => {
-    expect(findStrayInputs({ images: 'ghcr.io/acme/app' }, [target(), target({}, { isRequested: false })])).toEqual([]);
+    expect(stray({ images: 'ghcr.io/acme/app' }, [target(), target({}, { isRequested: false })])).toEqual([]);
   });
 
   it('are not the defaults that a runner fills in', () => {
-    expect(findStrayInputs({ context: '.', file: '', target: '' }, both)).toEqual([]);
+    expect(stray({ context: '.', file: '', target: '' }, both)).toEqual([]);
   });
 });

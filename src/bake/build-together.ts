@@ -6,7 +6,7 @@ import type { BaseBuild, ImageBuild } from '../image-build.ts';
 import { inParallel } from '../in-parallel.ts';
 import { createSharedWork } from '../shared-work.ts';
 import { type Results, type Run, resultOf } from '../stage.ts';
-import type { BakeImage, BakeOutcomes } from '../tools/bake.ts';
+import type { BakeRequest } from '../tools/bake.ts';
 import { namedLog } from './image-log.ts';
 import type { ImagePipeline } from './image-pipeline.ts';
 import { errorOf, type ImageRun } from './image-run.ts';
@@ -85,7 +85,7 @@ async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen):
   const bases = basesOf(missing, kitchen, (image) => builder.delivery === 'push' && isThere(image));
   const destinations = new Map([...missing].map(([name, one]) => [name, build.destinationOf(one, builder)]));
   const inside = new Map<string, BaseBuild>([...bases, ...missing]);
-  const images = [...inside].map(([name, { run, settings }]): BakeImage => {
+  const images = [...inside].map(([name, { run, settings }]): BakeRequest['images'][number] => {
     const contexts = settings.buildContexts.map((named) => ({ ...named, value: linked(named, run, inside, kitchen) }));
     return {
       name,
@@ -100,7 +100,7 @@ async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen):
     inParallel([...missing], AT_ONCE, async ([name, one]) => [name, await build.findProblems(one, bench)] as const),
     baking,
   ]);
-  const outcomes: BakeOutcomes = await baking;
+  const outcomes = await baking;
   if (checks.status === 'rejected') throw checks.reason;
   const problems = new Map(checks.value);
   // What was read before the build says nothing of what the builder has read.

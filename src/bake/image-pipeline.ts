@@ -9,13 +9,14 @@ import type {
   planImageBuild,
   takeBuilt,
 } from '../image-build.ts';
-import type { parseOptions, RawOptions } from '../options.ts';
+import type { isGiven, parseOptions, RawOptions } from '../options.ts';
 import type { ImageReporter } from '../report/many.ts';
 import type { Run, RunnableStage } from '../stage.ts';
 
 /** What is done for one image. It comes from who calls, so that it is not in two bundles. */
 export interface ImagePipeline {
   readonly parseOptions: typeof parseOptions;
+  readonly isGiven: typeof isGiven;
   /** All that can be decided of one image before the first request. UsageError with every problem. */
   prepare(raw: RawOptions, host: Host, isRequested: boolean): Promise<Run>;
   /** Nothing is to be done: the ref of the event was deleted. */

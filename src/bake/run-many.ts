@@ -20,7 +20,7 @@ import { errorOf, goThrough, type ImageRun } from './image-run.ts';
 import type { ImageTarget } from './image-target.ts';
 import { lookAtImages } from './look-at-images.ts';
 import { readTargets } from './read-targets.ts';
-import { findStrayInputs, inputsOf, isGiven } from './target-inputs.ts';
+import { findStrayInputs, type GivenInputs, givenInputs, inputsOf } from './target-inputs.ts';
 
 /** How many images are finished at once. */
 const AT_ONCE = 16;
@@ -43,12 +43,13 @@ export async function runMany(asked: ManyCall, pipeline: ImagePipeline): Promise
 async function runAll({ command, raw, host: own, call }: ManyCall, pipeline: ImagePipeline): Promise<Finished> {
   const host = { ...own, log: saidOnce(own.log) };
   const startedAt = host.now().getTime();
-  const { step, options, hashes } = await readStep(raw, { host, pipeline, found: call.found ?? [] });
-  const targets = await targetsOf(step, options, host);
+  const step = readStep(raw, { host, pipeline, found: call.found ?? [] });
+  const { options } = step;
+  const targets = await targetsOf(step, host);
   const prepared = await prepareAll(targets, step, { host, pipeline });
   const isIdle = prepared.some(({ run }) => pipeline.isIdle(run));
   let images = isIdle ? prepared : await lookAtImages(prepared, pipeline, host);
-  warnOfOthers(images, hashes, host);
+  warnOfOthers(images, step.hashes, host);
   if (command === 'build' && !isIdle) images = await buildImages(images, pipeline, host);
   const error = failureOf(images, host.signal);
   const requested = images.filter(({ target }) => target.isRequested);
@@ -65,35 +66,36 @@ interface Setting {
 
 /** What holds for all images. */
 interface Step {
-  readonly step: RawOptions;
+  readonly raw: RawOptions;
+  /** Of that, what a person wrote. */
+  readonly given: GivenInputs;
   readonly options: Options;
   /** What the plan has seen, in the order of `targets`; empty without an entry. */
   readonly hashes: readonly string[];
 }
 
 /** The step's inputs, with those of its entry. UsageError with what is wrong for all images alike. */
-async function readStep(
-  raw: RawOptions,
-  { host, pipeline, found }: Setting & { readonly found: readonly Problem[] },
-): Promise<Step> {
+function readStep(raw: RawOptions, { host, pipeline, found }: Setting & { readonly found: readonly Problem[] }): Step {
   // What images are called is told of for each, with its own name in it.
   const read = (inputs: RawOptions) => pipeline.parseOptions({ ...inputs, images: undefined }, host.env);
   const { entry } = read({ entry: raw['entry'] }).options;
-  const given = Object.entries(entry?.inputs ?? {});
-  const clashes = given
-    .filter(([name, text]) => isGiven(name, raw[name]) && raw[name].trim() !== text.trim())
-    .map(([input]) => ({ input, message: `${quote(raw[input] ?? '')} is not what the entry says: leave it out` }));
-  const step = { ...raw, ...entry?.inputs, entry: raw['entry'] };
-  const { options, problems } = read(step);
-  const all = [...found, ...problems, ...clashes];
-  if (all.length > 0) throw new UsageError(all);
-  return { step, options, hashes: entry?.hashes ?? [] };
+  const own = givenInputs(raw, pipeline.isGiven);
+  const clashes = Object.entries(entry?.inputs ?? {}).flatMap(([input, text]) => {
+    const given = own[input];
+    if (given === undefined || given.trim() === text.trim()) return [];
+    return [{ input, message: `${quote(given)} is not what the entry says: leave it out` }];
+  });
+  const all = { ...raw, ...entry?.inputs };
+  const { options, problems } = read(all);
+  const wrong = [...found, ...problems, ...clashes];
+  if (wrong.length > 0) throw new UsageError(wrong);
+  return { raw: all, given: givenInputs(all, pipeline.isGiven), options, hashes: entry?.hashes ?? [] };
 }
 
-async function targetsOf(step: RawOptions, options: Options, host: Host): Promise<readonly ImageTarget[]> {
+async function targetsOf({ given, options }: Step, host: Host): Promise<readonly ImageTarget[]> {
   const { files, targets: names, allow } = options;
   const { targets, problems } = await readTargets({ files, targets: names, allow }, host);
-  const all = [...problems, ...findStrayInputs(step, targets)];
+  const all = [...problems, ...findStrayInputs(given, targets)];
   if (all.length > 0) throw new UsageError(all);
   return targets;
 }
@@ -101,7 +103,7 @@ async function targetsOf(step: RawOptions, options: Options, host: Host): Promis
 /** UsageError with the problems of all images. */
 async function prepareAll(
   targets: readonly ImageTarget[],
-  step: RawOptions,
+  { raw, given }: Step,
   { host, pipeline }: Setting,
 ): Promise<readonly ImageRun[]> {
   const shared = createSharedWork(host.files);
@@ -109,7 +111,7 @@ async function prepareAll(
   const images: ImageRun[] = [];
   for (const target of targets) {
     try {
-      const run = await pipeline.prepare(inputsOf(step, target), host, target.isRequested);
+      const run = await pipeline.prepare(inputsOf(raw, given, target), host, target.isRequested);
       images.push({ target, run: { ...run, shared }, error: undefined, durationMs: 0 });
     } catch (error) {
       if (!isUsageError(error)) throw error;
@@ -218,12 +220,12 @@ function missingOf(images: readonly ImageRun[]): readonly MissingImage[] {
 }
 
 /** What says what the images are; a plan that was given no files has found those that bake would, and so will the job. */
-function inputsToHandOn(step: RawOptions): Readonly<Record<string, string>> {
-  const given = ENTRY_INPUTS.flatMap((name) => {
-    const text = step[name];
-    return isGiven(name, text) && name !== 'targets' ? [[name, text.trim()] as const] : [];
+function inputsToHandOn({ given }: Step): Readonly<Record<string, string>> {
+  const inputs = ENTRY_INPUTS.flatMap((name): [string, string][] => {
+    const text = given[name];
+    return text === undefined ? [] : [[name, text.trim()]];
   });
-  return { files: '', ...Object.fromEntries(given) };
+  return { files: '', ...Object.fromEntries(inputs) };
 }
 
 /** Of several images, each failure is named. */

@@ -2,8 +2,7 @@ import { parseList } from '../core/lists.ts';
 import { quote } from '../core/printable.ts';
 import { formatRepositoryName, parseReference } from '../core/reference.ts';
 import type { Problem } from '../errors.ts';
-import { isOptionName, OPTION_TABLE } from '../option-table.ts';
-import type { RawOptions } from '../options.ts';
+import type { isGiven, RawOptions } from '../options.ts';
 import type { ImageTarget } from './image-target.ts';
 
 /** Stands in `images` for the name of a target. */
@@ -13,26 +12,27 @@ const OWN_INPUTS = ['context', 'file', 'target'];
 /** Lists of assignments: what a target says, then what the step says, which wins. */
 const JOINED_INPUTS: ReadonlySet<string> = new Set(['build-args', 'labels', 'annotations', 'build-contexts']);
 
-/** Whether a person wrote this; a runner fills in defaults. */
-export function isGiven(name: string, text: string | undefined): text is string {
-  if (text === undefined || text.trim() === '' || !isOptionName(name)) return false;
-  return text.trim() !== OPTION_TABLE[name].default;
+/** The step's inputs that a person wrote; a runner fills in defaults. */
+export type GivenInputs = Readonly<Record<string, string>>;
+
+/** Of the step's inputs, those that a person wrote. */
+export function givenInputs(step: RawOptions, isWritten: typeof isGiven): GivenInputs {
+  return Object.fromEntries(Object.entries(step).filter((entry): entry is [string, string] => isWritten(...entry)));
 }
 
 /** The inputs of one image: what the step says wins over what its file says. */
-export function inputsOf(step: RawOptions, target: ImageTarget): RawOptions {
-  const given = Object.entries(step).filter(([name, text]) => isGiven(name, text) || !isOptionName(name));
-  const joined = { ...step, ...target.inputs };
-  for (const [name, text] of given)
+export function inputsOf(step: RawOptions, given: GivenInputs, target: ImageTarget): RawOptions {
+  const joined: Record<string, string | undefined> = { ...step, ...target.inputs };
+  for (const [name, text] of Object.entries(given))
     joined[name] = JOINED_INPUTS.has(name) ? [target.inputs[name] ?? '', text].join('\n') : text;
-  return { ...joined, ...namesOf(step, target) };
+  return { ...joined, ...namesOf(given, target) };
 }
 
 /** What it is pushed as: the step's `images`, or what its own tags name; its own tags then stand, unless the step has rules. */
-function namesOf(step: RawOptions, { name, inputs }: ImageTarget): RawOptions {
-  if (isGiven('images', step['images'])) {
-    const images = step['images'].replace(NAME, () => name.toLowerCase());
-    return { images, tags: step['tags'] };
+function namesOf(given: GivenInputs, { name, inputs }: ImageTarget): RawOptions {
+  const pattern = given['images'];
+  if (pattern !== undefined) {
+    return { images: pattern.replace(NAME, () => name.toLowerCase()), tags: given['tags'] };
   }
   const references = (inputs['tags'] ?? '').split('\n').filter((line) => line !== '');
   const repositories = references.flatMap((text) => {
@@ -46,18 +46,18 @@ function namesOf(step: RawOptions, { name, inputs }: ImageTarget): RawOptions {
   });
   return {
     images: [...new Set(repositories)].join('\n'),
-    tags: isGiven('tags', step['tags']) ? step['tags'] : tagged.join('\n'),
+    tags: given['tags'] ?? tagged.join('\n'),
   };
 }
 
 /** What does not go together with several images. */
-export function findStrayInputs(step: RawOptions, targets: readonly ImageTarget[]): readonly Problem[] {
-  const own = OWN_INPUTS.filter((name) => isGiven(name, step[name])).map((input) => ({
+export function findStrayInputs(given: GivenInputs, targets: readonly ImageTarget[]): readonly Problem[] {
+  const own = OWN_INPUTS.filter((name) => given[name] !== undefined).map((input) => ({
     input,
-    message: `${quote(step[input] ?? '')} does not go with files: each image of them has its own`,
+    message: `${quote(given[input] ?? '')} does not go with files: each image of them has its own`,
   }));
   const requested = targets.filter(({ isRequested }) => isRequested);
-  const images = parseList(step['images'] ?? '', { commas: true });
+  const images = parseList(given['images'] ?? '', { commas: true });
   const fixed = images.ok ? images.value.filter((text) => text.replace(NAME, '') === text) : [];
   const shared = requested.length > 1 && fixed.length > 0 ? fixed.map(quote).join(', ') : undefined;
   if (shared === undefined) return own;

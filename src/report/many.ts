@@ -113,10 +113,9 @@ function reportImage(
   const planned = isThere ? 'there' : lookup === undefined ? 'not looked at' : 'missing';
   const outcome =
     error !== undefined ? 'failed' : command === 'plan' ? planned : (WORDS[report.status] ?? report.headline);
-  const { explanation, failure } = report;
-  const changed = explanation === undefined ? [] : [explanation.summary];
-  const why = failure === undefined ? [report.reason, ...changed] : [`${failure.code}: ${failure.message}`];
-  return { name, report, outcome, why: why.filter((part) => part !== '').join('; ') };
+  const { explanation, failure, reason } = report;
+  const missed = explanation === undefined ? reason : `${lookup?.reason}: ${explanation.summary}`;
+  return { name, report, outcome, why: failure === undefined ? missed : `${failure.code}: ${failure.message}` };
 }
 
 function statusOf(images: readonly ImageReport[], { command }: ManyRun): Report['status'] {
