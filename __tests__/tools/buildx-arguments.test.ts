@@ -15,7 +15,6 @@ const call = (settings: Partial<BuildSettings>, change: Partial<BuildCall> = {})
     destination: { kind: 'layout', path: '/tmp/out' },
     metadataFile: '/tmp/m.json',
     origin: undefined,
-    hasOwnProvenance: false,
     ...change,
   });
 
@@ -142,7 +141,7 @@ describe('the provenance', () => {
 
   it('is not asked for twice', () => {
     const origin = { url, isPrivate: false };
-    const args = call({ attests: ['type=provenance,mode=min'] }, { origin, hasOwnProvenance: true });
+    const args = call({ attests: ['type=provenance,mode=min'] }, { origin });
     expect(args.filter((arg) => arg.includes('provenance'))).toEqual(['--attest=type=provenance,mode=min']);
   });
 });
