@@ -20,12 +20,10 @@ import { errorOf, goThrough, type ImageRun } from './image-run.ts';
 import type { ImageTarget } from './image-target.ts';
 import { lookAtImages } from './look-at-images.ts';
 import { readTargets } from './read-targets.ts';
-import { findStrayInputs, type GivenInputs, givenInputs, inputsOf } from './target-inputs.ts';
+import { findStrayInputs, type GivenInputs, givenInputs, inputsOf, someNames } from './target-inputs.ts';
 
 /** How many images are finished at once. */
 const AT_ONCE = 16;
-/** How many images a problem names that several have. */
-const MAX_NAMES = 3;
 
 /**
  * `plan` and `build` over several images: each is hashed and looked up; a plan ends there, a build makes what is missing in one
@@ -131,8 +129,7 @@ async function prepareAll(
 /** Which images have a problem, unless all have it. */
 function named({ input, message }: Problem, names: readonly string[], count: number): Problem {
   if (names.length === count && count > 1) return { input, message };
-  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
-  return { input, message: `${names.slice(0, MAX_NAMES).map(quote).join(', ')}${more}: ${message}` };
+  return { input, message: `${someNames(names)}: ${message}` };
 }
 
 /** Of two images under one tag, nobody could say which one it is on. */

@@ -50,6 +50,15 @@ function namesOf(given: GivenInputs, { name, inputs }: ImageTarget): RawOptions 
   };
 }
 
+/** How many images a problem names. */
+const MAX_NAMES = 3;
+
+/** The first of these names, quoted. */
+export function someNames(names: readonly string[]): string {
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+  return `${names.slice(0, MAX_NAMES).map(quote).join(', ')}${more}`;
+}
+
 /** What does not go together with several images. */
 export function findStrayInputs(given: GivenInputs, targets: readonly ImageTarget[]): readonly Problem[] {
   const own = OWN_INPUTS.filter((name) => given[name] !== undefined).map((input) => ({
@@ -57,10 +66,24 @@ export function findStrayInputs(given: GivenInputs, targets: readonly ImageTarge
     message: `${quote(given[input] ?? '')} does not go with files: each image of them has its own`,
   }));
   const requested = targets.filter(({ isRequested }) => isRequested);
-  const images = parseList(given['images'] ?? '', { commas: true });
-  const fixed = images.ok ? images.value.filter((text) => text.replace(NAME, '') === text) : [];
-  const shared = requested.length > 1 && fixed.length > 0 ? fixed.map(quote).join(', ') : undefined;
-  if (shared === undefined) return own;
-  const message = `${shared} would be the name of all ${requested.length} images: put {{name}} where the name of each stands, as in ghcr.io/acme/{{name}}`;
-  return [...own, { input: 'images', message }];
+  return [
+    ...own,
+    ...(given['images'] === undefined ? findNameless(requested) : findOneName(given['images'], requested)),
+  ];
+}
+
+function findNameless(targets: readonly ImageTarget[]): readonly Problem[] {
+  const nameless = targets.filter(({ inputs }) => (inputs['tags'] ?? '').trim() === '').map(({ name }) => name);
+  if (nameless.length === 0) return [];
+  const what = `${someNames(nameless)} ${nameless.length === 1 ? 'has' : 'have'} no tags that name a repository`;
+  return [{ input: 'images', message: `${what}: give it here, as in ghcr.io/acme/{{name}}` }];
+}
+
+function findOneName(text: string, targets: readonly ImageTarget[]): readonly Problem[] {
+  const images = parseList(text, { commas: true });
+  const fixed = images.ok ? images.value.filter((image) => image.replace(NAME, '') === image) : [];
+  if (targets.length < 2 || fixed.length === 0) return [];
+  const what = `${fixed.map(quote).join(', ')} would be the name of all ${targets.length} images`;
+  const instead = 'put {{name}} where the name of each stands, as in ghcr.io/acme/{{name}}';
+  return [{ input: 'images', message: `${what}: ${instead}` }];
 }
