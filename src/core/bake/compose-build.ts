@@ -232,7 +232,7 @@ class BuildReader {
       }
       return `${key}=${soft.text}:${hard.text}`;
     });
-    return ulimits.sort();
+    return ulimits;
   }
 
   #ssh(tree: Tree): readonly Entry[] {

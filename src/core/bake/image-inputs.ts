@@ -1,4 +1,5 @@
 import { cleanPath } from '../clean-path.ts';
+import { compareCodePoints } from '../code-point-order.ts';
 import { csvRecord } from '../csv.ts';
 import { formatList } from '../lists.ts';
 import { quote } from '../printable.ts';
@@ -57,7 +58,7 @@ export function imageInputs(target: ResolvedTarget, env: Readonly<Record<string,
   const pairs = (input: string, map: ReadonlyMap<string, string> | undefined): void => {
     const bad = [...(map?.keys() ?? [])].find((key) => key === '' || key.includes('=') || key !== key.trim());
     if (bad !== undefined) problems.push(`${input} cannot hold the name ${quote(bad)}: "=" and outer blanks are not allowed in it`);
-    else list(input, map && [...map].map(([key, value]) => `${key}=${value}`));
+    else list(input, map && byKey(map).map(([key, value]) => `${key}=${value}`));
   };
   const text = (input: string, value: string | undefined): void => {
     if (value === undefined) return;
@@ -102,7 +103,8 @@ export function imageInputs(target: ResolvedTarget, env: Readonly<Record<string,
   list('no-cache-filters', lists.get('no-cache-filter'));
   text('network', texts.get('network'));
   text('shm-size', texts.get('shm-size'));
-  list('ulimit', lists.get('ulimits'));
+  // Of compose files, bake has them in any order.
+  list('ulimit', [...(lists.get('ulimits') ?? [])].sort(compareCodePoints));
   pairs('add-hosts', maps.get('extra-hosts'));
   list('attests', entries.get('attest')?.map(recordOf));
   list('allow', lists.get('entitlements'));
@@ -167,8 +169,13 @@ function secretOf(
 
 function recordOf(entry: Entry): string {
   const type = entry.get('type') ?? '';
-  const others = [...entry].filter(([key]) => key !== 'type').sort(([a], [b]) => (a < b ? -1 : 1));
+  const others = byKey(entry).filter(([key]) => key !== 'type');
   return csvRecord([`type=${type}`, ...others.map(([key, value]) => `${key}=${value}`)]);
+}
+
+/** As `--print` has them. */
+function byKey(map: ReadonlyMap<string, string>): readonly (readonly [string, string])[] {
+  return [...map].sort(([a], [b]) => compareCodePoints(a, b));
 }
 
 function localCaches(entries: readonly Entry[] | undefined, key: string, access: PathUse['access']): readonly PathUse[] {

@@ -170,5 +170,6 @@ class Resolver {
 
 function linksOf({ maps }: Attributes): ReadonlyMap<string, string> {
   const contexts = [...(maps.get('contexts') ?? [])].filter(([, value]) => value.startsWith('target:'));
-  return new Map(contexts.map(([name, value]) => [name, value.slice('target:'.length)]));
+  const links = contexts.map(([name, value]) => [name, value.slice('target:'.length)] as const);
+  return new Map(links.sort(([a], [b]) => compareCodePoints(a, b)));
 }
