@@ -52,7 +52,7 @@ export const buildStage: Stage<'build', BuildPlan> = {
   async apply(plan, run) {
     const { host, event } = run;
     const [{ buildImage, chooseBuilder }, logins] = await Promise.all([
-      loadBuildx(host),
+      loadBuildx(),
       loginsOf(run, plan.needs),
       ...(event.push ? run.options.images.map((name) => openImage(run, name).checkPushAccess()) : []),
     ]);

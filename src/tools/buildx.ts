@@ -1,8 +1,4 @@
 import path from 'node:path';
-// The toolkit is loaded with this file, which itself is loaded only for a build: importing it makes a directory and takes time.
-import { Build } from '@docker/actions-toolkit/lib/buildx/build.js';
-import { Builder as ToolkitBuilder } from '@docker/actions-toolkit/lib/buildx/builder.js';
-import { Context } from '@docker/actions-toolkit/lib/context.js';
 import type { BuildSettings } from '../core/build-options.ts';
 import { parseDigest } from '../core/digest.ts';
 import { numberAt, textAt } from '../core/json.ts';
@@ -29,6 +25,7 @@ import { type BuildOrigin, buildArguments, type Destination, secretVariables } f
 import { checkBuildx, type Docker, errorOf, runDocker, unreachableEngine } from './docker.ts';
 import { emulate, planEmulation } from './emulation.ts';
 import { describeEngine } from './engine.ts';
+import { loadToolkit } from './load.ts';
 import { type Pin, sourcePolicy } from './source-policy.ts';
 
 /** One image to build, for all its platforms at once. */
@@ -55,11 +52,6 @@ const EMULATION_OFF =
   'Set emulation to auto, set it up in an earlier step (docker/setup-qemu-action), or use a builder that has these platforms.';
 
 const POLICY_VARIABLE = 'EXPERIMENTAL_BUILDKIT_SOURCE_POLICY';
-
-/** Removes the directory that the toolkit makes as it is loaded, and that nothing of ours uses. */
-export async function dropToolkitDirectory(host: Host): Promise<void> {
-  await host.cleanup({ kind: 'remove', path: Context.tmpDir() })();
-}
 
 /**
  * The builder to use: the one that is named (`builder`, else BUILDX_BUILDER), else the current one, started when it sleeps.
@@ -110,13 +102,14 @@ export async function buildImage(docker: Docker, request: BuildRequest): Promise
   for (const text of hidden) host.log.mask(text);
   const directory = host.files.makeTemporaryDirectory('build-once-build-');
   const metadataFile = path.join(directory, 'metadata.json');
+  const { hasAttestationType } = await loadToolkit(host);
   const args = buildArguments({
     settings,
     builder: request.builder.name,
     destination: request.destination,
     metadataFile,
     origin: request.origin,
-    hasOwnProvenance: Build.hasAttestationType('provenance', settings.attests.join('\n')),
+    hasOwnProvenance: hasAttestationType('provenance', settings.attests),
   });
   const env = {
     ...secretVariables(settings),
@@ -133,8 +126,10 @@ export async function buildImage(docker: Docker, request: BuildRequest): Promise
 
 async function inspectBuilder(docker: Docker, name: string | undefined): Promise<BuilderDescription> {
   const args = ['buildx', 'inspect', '--bootstrap', ...(name === undefined ? [] : ['--', name])];
+  // The toolkit takes as long to load as buildx to answer; that it cannot be loaded is said below.
+  const onStart = (): void => void loadToolkit(docker.host).catch(() => {});
   // Without DEBUG the answer leaves out what the driver can do.
-  const { status, stdout, stderr } = await runDocker(docker, args, { env: { DEBUG: '1' } });
+  const { status, stdout, stderr } = await runDocker(docker, args, { env: { DEBUG: '1' }, onStart });
   if (status !== 0) {
     await checkBuildx(docker);
     if (name === undefined) await describeEngine(docker);
@@ -144,7 +139,8 @@ async function inspectBuilder(docker: Docker, name: string | undefined): Promise
       hint: hintOfBuilder(reason, name),
     });
   }
-  const { name: found = name ?? 'default', driver = '', nodes } = ToolkitBuilder.parseInspect(stdout);
+  const { parseInspect } = await loadToolkit(docker.host);
+  const { name: found = name ?? 'default', driver = '', nodes } = parseInspect(stdout);
   return {
     name: found,
     driver,
