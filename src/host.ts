@@ -50,6 +50,8 @@ export interface Command {
   readonly signal?: AbortSignal;
   /** Called with each line as it is written, to show progress. */
   readonly onLine?: (line: string) => void;
+  /** Called when it runs: what is done from here on is done beside it. */
+  readonly onStart?: () => void;
 }
 
 export interface CommandResult {

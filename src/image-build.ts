@@ -84,7 +84,7 @@ export async function openWorkbench(
   const { host, event, options } = run;
   const needs = jointNeeds(builds, bases);
   const [buildx, logins] = await Promise.all([
-    loadBuildx(host),
+    loadBuildx(),
     loginsOf(run, needs),
     ...builds.flatMap((one) =>
       event.push ? one.run.options.images.map((name) => openImage(one.run, name).checkPushAccess()) : [],

@@ -28,10 +28,10 @@ const BUNDLES: Readonly<Record<string, string>> = {
   cosign: 'tools/cosign.js',
   engine: 'tools/engine.js',
   git: 'tools/git.js',
-  'job-cache': 'tools/job-cache.js',
   github: 'tools/github.js',
   prune: 'prune.js',
   sigstore: 'tools/sigstore.js',
+  toolkit: 'tools/toolkit.js',
   trivy: 'tools/trivy.js',
   tunnel: 'registry/tunnel.js',
 };

@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { readFiles } from '../../src/bake/read-files.ts';
 import { printTargets } from '../../src/bake/print-targets.ts';
+import { readFiles } from '../../src/bake/read-files.ts';
 import type { Entry } from '../../src/core/bake/attributes.ts';
-import { imageInputs } from '../../src/core/bake/image-inputs.ts';
 import { createFindings } from '../../src/core/bake/findings.ts';
+import { imageInputs } from '../../src/core/bake/image-inputs.ts';
 import { type ResolvedTarget, resolveTargets } from '../../src/core/bake/resolve.ts';
 import { cleanPath } from '../../src/core/clean-path.ts';
 import { isRemoteSource } from '../../src/core/remote-source.ts';
@@ -22,7 +22,11 @@ export interface Comparison {
 
 /** Writes the files of a case and reads them by ourselves and with bake. */
 export async function compareWithBake(host: Host, { files, targets = [] }: BakeCase): Promise<Comparison> {
-  for (const [file, text] of Object.entries({ ...files, key: '', '.env': "A=1\nB='x y'\nC=\"q\"\nexport D=e\n# c\n\nE=a b # c\nF = inner\n" })) {
+  for (const [file, text] of Object.entries({
+    ...files,
+    key: '',
+    '.env': 'A=1\nB=\'x y\'\nC="q"\nexport D=e\n# c\n\nE=a b # c\nF = inner\n',
+  })) {
     const at = path.join(host.cwd, file);
     fs.mkdirSync(path.dirname(at), { recursive: true });
     fs.writeFileSync(at, text);

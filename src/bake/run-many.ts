@@ -92,9 +92,10 @@ function readStep(raw: RawOptions, { host, pipeline, found }: Setting & { readon
 
 async function targetsOf({ given, options }: Step, host: Host): Promise<readonly ImageTarget[]> {
   const { files, targets: names, allow } = options;
-  const { targets, problems } = await readTargets({ files, targets: names, allow }, host);
-  const all = [...problems, ...findStrayInputs(given, targets)];
+  const { targets, problems, notices } = await readTargets({ files, targets: names, allow }, host);
+  const all = problems.length > 0 ? problems : findStrayInputs(given, targets);
   if (all.length > 0) throw new UsageError(all);
+  for (const notice of notices) host.log.notice(notice);
   return targets;
 }
 

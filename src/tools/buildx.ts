@@ -1,12 +1,8 @@
 import path from 'node:path';
-// The toolkit is loaded with this file, which itself is loaded only for a build: importing it makes a directory and takes time.
-import { Builder as ToolkitBuilder } from '@docker/actions-toolkit/lib/buildx/builder.js';
-import { Context } from '@docker/actions-toolkit/lib/context.js';
 import { formatPlatform } from '../core/platform.ts';
 import { quote } from '../core/printable.ts';
 import type { Reference } from '../core/reference.ts';
 import { BuildOnceError } from '../errors.ts';
-import type { Host } from '../host.ts';
 import type { Platform } from '../oci/types.ts';
 import {
   type Builder,
@@ -22,6 +18,7 @@ import {
 import { checkBuildx, type Docker, errorOf, runDocker, unreachableEngine } from './docker.ts';
 import { emulate, planEmulation } from './emulation.ts';
 import { describeEngine } from './engine.ts';
+import { loadToolkit } from './load.ts';
 
 export { bakeImages } from './bake.ts';
 export { type BuildRequest, buildImage } from './build-image.ts';
@@ -29,11 +26,6 @@ export type { BuildOutcome } from './build-run.ts';
 
 const EMULATION_OFF =
   'Set emulation to auto, set it up in an earlier step (docker/setup-qemu-action), or use a builder that has these platforms.';
-
-/** Removes the directory that the toolkit makes as it is loaded, and that nothing of ours uses. */
-export async function dropToolkitDirectory(host: Host): Promise<void> {
-  await host.cleanup({ kind: 'remove', path: Context.tmpDir() })();
-}
 
 /**
  * The builder to use: the one that is named (`builder`, else BUILDX_BUILDER), else the current one, started when it sleeps.
@@ -73,8 +65,10 @@ export async function chooseBuilder(
 
 async function inspectBuilder(docker: Docker, name: string | undefined): Promise<BuilderDescription> {
   const args = ['buildx', 'inspect', '--bootstrap', ...(name === undefined ? [] : ['--', name])];
+  // The toolkit takes as long to load as buildx to answer; that it cannot be loaded is said below.
+  const onStart = (): void => void loadToolkit(docker.host).catch(() => {});
   // Without DEBUG the answer leaves out what the driver can do.
-  const { status, stdout, stderr } = await runDocker(docker, args, { env: { DEBUG: '1' } });
+  const { status, stdout, stderr } = await runDocker(docker, args, { env: { DEBUG: '1' }, onStart });
   if (status !== 0) {
     await checkBuildx(docker);
     if (name === undefined) await describeEngine(docker);
@@ -84,7 +78,8 @@ async function inspectBuilder(docker: Docker, name: string | undefined): Promise
       hint: hintOfBuilder(reason, name),
     });
   }
-  const { name: found = name ?? 'default', driver = '', nodes } = ToolkitBuilder.parseInspect(stdout);
+  const { parseInspect } = await loadToolkit(docker.host);
+  const { name: found = name ?? 'default', driver = '', nodes } = parseInspect(stdout);
   return {
     name: found,
     driver,

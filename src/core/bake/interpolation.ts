@@ -16,32 +16,40 @@ const MAX_LENGTH = 1 << 20;
 export function interpolate(tree: Tree, lookup: Lookup, reader: Reader): Tree {
   switch (tree.kind) {
     case 'text':
-      return tree.text.includes('$') ? { ...tree, text: interpolateText(tree.text, lookup, { reader, line: tree.line }) } : tree;
+      return tree.text.includes('$')
+        ? { ...tree, text: interpolateText(tree.text, lookup, { reader, line: tree.line }) }
+        : tree;
     case 'list':
       return { ...tree, items: tree.items.map((item) => interpolate(item, lookup, reader)) };
     case 'map':
-      return { ...tree, entries: tree.entries.map((entry) => ({ ...entry, value: interpolate(entry.value, lookup, reader) })) };
+      return {
+        ...tree,
+        entries: tree.entries.map((entry) => ({ ...entry, value: interpolate(entry.value, lookup, reader) })),
+      };
     default:
       return tree;
   }
 }
 
 function interpolateText(text: string, lookup: Lookup, { reader, line }: { reader: Reader; line: number }): string {
-  const replaced = text.replace(PIECE, (piece, escaped?: string, bare?: string, braced?: string, operator = '', given = '') => {
-    const name = bare ?? braced;
-    if (escaped !== undefined) return '$';
-    if (name === undefined) {
-      reader.beyond(line, `the expression in ${quote(text)}`);
-      return piece;
-    }
-    const value = lookup(name);
-    const isThere = value !== undefined && (value !== '' || !String(operator).startsWith(':'));
-    const other = String(given).replaceAll('$$', '$');
-    if (String(operator).endsWith('-')) return isThere ? (value ?? '') : other;
-    if (String(operator).endsWith('+')) return isThere ? other : '';
-    if (value === undefined) reader.notice(line, `the variable ${quote(name)} is not set: it counts as empty`);
-    return value ?? '';
-  });
+  const replaced = text.replace(
+    PIECE,
+    (piece, escaped?: string, bare?: string, braced?: string, operator = '', given = '') => {
+      const name = bare ?? braced;
+      if (escaped !== undefined) return '$';
+      if (name === undefined) {
+        reader.beyond(line, `the expression in ${quote(text)}`);
+        return piece;
+      }
+      const value = lookup(name);
+      const isThere = value !== undefined && (value !== '' || !String(operator).startsWith(':'));
+      const other = String(given).replaceAll('$$', '$');
+      if (String(operator).endsWith('-')) return isThere ? (value ?? '') : other;
+      if (String(operator).endsWith('+')) return isThere ? other : '';
+      if (value === undefined) reader.notice(line, `the variable ${quote(name)} is not set: it counts as empty`);
+      return value ?? '';
+    },
+  );
   if (replaced.length <= MAX_LENGTH) return replaced;
   reader.problem(line, `a text comes to more than ${MAX_LENGTH} characters`);
   return '';
