@@ -28,7 +28,7 @@ export const MANY_OPTIONS = {
   entry: text(parseMatrixEntry, {
     group: 'many',
     about:
-      'An entry of the matrix of a `plan`, as it is: `${{ toJSON(matrix) }}`. It stands for `files` and `targets`.',
+      'An entry of the matrix of a `plan`, as it is: what `toJSON(matrix)` gives. It stands for `files` and `targets`.',
   }),
   'max-jobs': text(
     jobCount,
