@@ -97,7 +97,10 @@ export function hashTag(hash: string): string {
 
 /** JSON with the keys of each object by code point and no blanks: one text for one value. */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (Array.isArray(value)) {
+    // Without an object in it, a list is written as it is: one call instead of one for each text.
+    return isFlat(value) ? JSON.stringify(value) : `[${value.map(canonicalJson).join(',')}]`;
+  }
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   return `{${sortedEntries(value)
     .map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`)
@@ -118,6 +121,10 @@ export function* canonicalPieces(value: unknown, depth: number): Generator<strin
     yield* canonicalPieces(item, depth - 1);
   }
   yield isList ? ']' : '}';
+}
+
+function isFlat(list: readonly unknown[]): boolean {
+  return list.every((item) => (Array.isArray(item) ? isFlat(item) : typeof item !== 'object' || item === null));
 }
 
 function sortedEntries(value: object): readonly (readonly [string, unknown])[] {
