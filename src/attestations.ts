@@ -61,7 +61,7 @@ export async function attestationsOf(run: Run, image: FoundImage, identity?: str
 
 function origin({ run, image, workflow, identity, finishedAt }: Scene, hash: HashResult): readonly Draft[] {
   const { options, platforms, startedAt } = run;
-  const inputs = { mediaType: INPUTS_MEDIA_TYPE, digest: digestOf(hash.text) };
+  const inputs = { mediaType: INPUTS_MEDIA_TYPE, digest: digestOf(hash.text()) };
   const provenance = provenanceOf({
     run: workflow,
     identity,

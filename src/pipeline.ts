@@ -146,7 +146,7 @@ export function isCommandName(word: string): word is CommandName {
 export interface Finished {
   readonly report: Report;
   /** What was hashed, as canonical JSON: the content hash is its sha256. `undefined` when the run did not come so far. */
-  readonly manifest: string | undefined;
+  readonly manifest: (() => string) | undefined;
   readonly options: Options;
   readonly error: Error | undefined;
 }

@@ -1,6 +1,6 @@
 import type { ContextNames } from './context.ts';
 import type { Digest } from './core/digest.ts';
-import type { Files } from './host.ts';
+import type { FileDigest, Files } from './host.ts';
 import type { ImageConfig } from './oci/types.ts';
 import type { FoundImage } from './registry/image.ts';
 
@@ -33,21 +33,35 @@ export function createSharedWork(files: Files): SharedWork {
 function once<T>(): Once<T> {
   const done = new Map<string, { readonly result: T }>();
   return (name, work) => {
-    const known = done.get(name) ?? { result: work() };
-    done.set(name, known);
-    return known.result;
+    const known = done.get(name);
+    if (known !== undefined) return known.result;
+    const result = work();
+    done.set(name, { result });
+    return result;
   };
 }
 
 function readOnce(files: Files): Files {
+  // Most paths are whole, and there are many.
+  const inFull = (path: string): string => (files.path.isAbsolute(path) ? path : files.resolve(path));
   const perPath = <T>(read: (path: string) => T): ((path: string) => T) => {
     const known = once<T>();
-    return (path) => known(files.resolve(path), () => read(path));
+    return (path) => known(inFull(path), () => read(path));
   };
+  const digests = new Map<string, FileDigest>();
   return {
     ...files,
     read: perPath((path) => files.read(path)),
-    digest: perPath((path) => files.digest(path)),
+    digest(path) {
+      const at = inFull(path);
+      const digest = digests.get(at) ?? files.digest(path);
+      digests.set(at, digest);
+      return digest;
+    },
+    readingAhead({ count, pathAt }, work) {
+      const unread = Array.from({ length: count }, (_, at) => pathAt(at)).filter((path) => !digests.has(path));
+      return files.readingAhead({ count: unread.length, pathAt: (at) => unread[at] ?? '' }, work);
+    },
     list: perPath((path) => files.list(path)),
     kindOf: perPath((path) => files.kindOf(path)),
     readLink: perPath((path) => files.readLink(path)),

@@ -115,13 +115,14 @@ export class UseReader {
     }
     const [first] = taken.value;
     if (first?.name === '.' && open.tree.below(first.path).length === 0) empty.set(first.path, use.line);
-    const entries = taken.value
-      .filter(({ path }) => open.counts(path))
-      .map((entry): Entry => {
-        const leaf = open.leaf(entry);
+    const entries: Entry[] = [];
+    open.leavesOf(
+      taken.value.filter(({ path }) => open.counts(path)),
+      (entry, leaf) => {
         if (entry.path !== '' && !lines.has(entry.path)) lines.set(entry.path, use.line);
-        return [entry.isNamed ? `/${entry.name}` : entry.name, leaf];
-      });
+        entries.push([entry.isNamed ? `/${entry.name}` : entry.name, leaf]);
+      },
+    );
     const { op, source } = use;
     this.#uses.push({ op, ...(use.context === undefined ? {} : { context: use.context }), source, entries });
     return located(this.#uses.length - 1);
