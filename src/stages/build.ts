@@ -76,7 +76,8 @@ export const buildStage: Stage<'build', BuildPlan> = {
     const outcome = await build;
     if (check.status === 'rejected') throw check.reason;
     refuseChangedContext(run);
-    const built = layoutPath === undefined ? openImage(run, plan.repository) : run.registries.openLayout(layoutPath);
+    const built =
+      layoutPath === undefined ? openImage(run, plan.repository) : await run.registries.openLayout(layoutPath);
     const image = await readBack(built, outcome.descriptor.digest, run);
     return {
       image: { ...image, repository: plan.repository },
