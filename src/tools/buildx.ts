@@ -109,7 +109,7 @@ export async function buildImage(docker: Docker, request: BuildRequest): Promise
     destination: request.destination,
     metadataFile,
     origin: request.origin,
-    hasOwnProvenance: hasAttestationType('provenance', settings.attests),
+    hasOwnProvenance: hasAttestationType('provenance', settings.attests.join('\n')),
   });
   const env = {
     ...secretVariables(settings),
