@@ -102,7 +102,7 @@ async function sboms({ run, image }: Scene): Promise<readonly Draft[]> {
   if (!mayMakeSbom(run.options)) return [];
   const { layoutPath } = resultOf(run, 'build');
   const repository =
-    layoutPath === undefined ? run.registries.open(image.repository) : run.registries.openLayout(layoutPath);
+    layoutPath === undefined ? run.registries.open(image.repository) : await run.registries.openLayout(layoutPath);
   const found = await readBuiltSboms(repository, image);
   return found.flatMap((sbom) => {
     if (sbom.ok) return [{ ...sbom.value, predicateType: SBOM_PREDICATE }];

@@ -137,7 +137,7 @@ export async function takeBuilt(
 ): Promise<BuiltImage> {
   refuseChangedContext(run);
   const layoutPath = destination.kind === 'layout' ? destination.path : undefined;
-  const place = layoutPath === undefined ? openImage(run, repository) : run.registries.openLayout(layoutPath);
+  const place = layoutPath === undefined ? openImage(run, repository) : await run.registries.openLayout(layoutPath);
   const image = await readBack(place, digest, run);
   return {
     image: { ...image, repository },

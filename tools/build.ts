@@ -29,6 +29,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   engine: 'tools/engine.js',
   git: 'tools/git.js',
   github: 'tools/github.js',
+  layout: 'registry/layout.js',
   prune: 'prune.js',
   sigstore: 'tools/sigstore.js',
   toolkit: 'tools/toolkit.js',

@@ -374,6 +374,16 @@ describe('a miss of build', () => {
     expect(place.log).toContainEqual(expect.stringMatching(/^what has changed is not known: .*503/));
   });
 
+  it('does not wait for a registry that never answers', async () => {
+    const place = checkout();
+    await place.publish(['latest']);
+    place.write({ 'src/a.ts': 'A' });
+    registry.fail({ action: { kind: 'stall' }, path: /\/manifests\/latest$/ });
+    const finished = await place.build().finally(() => registry.repair());
+    expect(finished).toMatchObject(failed);
+    expect(place.log).toContain('what has changed is not known: the registry gave no answer within 5 s');
+  });
+
   it('asks nothing more where the reason is known', async () => {
     const { publish, build } = checkout();
     await publish(['latest']);

@@ -1,6 +1,7 @@
 import { textAt } from '../core/json.ts';
 import type { Host } from '../host.ts';
 import { unwritable } from '../unwritable-file.ts';
+import type { Toolkit } from './toolkit.ts';
 import type { DirectoryCache } from './trivy-database.ts';
 
 /** buildx: a bundle of its own, loaded when a build is needed. */
@@ -12,11 +13,10 @@ export function loadBuildx(): Promise<typeof import('./buildx.ts')> {
  * Docker's toolkit and GitHub's cache of jobs: one bundle, the largest, loaded for what only they do. The toolkit makes a
  * temporary folder as soon as it is loaded, which goes at once: BuildOnceError `UNWRITABLE_FILE` when it cannot be made.
  */
-export async function loadToolkit(host: Host): Promise<typeof import('./toolkit.ts')> {
+export async function loadToolkit(host: Host): Promise<Toolkit> {
   try {
-    const toolkit = await import(/* webpackIgnore: true */ './toolkit.ts');
-    await toolkit.dropToolkitDirectory(host);
-    return toolkit;
+    const { openToolkit } = await import(/* webpackIgnore: true */ './toolkit.ts');
+    return await openToolkit(host);
   } catch (cause) {
     if (textAt(cause, 'syscall') !== 'mkdtemp') throw cause;
     throw unwritable((textAt(cause, 'path') ?? '').replace(/[\\/][^\\/]*$/, ''), cause);

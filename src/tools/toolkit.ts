@@ -2,17 +2,21 @@
 import { Builder } from '@docker/actions-toolkit/lib/buildx/builder.js';
 import { Context } from '@docker/actions-toolkit/lib/context.js';
 import type { Host } from '../host.ts';
+import { openJobCache } from './job-cache.ts';
 
-// The toolkit brings the library of GitHub's cache along, 1.4 MB: who wants only that gets it from here, not a copy.
-export { openJobCache } from './job-cache.ts';
-
-/** Removes the directory that the toolkit makes as it is loaded, and that nothing of ours uses. */
-export async function dropToolkitDirectory(host: Host): Promise<void> {
-  const path = Context.tmpDir();
-  if (host.files.kindOf(path) !== undefined) await host.cleanup({ kind: 'remove', path })();
+/** What Docker's toolkit does for us, and GitHub's cache of jobs: the toolkit brings its library along, 1.4 MB. */
+export interface Toolkit {
+  readonly openJobCache: typeof openJobCache;
+  /** The name, driver and nodes of a builder in what `docker buildx inspect` says. */
+  readonly parseInspect: typeof Builder.parseInspect;
 }
 
-/** The name, driver and nodes of a builder in what `docker buildx inspect` says. */
-export function parseInspect(output: string): ReturnType<typeof Builder.parseInspect> {
-  return Builder.parseInspect(output);
+/** Removes the directory that the toolkit makes as it is loaded, and that nothing of ours uses. */
+export async function openToolkit(host: Host): Promise<Toolkit> {
+  const path = Context.tmpDir();
+  if (host.files.kindOf(path) !== undefined) await host.cleanup({ kind: 'remove', path })();
+  return {
+    openJobCache,
+    parseInspect: (output) => Builder.parseInspect(output),
+  };
 }
