@@ -22,24 +22,40 @@ export interface Wishes {
  * workspace, links followed, need `fs=PATH`, `fs.read=PATH`, `fs.write=PATH` or `fs=*`; the SSH agent needs `ssh`; an
  * entitlement itself. A bake file is part of the pull request that brings it, `allow` is part of the workflow.
  */
-export function refusals({ paths, usesAgent, entitlements }: Wishes, allow: readonly string[], host: Host): readonly string[] {
+export function refusals(
+  { paths, usesAgent, entitlements }: Wishes,
+  allow: readonly string[],
+  host: Host,
+): readonly string[] {
   const refused = paths.flatMap(({ what, path, access }) => {
     const at = resolveLinks(host, path);
-    if (at !== undefined && grantedRoots(allow, access, host).some((root) => root === EVERYTHING || isInside(host, root, at))) return [];
+    if (
+      at !== undefined &&
+      grantedRoots(allow, access, host).some((root) => root === EVERYTHING || isInside(host, root, at))
+    )
+      return [];
     const where = at === undefined ? 'goes over too many links' : 'lies outside of the workspace';
     return [`${what} ${quote(path)} ${where}; only the workflow may grant that: allow: fs.${access}=${path}`];
   });
-  const agent = usesAgent && !allow.includes('ssh') ? ['it asks for the SSH agent; only the workflow may grant that: allow: ssh'] : [];
+  const agent =
+    usesAgent && !allow.includes('ssh')
+      ? ['it asks for the SSH agent; only the workflow may grant that: allow: ssh']
+      : [];
   const missing = entitlements.filter((one) => !isGranted(one, allow));
   return [
     ...new Set([...refused, ...agent]),
-    ...missing.map((one) => `it asks for the entitlement ${quote(one)}; only the workflow may grant that: allow: ${one}`),
+    ...missing.map(
+      (one) => `it asks for the entitlement ${quote(one)}; only the workflow may grant that: allow: ${one}`,
+    ),
   ];
 }
 
 function isGranted(entitlement: string, allow: readonly string[]): boolean {
   const [kind] = splitOnce(entitlement, '=');
-  return allow.some((one) => one.split(',').includes(entitlement) || (kind === 'device' && one === kind)) && BUILDER_ENTITLEMENTS.test(entitlement);
+  return (
+    allow.some((one) => one.split(',').includes(entitlement) || (kind === 'device' && one === kind)) &&
+    BUILDER_ENTITLEMENTS.test(entitlement)
+  );
 }
 
 function grantedRoots(allow: readonly string[], access: PathUse['access'], host: Host): readonly string[] {
@@ -58,7 +74,8 @@ function isInside({ files: { path } }: Host, root: string, at: string): boolean 
 /** Where a path leads on this machine; what is not there yet counts as it is written. `undefined` for too many links. */
 function resolveLinks({ files }: Host, given: string): string | undefined {
   const { path } = files;
-  const split = (text: string): string[] => text.split(path.sep === '\\' ? /[\\/]/ : '/').filter((name) => name !== '' && name !== '.');
+  const split = (text: string): string[] =>
+    text.split(path.sep === '\\' ? /[\\/]/ : '/').filter((name) => name !== '' && name !== '.');
   const absolute = files.resolve(given === '' ? '.' : given);
   const { root } = path.parse(absolute);
   const left = split(absolute.slice(root.length));

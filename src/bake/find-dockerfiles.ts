@@ -26,14 +26,23 @@ export function findDockerfiles(files: Files, glob: string): Parsed<readonly str
   if (!test.ok) return unparsable(`${quote(glob)} is no glob: ${test.problem}`);
   const names = clean.split('/');
   const passedOver = new Set(PASSED_OVER.filter((name) => !names.includes(name)));
-  const start = names.slice(0, Math.max(0, names.findIndex((name) => WILDCARD.test(name)))).join('/');
+  const start = names
+    .slice(
+      0,
+      Math.max(
+        0,
+        names.findIndex((name) => WILDCARD.test(name)),
+      ),
+    )
+    .join('/');
   const found: string[] = [];
   const left = [start];
   for (let directory = left.pop(); directory !== undefined; directory = left.pop()) {
     for (const { name, kind } of list(files, directory)) {
       const path = directory === '' ? name : `${directory}/${name}`;
       if (kind === 'directory' && !passedOver.has(name) && test.value.mayMatchBelow(path)) left.push(path);
-      if ((kind === 'file' || kind === 'symlink') && !name.endsWith('.dockerignore') && test.value.matches(path)) found.push(path);
+      if ((kind === 'file' || kind === 'symlink') && !name.endsWith('.dockerignore') && test.value.matches(path))
+        found.push(path);
     }
   }
   if (found.length === 0) return unparsable(`no file matches ${quote(glob)}`);

@@ -27,7 +27,15 @@ export interface PrintRequest {
 
 /** The arguments of `docker` that evaluate bake files and build nothing. */
 export function printArguments({ files, targets }: Pick<PrintRequest, 'files' | 'targets'>): readonly string[] {
-  return ['buildx', 'bake', '--print', '--progress=quiet', ...files.flatMap((file) => ['--file', file]), '--', ...targets];
+  return [
+    'buildx',
+    'bake',
+    '--print',
+    '--progress=quiet',
+    ...files.flatMap((file) => ['--file', file]),
+    '--',
+    ...targets,
+  ];
 }
 
 /**
@@ -43,14 +51,22 @@ export async function printTargets(host: Host, request: PrintRequest, findings: 
   if (result.status !== 0 && request.targets.length === 0 && NO_DEFAULT.test(result.stderr)) result = await call(['*']);
   if (result.status !== 0) {
     await needing(reason, () => checkBuildx(docker));
-    throw new BuildOnceError('BAKE_FAILED', `docker buildx bake --print cannot read ${names(files)}: ${errorOf(result.stderr)}`, 2, {
-      hint: `Repair what it names; docker buildx bake --print shows it in full. buildx was asked because of ${reason}.`,
-    });
+    throw new BuildOnceError(
+      'BAKE_FAILED',
+      `docker buildx bake --print cannot read ${names(files)}: ${errorOf(result.stderr)}`,
+      2,
+      {
+        hint: `Repair what it names; docker buildx bake --print shows it in full. buildx was asked because of ${reason}.`,
+      },
+    );
   }
   const reader = findings.in(files.length === 0 ? 'the default bake files' : files.join(', '));
   const tree = readJsonTree(result.stdout, reader);
   if (tree === undefined) return { targets: new Map(), groups: new Map() };
-  const file = { tree, reader: { ...reader, problem: (_: number | undefined, message: string) => reader.problem(undefined, message) } };
+  const file = {
+    tree,
+    reader: { ...reader, problem: (_: number | undefined, message: string) => reader.problem(undefined, message) },
+  };
   const targets = readTargetDefinitions(file, (attribute) => (ESCAPED.includes(attribute) ? unescaped : literal));
   return assemble(
     targets.map((target) => ({ ...target, line: undefined })),
@@ -77,7 +93,8 @@ function names(files: readonly string[]): string {
 }
 
 const literal: ReadScalar = (tree, reader) => {
-  if (tree.kind === 'text' || tree.kind === 'number' || tree.kind === 'boolean') return { kind: tree.kind, text: tree.text };
+  if (tree.kind === 'text' || tree.kind === 'number' || tree.kind === 'boolean')
+    return { kind: tree.kind, text: tree.text };
   reader.problem(tree.line, 'buildx printed a value that is no text');
   return undefined;
 };

@@ -35,7 +35,8 @@ export function readFiles(host: Host, files: readonly string[], findings: Findin
       const tree = kindOfFile(file) === kind ? readTree(host, file, findings, read) : undefined;
       return tree === undefined ? [] : [{ tree, reader: findings.in(file) }];
     });
-  for (const file of files) if (kindOfFile(file) === 'hcl' && isReadable(host, file, findings)) findings.in(file).beyond(undefined, 'HCL');
+  for (const file of files)
+    if (kindOfFile(file) === 'hcl' && isReadable(host, file, findings)) findings.in(file).beyond(undefined, 'HCL');
   const hasCompose = files.some((file) => kindOfFile(file) === 'compose');
   const environment = hasCompose ? readEnvironment(host, findings) : new Map<string, string>();
   const lookup = (name: string): string | undefined => host.env[name] ?? environment.get(name);

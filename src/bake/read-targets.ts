@@ -1,8 +1,8 @@
-import { type Configuration, assemble } from '../core/bake/configuration.ts';
+import { assemble, type Configuration } from '../core/bake/configuration.ts';
 import { dockerfileTargets, type ListedDockerfile } from '../core/bake/dockerfile-targets.ts';
 import { createFindings, type Finding, type Findings } from '../core/bake/findings.ts';
 import { imageInputs, otherOutput } from '../core/bake/image-inputs.ts';
-import { resolveTargets, type ResolvedTarget } from '../core/bake/resolve.ts';
+import { type ResolvedTarget, resolveTargets } from '../core/bake/resolve.ts';
 import { cleanPath } from '../core/clean-path.ts';
 import { quote } from '../core/printable.ts';
 import { isRemoteSource } from '../core/remote-source.ts';
@@ -56,26 +56,43 @@ export async function readTargets(request: TargetsRequest, host: Host): Promise<
   const listed = dockerfileTargets(files.dockerfiles, workspaceName(host));
   for (const message of listed.problems) problems.push({ input: 'files', message });
   const own = problems.length > 0 ? undefined : readFiles(host, files.bakeFiles, findings);
-  const isPrinted = findings.beyond.length > 0 && !findings.problems.some(({ message }) => message === 'there is no such file');
+  const isPrinted =
+    findings.beyond.length > 0 && !findings.problems.some(({ message }) => message === 'there is no such file');
   const names = new Set(listed.targets.map(({ name }) => name));
   const asked = { files: files.bakeFiles, targets: request.targets.filter((name) => !names.has(name)) };
   const printed = createFindings();
-  const configuration = isPrinted && (request.targets.length === 0 || asked.targets.length > 0)
-    ? await printTargets(host, { ...asked, reason: reasonOf(findings) }, printed)
-    : own;
+  const configuration =
+    isPrinted && (request.targets.length === 0 || asked.targets.length > 0)
+      ? await printTargets(host, { ...asked, reason: reasonOf(findings) }, printed)
+      : own;
   const active = isPrinted ? printed : findings;
   if (configuration === undefined) return { targets: [], problems, notices: [] };
   for (const { name, file } of listed.targets) {
     const other = configuration.targets.get(name) ?? configuration.groups.get(name);
-    if (other !== undefined) problems.push({ input: 'files', message: `${quote(name)} is the name of a Dockerfile of ${quote(file)} and of a target of ${quote(other.file)}` });
+    if (other !== undefined)
+      problems.push({
+        input: 'files',
+        message: `${quote(name)} is the name of a Dockerfile of ${quote(file)} and of a target of ${quote(other.file)}`,
+      });
   }
-  const all: Configuration = { ...configuration, targets: assemble([...configuration.targets.values(), ...listed.targets], []).targets };
-  const wanted = isPrinted ? [...byDefault(configuration), ...request.targets.filter((name) => names.has(name))] : request.targets;
+  const all: Configuration = {
+    ...configuration,
+    targets: assemble([...configuration.targets.values(), ...listed.targets], []).targets,
+  };
+  const wanted = isPrinted
+    ? [...byDefault(configuration), ...request.targets.filter((name) => names.has(name))]
+    : request.targets;
   const dockerfiles = request.targets.length === 0 ? [...names] : [];
-  const resolution = resolveTargets(all, wanted.length > 0 && !(isPrinted && request.targets.length === 0) ? wanted : [...byDefault(configuration), ...dockerfiles]);
+  const resolution = resolveTargets(
+    all,
+    wanted.length > 0 && !(isPrinted && request.targets.length === 0)
+      ? wanted
+      : [...byDefault(configuration), ...dockerfiles],
+  );
   for (const finding of [...active.problems, ...resolution.findings]) problems.push(asProblem(finding));
   // An empty file has its own problem.
-  if (active.problems.length === 0) for (const message of resolution.unknown) problems.push({ input: 'targets', message });
+  if (active.problems.length === 0)
+    for (const message of resolution.unknown) problems.push({ input: 'targets', message });
   const notices = active.notices.map((finding) => asProblem(finding).message);
   return finish({ request, host, targets: resolution.targets, problems, notices });
 }
@@ -96,7 +113,8 @@ function finish({ request, host, targets, problems, notices }: Rest): TargetsRea
     const place = `${quote(file)}${line === undefined ? '' : ` line ${line}`}: target ${quote(name)}`;
     const other = target.wanted === 'linked' ? undefined : otherOutput(target);
     const isNamed = target.wanted === 'named' && request.targets.includes(name);
-    if (other !== undefined && isNamed) problems.push({ input: 'targets', message: `${place} makes no image: ${other}` });
+    if (other !== undefined && isNamed)
+      problems.push({ input: 'targets', message: `${place} makes no image: ${other}` });
     if (other !== undefined && !isNamed) notices.push(`${place} is left out, since it makes no image: ${other}`);
     const isNeeded = targets.some((one) => [...one.links.values()].includes(name));
     if (other !== undefined && !isNeeded) continue;
@@ -104,8 +122,15 @@ function finish({ request, host, targets, problems, notices }: Rest): TargetsRea
     const entitlements = target.attributes.lists.get('entitlements') ?? [];
     const refused = refusals({ paths, usesAgent, entitlements }, request.allow, host);
     for (const message of [...unfit, ...refused]) problems.push({ input: 'files', message: `${place}: ${message}` });
-    const file_ = inlineDockerfile === undefined || problems.length > 0 ? {} : { file: writeDockerfile(host, inlineDockerfile) };
-    images.push({ name, source: file, inputs: { ...inputs, ...file_ }, links, isRequested: target.wanted !== 'linked' && other === undefined });
+    const file_ =
+      inlineDockerfile === undefined || problems.length > 0 ? {} : { file: writeDockerfile(host, inlineDockerfile) };
+    images.push({
+      name,
+      source: file,
+      inputs: { ...inputs, ...file_ },
+      links,
+      isRequested: target.wanted !== 'linked' && other === undefined,
+    });
   }
   return { targets: images, problems, notices };
 }
@@ -128,7 +153,9 @@ function asProblem({ file, line, message }: Finding): Problem {
 
 function reasonOf({ beyond }: Findings): string {
   const [first] = beyond;
-  return first === undefined ? 'it' : `${first.message} (${quote(first.file)}${first.line === undefined ? '' : ` line ${first.line}`})`;
+  return first === undefined
+    ? 'it'
+    : `${first.message} (${quote(first.file)}${first.line === undefined ? '' : ` line ${first.line}`})`;
 }
 
 interface ChosenFiles {
@@ -140,7 +167,10 @@ function chooseFiles(lines: readonly string[], { files }: Host, problems: Proble
   if (lines.length === 0) {
     const bakeFiles = DEFAULT_FILES.filter((file) => files.kindOf(file) !== undefined);
     if (bakeFiles.length === 0) {
-      problems.push({ input: 'files', message: `is empty, and there is none of ${DEFAULT_FILES.join(', ')} in the workspace` });
+      problems.push({
+        input: 'files',
+        message: `is empty, and there is none of ${DEFAULT_FILES.join(', ')} in the workspace`,
+      });
     }
     return { bakeFiles, dockerfiles: [] };
   }
@@ -148,11 +178,15 @@ function chooseFiles(lines: readonly string[], { files }: Host, problems: Proble
   const dockerfiles = new Map<string, ListedDockerfile>();
   for (const line of lines) {
     if (line === '-' || isRemoteSource(line) || line.startsWith('cwd://')) {
-      problems.push({ input: 'files', message: `${quote(line)} is no file of the workspace: paths and globs are allowed` });
+      problems.push({
+        input: 'files',
+        message: `${quote(line)} is no file of the workspace: paths and globs are allowed`,
+      });
     } else if (isGlob(line)) {
       const found = findDockerfiles(files, line);
       if (!found.ok) problems.push({ input: 'files', message: found.problem });
-      for (const path of found.ok ? found.value : []) if (!dockerfiles.has(path)) dockerfiles.set(path, { path, source: line });
+      for (const path of found.ok ? found.value : [])
+        if (!dockerfiles.has(path)) dockerfiles.set(path, { path, source: line });
     } else if (kindOfFile(line) !== 'dockerfile') {
       bakeFiles.push(line);
     } else {

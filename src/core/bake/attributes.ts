@@ -36,7 +36,9 @@ export const ATTRIBUTES = {
 export type AttributeName = keyof typeof ATTRIBUTES;
 export const ATTRIBUTE_NAMES: readonly AttributeName[] = Object.keys(ATTRIBUTES).filter(isAttributeName);
 
-type NamesOf<Kind> = { [Name in AttributeName]: (typeof ATTRIBUTES)[Name]['kind'] extends Kind ? Name : never }[AttributeName];
+type NamesOf<Kind> = {
+  [Name in AttributeName]: (typeof ATTRIBUTES)[Name]['kind'] extends Kind ? Name : never;
+}[AttributeName];
 export type TextName = NamesOf<'text'>;
 export type TextsName = NamesOf<'texts'>;
 export type FlagName = NamesOf<'flag'>;
@@ -72,18 +74,26 @@ export const NO_ATTRIBUTES: Attributes = {
 /** `later` said after `earlier`, for the same target. */
 export function mergeAttributes(earlier: Attributes, later: Attributes): Attributes {
   return {
-    texts: new Map([...earlier.texts, ...[...later.texts].filter(([name, text]) => name !== 'description' || text !== '')]),
+    texts: new Map([
+      ...earlier.texts,
+      ...[...later.texts].filter(([name, text]) => name !== 'description' || text !== ''),
+    ]),
     flags: new Map([...earlier.flags, ...later.flags]),
     lists: mergeEach(earlier.lists, later.lists, (name, a, b) => (appends(name) ? [...a, ...b] : b)),
     maps: mergeEach(earlier.maps, later.maps, (_, a, b) => new Map([...a, ...b])),
-    entries: mergeEach(earlier.entries, later.entries, (name, a, b) => (appends(name) ? distinct(name, [...a, ...b]) : b)),
+    entries: mergeEach(earlier.entries, later.entries, (name, a, b) =>
+      appends(name) ? distinct(name, [...a, ...b]) : b,
+    ),
   };
 }
 
 /** What bake makes of a target that was read: each item once, none that is empty. */
 export function normalize(attributes: Attributes): Attributes {
   const { lists, maps, entries, texts } = attributes;
-  const entitlements = [...(lists.get('entitlements') ?? []), ...(texts.get('network') === 'host' ? ['network.host'] : [])];
+  const entitlements = [
+    ...(lists.get('entitlements') ?? []),
+    ...(texts.get('network') === 'host' ? ['network.host'] : []),
+  ];
   const named = new Map([...lists, ['entitlements', entitlements] as const]);
   const contexts = new Map([...(maps.get('contexts') ?? [])].filter(([, value]) => value !== ''));
   return {

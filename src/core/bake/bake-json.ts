@@ -49,14 +49,20 @@ export function readGroups(file: BakeFile, scalar: ReadScalar): readonly GroupDe
       if (!GROUP_KEYS.includes(key)) reader.beyond(at, `${quote(key)} in group ${quote(name)}`);
     }
     // What bake prints of an empty group.
-    const items = targets?.value.kind === 'null' ? [] : readTexts(targets?.value, { what: `the targets of group ${quote(name)}`, reader, scalar });
+    const items =
+      targets?.value.kind === 'null'
+        ? []
+        : readTexts(targets?.value, { what: `the targets of group ${quote(name)}`, reader, scalar });
     if (targets === undefined) reader.problem(line, `group ${quote(name)} has no targets: a list of names is needed`);
     return [{ name, file: reader.file, line, targets: items ?? [] }];
   });
 }
 
 /** The targets, in the order of the file. `scalarOf` says how the texts of an attribute are read. */
-export function readTargetDefinitions(file: BakeFile, scalarOf: (attribute: string) => ReadScalar): readonly TargetDefinition[] {
+export function readTargetDefinitions(
+  file: BakeFile,
+  scalarOf: (attribute: string) => ReadScalar,
+): readonly TargetDefinition[] {
   const { reader } = file;
   return blocksOf(file, 'target').map(({ key: name, line, value: body }) => {
     checkName('target', name, line, reader);
@@ -69,7 +75,8 @@ function blocksOf({ tree, reader }: BakeFile, type: string): readonly TreeEntry[
   return entriesOf(tree)
     .filter(({ key }) => key === type)
     .flatMap(({ value, line }) => {
-      if (value.kind !== 'map') reader.beyond(line, `${quote(type)} that is ${kindName(value)}`);
+      if (value.kind !== 'map' || value.entries.length === 0)
+        reader.beyond(line, `${quote(type)} that is ${value.kind === 'map' ? 'empty' : kindName(value)}`);
       return entriesOf(value).filter(({ key, value: body, line: at }) => {
         if (body.kind !== 'map') reader.beyond(at, `${type} ${quote(key)} that is ${kindName(body)}`);
         return body.kind === 'map';
@@ -78,7 +85,8 @@ function blocksOf({ tree, reader }: BakeFile, type: string): readonly TreeEntry[
 }
 
 function checkName(what: string, name: string, line: number, reader: Reader): void {
-  if (!NAME.test(name)) reader.problem(line, `${quote(name)} is no name of a ${what}: letters, digits, "_" and "-" are allowed`);
+  if (!NAME.test(name))
+    reader.problem(line, `${quote(name)} is no name of a ${what}: letters, digits, "_" and "-" are allowed`);
 }
 
 /** Without the ones that stand twice, which are reported, as HCL does. */
@@ -92,7 +100,12 @@ function uniqueEntries(tree: Tree, where: string, reader: Reader): readonly Tree
   });
 }
 
-function readAttributes(target: string, body: Tree, reader: Reader, scalarOf: (attribute: string) => ReadScalar): Attributes {
+function readAttributes(
+  target: string,
+  body: Tree,
+  reader: Reader,
+  scalarOf: (attribute: string) => ReadScalar,
+): Attributes {
   const texts = new Map<TextName, string>();
   const flags = new Map<FlagName, boolean>();
   const lists = new Map<TextsName, readonly string[]>();
@@ -101,8 +114,12 @@ function readAttributes(target: string, body: Tree, reader: Reader, scalarOf: (a
   const where = `target ${quote(target)}`;
   for (const { key: name, line, value } of uniqueEntries(body, where, reader)) {
     if (BEYOND_TARGET.includes(name)) reader.beyond(line, `${quote(name)} in ${where}`);
-    else if (!isAttributeName(name)) reader.problem(line, `${where}: ${quote(name)} is no attribute of a target${meant(name, ATTRIBUTE_NAMES)}`);
-    if (!isAttributeName(name) || value.kind === 'null') continue;
+    else if (!isAttributeName(name))
+      reader.problem(line, `${where}: ${quote(name)} is no attribute of a target${meant(name, ATTRIBUTE_NAMES)}`);
+    if (!isAttributeName(name)) continue;
+    if (value.kind === 'null' && ATTRIBUTES[name].kind === 'entries')
+      reader.beyond(line, `${name} that is null in ${where}`);
+    if (value.kind === 'null') continue;
     const context: Context = { what: `${where}: ${name}`, reader, scalar: scalarOf(name) };
     if (isOf('text', name)) set(texts, name, readText(value, context));
     else if (isOf('flag', name)) set(flags, name, readFlag(value, context));
@@ -201,8 +218,10 @@ function readKeys(tree: Tree, context: Context): ReadonlyMap<string, string> | u
   const keys = new Map<string, string>();
   for (const { key, line, value } of entriesOf(tree)) {
     const items = value.kind === 'list' ? readTexts(value, context) : undefined;
-    const isOdd = keys.has(key) || value.kind === 'null' || /[$%]\{/.test(key) || (items !== undefined && key !== 'paths');
-    if (isOdd || items?.some((item) => item.includes(','))) context.reader.beyond(line, `${quote(key)} of ${context.what}`);
+    const isOdd =
+      keys.has(key) || value.kind === 'null' || /[$%]\{/.test(key) || (items !== undefined && key !== 'paths');
+    if (isOdd || items?.some((item) => item.includes(',')))
+      context.reader.beyond(line, `${quote(key)} of ${context.what}`);
     const text = items === undefined ? readText(value, context) : items.join(',');
     if (isOdd || text === undefined) return undefined;
     if (items?.length !== 0) keys.set(key, text);

@@ -1,7 +1,17 @@
 import { cleanPath } from '../clean-path.ts';
 import { quote } from '../printable.ts';
 import { splitOnce } from '../split-once.ts';
-import { type Attributes, type EntriesName, type Entry, type FlagName, type MapName, mergeAttributes, NO_ATTRIBUTES, type TextName, type TextsName } from './attributes.ts';
+import {
+  type Attributes,
+  type EntriesName,
+  type Entry,
+  type FlagName,
+  type MapName,
+  mergeAttributes,
+  NO_ATTRIBUTES,
+  type TextName,
+  type TextsName,
+} from './attributes.ts';
 import { parseEntryText } from './entries.ts';
 import type { Reader } from './findings.ts';
 import { kindName, type Tree, type TreeEntry, valueOf } from './tree.ts';
@@ -24,15 +34,13 @@ export interface ComposeFacts {
 }
 
 /** https://github.com/compose-spec/compose-spec/blob/main/build.md; those without meaning for bake are read over. */
-const BUILD_KEYS = [
-  ...['additional_contexts', 'args', 'cache_from', 'cache_to', 'context', 'dockerfile', 'dockerfile_inline', 'entitlements'],
-  ...['extra_hosts', 'isolation', 'labels', 'network', 'no_cache', 'platforms', 'privileged', 'provenance', 'pull', 'sbom'],
-  ...['secrets', 'shm_size', 'ssh', 'tags', 'target', 'ulimits'],
-];
+const BUILD_KEYS =
+  'additional_contexts args cache_from cache_to context dockerfile dockerfile_inline entitlements extra_hosts isolation labels network no_cache platforms privileged provenance pull sbom secrets shm_size ssh tags target ulimits'.split(
+    ' ',
+  );
 /** https://docs.docker.com/build/bake/compose-file/#extension-field-with-x-bake */
-const EXTENSION_KEYS = [
-  ...['cache-from', 'cache-to', 'contexts', 'no-cache', 'no-cache-filter', 'output', 'platforms', 'pull', 'secret', 'ssh', 'tags'],
-];
+const EXTENSION_KEYS =
+  'cache-from cache-to contexts no-cache no-cache-filter output platforms pull secret ssh tags'.split(' ');
 const SCHEME = /^(?:https?|git|ssh|docker-image|oci-layout):\/\//;
 const SIZE = /^([1-9][0-9]*)(?:b|([kmg])b?)?$/i;
 const MAX_MANTISSA = 1000;
@@ -68,7 +76,9 @@ class BuildReader {
     const extended = this.#extend(own, valueOf(build, 'x-bake'));
     if ((extended.lists.get('tags') ?? []).length > 0 || image === undefined || image.kind === 'null') return extended;
     const reference = this.#text(image, 'image');
-    return reference === '' ? extended : { ...extended, lists: new Map([...extended.lists, ['tags', [reference]] as const]) };
+    return reference === ''
+      ? extended
+      : { ...extended, lists: new Map([...extended.lists, ['tags', [reference]] as const]) };
   }
 
   #attributes(): Attributes {
@@ -77,7 +87,8 @@ class BuildReader {
 
   #readKey({ key, line, value }: TreeEntry): void {
     if (key.startsWith('x-')) return;
-    if (!BUILD_KEYS.includes(key)) return this.#problem(line, `${quote(key)} is no key of build${meant(key, BUILD_KEYS)}`);
+    if (!BUILD_KEYS.includes(key))
+      return this.#problem(line, `${quote(key)} is no key of build${meant(key, BUILD_KEYS)}`);
     if (value.kind === 'null') {
       if (!['args', 'labels'].includes(key)) this.#reader.beyond(line, `${quote(key)} without a value`);
       return;
@@ -96,7 +107,10 @@ class BuildReader {
       case 'args':
         return void this.#maps.set('args', this.#args(value));
       case 'labels':
-        return void this.#maps.set('labels', new Map([...this.#pairs(value, key)].map(([name, text]) => [name, text ?? ''])));
+        return void this.#maps.set(
+          'labels',
+          new Map([...this.#pairs(value, key)].map(([name, text]) => [name, text ?? ''])),
+        );
       case 'additional_contexts':
         return void this.#maps.set('contexts', this.#contexts(this.#pairs(value, key), line));
       case 'extra_hosts':
@@ -137,13 +151,15 @@ class BuildReader {
   #text(tree: Tree, what: string): string {
     if (tree.kind === 'text' || tree.kind === 'number') return tree.text;
     if (tree.kind === 'boolean') return tree.text;
-    if (tree.kind === 'list' || tree.kind === 'map') this.#problem(tree.line, `${what} must be a text, not ${kindName(tree)}`);
+    if (tree.kind === 'list' || tree.kind === 'map')
+      this.#problem(tree.line, `${what} must be a text, not ${kindName(tree)}`);
     else this.#beyond(tree.line, `${what}: ${quote(tree.text)}`);
     return '';
   }
 
   #flag(tree: Tree, what: string): boolean {
-    if (tree.kind === 'boolean' || (tree.kind === 'text' && ['true', 'false'].includes(tree.text))) return tree.text === 'true';
+    if (tree.kind === 'boolean' || (tree.kind === 'text' && ['true', 'false'].includes(tree.text)))
+      return tree.text === 'true';
     this.#beyond(tree.line, what);
     return false;
   }
@@ -166,17 +182,25 @@ class BuildReader {
       );
     }
     if (tree.kind !== 'map') this.#problem(tree.line, `${what} must be a map or a list, not ${kindName(tree)}`);
-    return new Map(entries(tree).map(({ key, value }) => [key, value.kind === 'null' ? undefined : this.#text(value, `${what}.${key}`)]));
+    return new Map(
+      entries(tree).map(({ key, value }) => [
+        key,
+        value.kind === 'null' ? undefined : this.#text(value, `${what}.${key}`),
+      ]),
+    );
   }
 
   /** One without a value takes that of the service's environment, else of the run's, else there is none. */
   #args(tree: Tree): ReadonlyMap<string, string> {
     const { service } = this.#composed;
     const args = this.#pairs(tree, 'args');
-    const environment = [...args.values()].includes(undefined) ? this.#pairs(valueOf(service, 'environment') ?? { kind: 'null', text: '', line: 0 }, 'environment') : new Map();
+    const environment = [...args.values()].includes(undefined)
+      ? this.#pairs(valueOf(service, 'environment') ?? { kind: 'null', text: '', line: 0 }, 'environment')
+      : new Map();
     const resolved = new Map<string, string>();
     for (const [name, given] of args) {
-      if (given === undefined && valueOf(service, 'env_file') !== undefined) this.#beyond(tree.line, `the build arg ${quote(name)} with "env_file"`);
+      if (given === undefined && valueOf(service, 'env_file') !== undefined)
+        this.#beyond(tree.line, `the build arg ${quote(name)} with "env_file"`);
       const value = given ?? environment.get(name) ?? this.#facts.lookup(name);
       if (value !== undefined) resolved.set(name, value);
     }
@@ -196,12 +220,17 @@ class BuildReader {
   #hosts(tree: Tree): ReadonlyMap<string, string> {
     const hosts = new Map<string, readonly string[]>();
     const add = (host: string, addresses: readonly string[], line: number): void => {
-      if (host === '' || addresses.length === 0 || addresses.some((address) => address === '' || /[[\],]/.test(address))) {
+      if (
+        host === '' ||
+        addresses.length === 0 ||
+        addresses.some((address) => address === '' || /[[\],]/.test(address))
+      ) {
         this.#beyond(line, 'extra_hosts');
       }
       hosts.set(host, [...(hosts.get(host) ?? []), ...addresses]);
     };
-    for (const { key, line, value } of entries(tree)) add(key, value.kind === 'list' ? this.#items(value, 'extra_hosts') : [this.#text(value, 'extra_hosts')], line);
+    for (const { key, line, value } of entries(tree))
+      add(key, value.kind === 'list' ? this.#items(value, 'extra_hosts') : [this.#text(value, 'extra_hosts')], line);
     for (const item of tree.kind === 'map' ? [] : this.#items(tree, 'extra_hosts')) {
       const [host = '', address = ''] = splitOnce(item, item.includes('=') ? '=' : ':');
       if (!item.includes('=') && address.includes(':')) this.#beyond(tree.line, `extra_hosts ${quote(item)}`);
@@ -237,7 +266,14 @@ class BuildReader {
 
   #ssh(tree: Tree): readonly Entry[] {
     const agents = [...this.#pairs(tree, 'ssh')].map(([id, path = '']): Entry => {
-      return new Map(path === '' ? [['id', id]] : [['id', id], ['paths', this.#path(path, tree.line)]]);
+      return new Map(
+        path === ''
+          ? [['id', id]]
+          : [
+              ['id', id],
+              ['paths', this.#path(path, tree.line)],
+            ],
+      );
     });
     return sortAgents(agents);
   }
@@ -248,22 +284,37 @@ class BuildReader {
       const source = valueOf(item, 'source');
       const id = this.#text(item.kind === 'map' ? (source ?? item) : item, 'secrets');
       const secret = this.#facts.secrets.get(id);
-      if (secret === undefined) this.#problem(item.line, `there is no secret ${quote(id)}${meant(id, this.#facts.secrets.keys())}`);
-      if (entries(secret).some(({ key, value }) => !['file', 'environment', 'name'].includes(key) || value.kind !== 'text')) {
+      if (secret === undefined)
+        this.#problem(item.line, `there is no secret ${quote(id)}${meant(id, this.#facts.secrets.keys())}`);
+      if (
+        entries(secret).some(
+          ({ key, value }) => !['file', 'environment', 'name'].includes(key) || value.kind !== 'text',
+        )
+      ) {
         this.#beyond(item.line, `the secret ${quote(id)}`);
       }
-      const textAt = (key: string): string => valueOf(secret, key)?.kind === 'text' ? this.#text(valueOf(secret, key) ?? item, key) : '';
+      const textAt = (key: string): string =>
+        valueOf(secret, key)?.kind === 'text' ? this.#text(valueOf(secret, key) ?? item, key) : '';
       const [file, variable] = [textAt('file'), textAt('environment')];
-      const parts = [['id', id], ['src', file === '' ? '' : this.#path(file, item.line)], ['env', variable]] as const;
+      const parts = [
+        ['id', id],
+        ['src', file === '' ? '' : this.#path(file, item.line)],
+        ['env', variable],
+      ] as const;
       return new Map(parts.filter(([, value]) => value !== ''));
     });
   }
 
   #attest(type: string, text: string, line: number): void {
-    const attest = ['true', 'false'].includes(text) ? `type=${type},disabled=${text === 'false'}` : `type=${type},${text}`;
+    const attest = ['true', 'false'].includes(text)
+      ? `type=${type},disabled=${text === 'false'}`
+      : `type=${type},${text}`;
     const own = this.#parse('attest', [attest], line);
     const all = [...(this.#entries.get('attest') ?? []), ...own];
-    this.#entries.set('attest', all.sort((a, b) => ((a.get('type') ?? '') < (b.get('type') ?? '') ? 1 : -1)));
+    this.#entries.set(
+      'attest',
+      all.sort((a, b) => ((a.get('type') ?? '') < (b.get('type') ?? '') ? 1 : -1)),
+    );
   }
 
   #parse(name: EntriesName, texts: readonly string[], line: number): readonly Entry[] {
@@ -292,18 +343,24 @@ class BuildReader {
     for (const { key, line, value } of entries(extension)) {
       if (value.kind === 'null') this.#beyond(line, `${quote(key)} in x-bake`);
       else if (key === 'pull' || key === 'no-cache') flags.set(key, this.#flag(value, key));
-      else if (key === 'tags' || key === 'platforms') lists.set(key, [...new Set([...(own.lists.get(key) ?? []), ...this.#words(value, key)])]);
+      else if (key === 'tags' || key === 'platforms')
+        lists.set(key, [...new Set([...(own.lists.get(key) ?? []), ...this.#words(value, key)])]);
       else if (key === 'no-cache-filter') lists.set(key, this.#words(value, key));
-      else if (key === 'contexts') maps.set(key, new Map([...this.#extraContexts(value), ...(own.maps.get(key) ?? [])]));
-      else if (key === 'output' || key === 'secret' || key === 'ssh' || key === 'cache-from') added.set(key, this.#parse(key, this.#words(value, key), line));
-      else if (key === 'cache-to') added.set(key, [...(own.entries.get(key) ?? []), ...this.#parse(key, this.#words(value, key), line)]);
+      else if (key === 'contexts')
+        maps.set(key, new Map([...this.#extraContexts(value), ...(own.maps.get(key) ?? [])]));
+      else if (key === 'output' || key === 'secret' || key === 'ssh' || key === 'cache-from')
+        added.set(key, this.#parse(key, this.#words(value, key), line));
+      else if (key === 'cache-to')
+        added.set(key, [...(own.entries.get(key) ?? []), ...this.#parse(key, this.#words(value, key), line)]);
       else this.#problem(line, `${quote(key)} is no key of x-bake${meant(key, EXTENSION_KEYS)}`);
     }
     const empty = [...lists].filter(([name, list]) => list.length === 0 && name !== 'no-cache-filter');
     for (const [name] of empty) lists.delete(name);
     const merged = mergeAttributes(own, { ...NO_ATTRIBUTES, flags, lists, maps, entries: added });
     const agents = merged.entries.get('ssh');
-    return agents === undefined ? merged : { ...merged, entries: new Map([...merged.entries, ['ssh', sortAgents(agents)] as const]) };
+    return agents === undefined
+      ? merged
+      : { ...merged, entries: new Map([...merged.entries, ['ssh', sortAgents(agents)] as const]) };
   }
 
   #extraContexts(tree: Tree): ReadonlyMap<string, string> {
@@ -311,7 +368,10 @@ class BuildReader {
     return new Map(
       entries(tree).map(({ key, value }) => {
         const text = this.#text(value, 'contexts');
-        return [key, /^(?:service|target):/.test(text) ? `target:${text.slice(text.indexOf(':') + 1).replaceAll('.', '_')}` : text];
+        return [
+          key,
+          /^(?:service|target):/.test(text) ? `target:${text.slice(text.indexOf(':') + 1).replaceAll('.', '_')}` : text,
+        ];
       }),
     );
   }

@@ -40,9 +40,15 @@ export function readCompose(
       const build = mapEntries(value).find((entry) => entry.key === 'build');
       if (build === undefined) continue;
       if (!NAME.test(name)) {
-        reader.problem(line, `service ${quote(key)}: letters, digits, "_", "-" and "." are allowed in the name of a target`);
+        reader.problem(
+          line,
+          `service ${quote(key)}: letters, digits, "_", "-" and "." are allowed in the name of a target`,
+        );
       }
-      const attributes = readComposeBuild({ name: key, service: value, build: build.value, line: build.line }, { secrets, lookup, reader });
+      const attributes = readComposeBuild(
+        { name: key, service: value, build: build.value, line: build.line },
+        { secrets, lookup, reader },
+      );
       targets.push({ name, file: reader.file, line, attributes });
     }
   }
@@ -53,11 +59,16 @@ export function readCompose(
 }
 
 function checkTop(tree: Tree, reader: Reader): void {
-  if (tree.kind !== 'map') reader.problem(tree.line, `a compose file is a map with services, not ${tree.kind === 'null' ? 'empty' : kindName(tree)}`);
+  if (tree.kind !== 'map')
+    reader.problem(
+      tree.line,
+      `a compose file is a map with services, not ${tree.kind === 'null' ? 'empty' : kindName(tree)}`,
+    );
   const include = mapEntries(tree).find(({ key }) => key === 'include');
   if (include !== undefined) reader.beyond(include.line, '"include"');
   const services = valueOf(tree, 'services');
-  if (services !== undefined && services.kind !== 'map') reader.problem(services.line, `services must be a map, not ${kindName(services)}`);
+  if (services !== undefined && services.kind !== 'map')
+    reader.problem(services.line, `services must be a map, not ${kindName(services)}`);
   if (tree.kind === 'map' && services === undefined && valueOf(tree, 'secrets') === undefined) {
     reader.problem(tree.line, 'there are no services in this compose file');
   }

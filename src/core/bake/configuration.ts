@@ -1,5 +1,5 @@
 import type { Attributes } from './attributes.ts';
-import { NO_ATTRIBUTES, mergeAttributes } from './attributes.ts';
+import { mergeAttributes, NO_ATTRIBUTES } from './attributes.ts';
 
 /** A target as the files say it, nothing inherited yet. */
 export interface TargetDefinition {
@@ -25,10 +25,7 @@ export interface Configuration {
 }
 
 /** Puts definitions together in their order: a target said again adds to the earlier one, a group replaces it. */
-export function assemble(
-  targets: readonly TargetDefinition[],
-  groups: readonly GroupDefinition[],
-): Configuration {
+export function assemble(targets: readonly TargetDefinition[], groups: readonly GroupDefinition[]): Configuration {
   const merged = new Map<string, TargetDefinition>();
   for (const target of targets) {
     const earlier = merged.get(target.name) ?? { ...target, attributes: NO_ATTRIBUTES };

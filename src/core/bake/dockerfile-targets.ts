@@ -30,11 +30,16 @@ export function dockerfileTargets(
     const name = after ?? before ?? names.at(-1) ?? workspace;
     const other = places.get(name);
     if (other !== undefined && other !== path) {
-      problems.push(`${quote(other)} and ${quote(path)} are both called ${quote(name)}; give them names in a bake file`);
+      problems.push(
+        `${quote(other)} and ${quote(path)} are both called ${quote(name)}; give them names in a bake file`,
+      );
     }
     if (other !== undefined) continue;
     places.set(name, path);
-    const texts = new Map([['context', names.join('/') || '.'], ['dockerfile', file]] as const);
+    const texts = new Map([
+      ['context', names.join('/') || '.'],
+      ['dockerfile', file],
+    ] as const);
     targets.set(name, { name, file: source, line: undefined, attributes: { ...NO_ATTRIBUTES, texts } });
   }
   return { targets: [...targets.values()], problems };

@@ -16,11 +16,22 @@ export function parseEntryText(name: EntriesName, text: string): readonly Entry[
   const fields = parseCsvRecord(text);
   if (!fields.ok || /[\r\n]/.test(text)) return undefined;
   if (name.startsWith('cache') && !text.includes('=')) {
-    return fields.value.map((ref) => new Map([['ref', ref], ['type', 'registry']]));
+    return fields.value.map(
+      (ref) =>
+        new Map([
+          ['ref', ref],
+          ['type', 'registry'],
+        ]),
+    );
   }
   const [only = ''] = fields.value;
   if (name === 'output' && fields.value.length === 1 && only === text && !text.startsWith('type=')) {
-    return [new Map([['dest', text], ['type', text === '-' ? 'tar' : 'local']])];
+    return [
+      new Map([
+        ['dest', text],
+        ['type', text === '-' ? 'tar' : 'local'],
+      ]),
+    ];
   }
   const pairs = fields.value.map((field) => splitOnce(field, '='));
   const known = new Map<string, string>();
@@ -37,7 +48,8 @@ export function finishEntry(name: EntriesName, keys: ReadonlyMap<string, string>
   if (name === 'secret') return finishSecret(keys);
   if (name === 'ssh') return keys;
   if ((keys.get('type') ?? '') === '') return undefined;
-  if (name !== 'attest') return new Map([...keys].filter(([key, value]) => key !== 'dest' || value !== '' || name !== 'output'));
+  if (name !== 'attest')
+    return new Map([...keys].filter(([key, value]) => key !== 'dest' || value !== '' || name !== 'output'));
   const { disabled = 'false', ...rest } = Object.fromEntries(keys);
   if (TRUE.includes(disabled)) return new Map([...Object.entries(rest), ['disabled', 'true']]);
   return FALSE.includes(disabled) ? new Map(Object.entries(rest)) : undefined;
@@ -68,5 +80,12 @@ function finishSecret(keys: ReadonlyMap<string, string>): Entry | undefined {
 
 function parseSsh(text: string): Entry {
   const [id = '', paths] = splitOnce(text, '=');
-  return new Map(paths === undefined ? [['id', id]] : [['id', id], ['paths', paths]]);
+  return new Map(
+    paths === undefined
+      ? [['id', id]]
+      : [
+          ['id', id],
+          ['paths', paths],
+        ],
+  );
 }

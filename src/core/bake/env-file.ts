@@ -9,7 +9,10 @@ const QUOTED = /^(?:'([^'\\]*)'|"([^"$\\]*)")(?:[ \t]+#.*)?$/;
 /** The variables of a `.env` file with plain lines `NAME=VALUE`; whatever compose reads in a way of its own is for buildx. */
 export function parseEnvFile(text: string, reader: Reader): ReadonlyMap<string, string> {
   const variables = new Map<string, string>();
-  for (const [index, line] of text.replace(/^\ufeff/, '').split(/\r?\n/).entries()) {
+  for (const [index, line] of text
+    .replace(/^\ufeff/, '')
+    .split(/\r?\n/)
+    .entries()) {
     if (/^[ \t]*(?:#.*)?$/.test(line)) continue;
     const [, name, given = ''] = LINE.exec(line) ?? [];
     const [, single, double] = QUOTED.exec(given) ?? [];

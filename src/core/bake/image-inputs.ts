@@ -52,12 +52,14 @@ export function imageInputs(target: ResolvedTarget, env: Readonly<Record<string,
   const inputs: Record<string, string> = {};
   const list = (input: string, values: readonly string[] | undefined): void => {
     const bad = values?.find((value) => /[\r\0]/.test(value));
-    if (bad !== undefined) problems.push(`${input} cannot hold ${quote(bad)}: there is a carriage return or a NUL in it`);
+    if (bad !== undefined)
+      problems.push(`${input} cannot hold ${quote(bad)}: there is a carriage return or a NUL in it`);
     else if (values !== undefined && values.length > 0) inputs[input] = formatList(values);
   };
   const pairs = (input: string, map: ReadonlyMap<string, string> | undefined): void => {
     const bad = [...(map?.keys() ?? [])].find((key) => key === '' || key.includes('=') || key !== key.trim());
-    if (bad !== undefined) problems.push(`${input} cannot hold the name ${quote(bad)}: "=" and outer blanks are not allowed in it`);
+    if (bad !== undefined)
+      problems.push(`${input} cannot hold the name ${quote(bad)}: "=" and outer blanks are not allowed in it`);
     else list(input, map && byKey(map).map(([key, value]) => `${key}=${value}`));
   };
   const text = (input: string, value: string | undefined): void => {
@@ -74,7 +76,7 @@ export function imageInputs(target: ResolvedTarget, env: Readonly<Record<string,
   text('file', build.file);
   text('target', texts.get('target'));
   pairs('build-args', maps.get('args'));
-  const contexts = [...(maps.get('contexts') ?? [])].filter(([name]) => !target.links.has(name));
+  const contexts = byKey(maps.get('contexts') ?? new Map()).filter(([name]) => !target.links.has(name));
   pairs('build-contexts', new Map(contexts.map(([name, value]) => [name, withoutScheme(value)])));
   for (const [name, value] of contexts) {
     const path = localPathOf(value);
@@ -85,19 +87,31 @@ export function imageInputs(target: ResolvedTarget, env: Readonly<Record<string,
   pairs('labels', maps.get('labels'));
   list('annotations', lists.get('annotations'));
   const secrets = (entries.get('secret') ?? []).map((entry) => secretOf(entry, env));
-  list('secret-envs', secrets.flatMap(({ id, variable }) => (variable === undefined ? [] : [`${id}=${variable}`])));
-  list('secret-files', secrets.flatMap(({ id, path }) => (path === undefined ? [] : [`${id}=${path}`])));
+  list(
+    'secret-envs',
+    secrets.flatMap(({ id, variable }) => (variable === undefined ? [] : [`${id}=${variable}`])),
+  );
+  list(
+    'secret-files',
+    secrets.flatMap(({ id, path }) => (path === undefined ? [] : [`${id}=${path}`])),
+  );
   for (const { id, path } of secrets) {
     if (path !== undefined) paths.push({ what: `its secret ${quote(id)}`, path, access: 'read' });
   }
   const agents = entries.get('ssh') ?? [];
-  list('ssh', agents.map((entry) => [entry.get('id') ?? '', ...(entry.has('paths') ? [entry.get('paths') ?? ''] : [])].join('=')));
+  list(
+    'ssh',
+    agents.map((entry) => [entry.get('id') ?? '', ...(entry.has('paths') ? [entry.get('paths') ?? ''] : [])].join('=')),
+  );
   for (const path of agents.flatMap((entry) => (entry.get('paths') ?? '').split(','))) {
     if (path !== '') paths.push({ what: 'its ssh key', path, access: 'read' });
   }
   list('cache-from', entries.get('cache-from')?.map(recordOf));
   list('cache-to', entries.get('cache-to')?.map(recordOf));
-  paths.push(...localCaches(entries.get('cache-from'), 'src', 'read'), ...localCaches(entries.get('cache-to'), 'dest', 'write'));
+  paths.push(
+    ...localCaches(entries.get('cache-from'), 'src', 'read'),
+    ...localCaches(entries.get('cache-to'), 'dest', 'write'),
+  );
   if (flags.has('no-cache')) inputs['no-cache'] = String(flags.get('no-cache'));
   if (flags.has('pull')) inputs['pull'] = String(flags.get('pull'));
   list('no-cache-filters', lists.get('no-cache-filter'));
@@ -178,7 +192,11 @@ function byKey(map: ReadonlyMap<string, string>): readonly (readonly [string, st
   return [...map].sort(([a], [b]) => compareCodePoints(a, b));
 }
 
-function localCaches(entries: readonly Entry[] | undefined, key: string, access: PathUse['access']): readonly PathUse[] {
+function localCaches(
+  entries: readonly Entry[] | undefined,
+  key: string,
+  access: PathUse['access'],
+): readonly PathUse[] {
   return (entries ?? []).flatMap((entry) => {
     const path = entry.get('type') === 'local' ? entry.get(key) : undefined;
     return path === undefined ? [] : [{ what: 'its local cache', path, access }];

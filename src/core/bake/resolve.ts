@@ -61,7 +61,9 @@ class Resolver {
       const found = this.#names.filter((known) => matches(known));
       if (found.length === 0) {
         const hint = isPattern ? '' : this.#known(name);
-        this.#unknown.push(isPattern ? `no target matches ${quote(given)}` : `there is no target ${quote(given)}${hint}`);
+        this.#unknown.push(
+          isPattern ? `no target matches ${quote(given)}` : `there is no target ${quote(given)}${hint}`,
+        );
       }
       for (const one of new Set(found)) this.#want(one, isPattern);
     }
@@ -89,7 +91,8 @@ class Resolver {
     if (known !== undefined || group === undefined) return known ?? [];
     const flat = new Set<string>();
     for (const member of group.targets) {
-      const isGroup = this.#configuration.groups.has(member) && !(member === name && this.#configuration.targets.has(name));
+      const isGroup =
+        this.#configuration.groups.has(member) && !(member === name && this.#configuration.targets.has(name));
       if (isGroup && this.#isCircle('groups', [...chain, name], member, group)) continue;
       if (isGroup) for (const target of this.#flatten(member, [...chain, name])) flat.add(target);
       else if (this.#configuration.targets.has(member)) flat.add(member);
@@ -110,7 +113,8 @@ class Resolver {
       if (this.#isCircle('inherits', [...chain, name], parent, target)) continue;
       const inherited = this.#inherit(parent, [...chain, name]);
       if (inherited !== undefined) attributes = mergeAttributes(attributes, inherited);
-      else this.#find(target, `target ${quote(name)} inherits ${quote(parent)}, which is no target${this.#known(parent)}`);
+      else
+        this.#find(target, `target ${quote(name)} inherits ${quote(parent)}, which is no target${this.#known(parent)}`);
     }
     const own = normalize(mergeAttributes(attributes, target.attributes));
     this.#inherited.set(name, own);
@@ -129,7 +133,10 @@ class Resolver {
       const base = this.#link(linked, [...chain, name]);
       for (const one of base?.attributes.lists.get('entitlements') ?? []) entitlements.add(one);
       if (base === undefined) {
-        this.#find(target, `target ${quote(name)} is built on ${quote(linked)}, which is no target${this.#known(linked)}`);
+        this.#find(
+          target,
+          `target ${quote(name)} is built on ${quote(linked)}, which is no target${this.#known(linked)}`,
+        );
       } else this.#comparePlatforms(target, attributes, base);
     }
     const lists = new Map([...attributes.lists, ['entitlements', [...entitlements]] as const]);
@@ -145,12 +152,24 @@ class Resolver {
     const missing = own.filter((platform) => !others.includes(platform));
     if (own.length < 2 || others.length < 2 || missing.length === 0) return;
     const platforms = missing.map((platform) => quote(platform)).join(', ');
-    this.#find(target, `target ${quote(target.name)} is built on ${quote(base.name)}, which is not built for ${platforms}`);
+    this.#find(
+      target,
+      `target ${quote(target.name)} is built on ${quote(base.name)}, which is not built for ${platforms}`,
+    );
   }
 
-  #isCircle(what: string, chain: readonly string[], next: string, at: { file: string; line: number | undefined }): boolean {
+  #isCircle(
+    what: string,
+    chain: readonly string[],
+    next: string,
+    at: { file: string; line: number | undefined },
+  ): boolean {
     const start = chain.indexOf(next);
-    if (start >= 0) this.#find(at, `${what} lead in a circle: ${[...chain.slice(start), next].map((name) => quote(name)).join(' → ')}`);
+    if (start >= 0)
+      this.#find(
+        at,
+        `${what} lead in a circle: ${[...chain.slice(start), next].map((name) => quote(name)).join(' → ')}`,
+      );
     else if (chain.length > MAX_CHAIN) this.#find(at, `${what} follow each other more than ${MAX_CHAIN} times`);
     return start >= 0 || chain.length > MAX_CHAIN;
   }

@@ -99,7 +99,8 @@ function evaluate({ entry, reader }: VariableBlock, env: Environment, readScalar
   const given = env[name];
   const standIn = valueOf(body, 'default');
   if (standIn === undefined) return { kind: 'text', text: given ?? '' };
-  const value = standIn.kind === 'null' && given !== undefined ? { kind: 'text' as const, text: '' } : readScalar(standIn, reader);
+  const value =
+    standIn.kind === 'null' && given !== undefined ? { kind: 'text' as const, text: '' } : readScalar(standIn, reader);
   if (given === undefined || value === undefined) return value;
   if (value.kind === 'text') return { kind: 'text', text: given };
   const isFit = value.kind === 'number' ? WHOLE.test(given) : [...TRUE, ...FALSE].includes(given);

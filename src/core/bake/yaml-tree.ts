@@ -140,7 +140,8 @@ class TreeReader {
     for (const source of first?.kind === 'list' ? first.items : merged) {
       if (source.kind !== 'map') this.#reader.problem(source.line, '"<<" needs a map, or a list of maps');
       this.#spend(source.kind === 'map' ? source.entries.length : 0);
-      for (const entry of source.kind === 'map' ? source.entries : []) if (!own.has(entry.key)) own.set(entry.key, entry);
+      for (const entry of source.kind === 'map' ? source.entries : [])
+        if (!own.has(entry.key)) own.set(entry.key, entry);
     }
     return [...own.values()];
   }
