@@ -55,7 +55,7 @@ it.each<[keyof BuildSettings, Partial<BuildSettings>, readonly string[]]>([
   ['labels', { labels: ['a="b", c'] }, ['--label=a="b", c']],
   ['ssh', { ssh: ['default'] }, ['--ssh=default']],
   ['addHosts', { addHosts: ['db:10.0.0.1'] }, ['--add-host=db:10.0.0.1']],
-  ['allow', { allow: ['network.host'] }, ['--allow=network.host']],
+  ['allow', { allow: ['network.host', 'fs=*', 'ssh'] }, ['--allow=network.host']],
   ['network', { network: 'none' }, ['--network=none']],
   ['noCache', { noCache: true }, ['--no-cache']],
   ['noCacheFilters', { noCacheFilters: ['deps'] }, ['--no-cache-filter=deps']],

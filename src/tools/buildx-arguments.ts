@@ -2,6 +2,7 @@ import type { BuildSettings } from '../core/build-options.ts';
 import { csvRecord, parseCsvRecord } from '../core/csv.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { formatRepositoryName, type RepositoryName } from '../core/reference.ts';
+import { isBuilderEntitlement } from '../core/run-options.ts';
 
 /** Where the image goes: pushed by digest without a tag, or into a directory as an OCI layout. */
 export type Destination =
@@ -146,7 +147,7 @@ function sourceArguments(settings: BuildSettings): string[] {
 function runArguments(settings: BuildSettings): string[] {
   return [
     ...many('add-host', settings.addHosts),
-    ...many('allow', settings.allow),
+    ...many('allow', settings.allow.filter(isBuilderEntitlement)),
     ...one('network', settings.network),
     ...one('shm-size', settings.shmSize),
     ...many('ulimit', settings.ulimit),

@@ -75,7 +75,8 @@ function blocksOf({ tree, reader }: BakeFile, type: string): readonly TreeEntry[
   return entriesOf(tree)
     .filter(({ key }) => key === type)
     .flatMap(({ value, line }) => {
-      if (value.kind !== 'map') reader.beyond(line, `${quote(type)} that is ${kindName(value)}`);
+      if (value.kind !== 'map' || value.entries.length === 0)
+        reader.beyond(line, `${quote(type)} that is ${value.kind === 'map' ? 'empty' : kindName(value)}`);
       return entriesOf(value).filter(({ key, value: body, line: at }) => {
         if (body.kind !== 'map') reader.beyond(at, `${type} ${quote(key)} that is ${kindName(body)}`);
         return body.kind === 'map';
@@ -115,7 +116,10 @@ function readAttributes(
     if (BEYOND_TARGET.includes(name)) reader.beyond(line, `${quote(name)} in ${where}`);
     else if (!isAttributeName(name))
       reader.problem(line, `${where}: ${quote(name)} is no attribute of a target${meant(name, ATTRIBUTE_NAMES)}`);
-    if (!isAttributeName(name) || value.kind === 'null') continue;
+    if (!isAttributeName(name)) continue;
+    if (value.kind === 'null' && ATTRIBUTES[name].kind === 'entries')
+      reader.beyond(line, `${name} that is null in ${where}`);
+    if (value.kind === 'null') continue;
     const context: Context = { what: `${where}: ${name}`, reader, scalar: scalarOf(name) };
     if (isOf('text', name)) set(texts, name, readText(value, context));
     else if (isOf('flag', name)) set(flags, name, readFlag(value, context));

@@ -34,47 +34,13 @@ export interface ComposeFacts {
 }
 
 /** https://github.com/compose-spec/compose-spec/blob/main/build.md; those without meaning for bake are read over. */
-const BUILD_KEYS = [
-  ...[
-    'additional_contexts',
-    'args',
-    'cache_from',
-    'cache_to',
-    'context',
-    'dockerfile',
-    'dockerfile_inline',
-    'entitlements',
-  ],
-  ...[
-    'extra_hosts',
-    'isolation',
-    'labels',
-    'network',
-    'no_cache',
-    'platforms',
-    'privileged',
-    'provenance',
-    'pull',
-    'sbom',
-  ],
-  ...['secrets', 'shm_size', 'ssh', 'tags', 'target', 'ulimits'],
-];
+const BUILD_KEYS =
+  'additional_contexts args cache_from cache_to context dockerfile dockerfile_inline entitlements extra_hosts isolation labels network no_cache platforms privileged provenance pull sbom secrets shm_size ssh tags target ulimits'.split(
+    ' ',
+  );
 /** https://docs.docker.com/build/bake/compose-file/#extension-field-with-x-bake */
-const EXTENSION_KEYS = [
-  ...[
-    'cache-from',
-    'cache-to',
-    'contexts',
-    'no-cache',
-    'no-cache-filter',
-    'output',
-    'platforms',
-    'pull',
-    'secret',
-    'ssh',
-    'tags',
-  ],
-];
+const EXTENSION_KEYS =
+  'cache-from cache-to contexts no-cache no-cache-filter output platforms pull secret ssh tags'.split(' ');
 const SCHEME = /^(?:https?|git|ssh|docker-image|oci-layout):\/\//;
 const SIZE = /^([1-9][0-9]*)(?:b|([kmg])b?)?$/i;
 const MAX_MANTISSA = 1000;

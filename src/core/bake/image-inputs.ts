@@ -76,7 +76,7 @@ export function imageInputs(target: ResolvedTarget, env: Readonly<Record<string,
   text('file', build.file);
   text('target', texts.get('target'));
   pairs('build-args', maps.get('args'));
-  const contexts = [...(maps.get('contexts') ?? [])].filter(([name]) => !target.links.has(name));
+  const contexts = byKey(maps.get('contexts') ?? new Map()).filter(([name]) => !target.links.has(name));
   pairs('build-contexts', new Map(contexts.map(([name, value]) => [name, withoutScheme(value)])));
   for (const [name, value] of contexts) {
     const path = localPathOf(value);
