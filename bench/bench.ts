@@ -13,11 +13,11 @@ import { parseArgs } from 'node:util';
 import { inspectMachine, type Machine } from '../__tests__/support/layers.ts';
 import { startToolchain } from '../__tests__/support/toolchain.ts';
 import { GROUPS, type Group, idsOf, type Measurable, measurablesOf } from './groups.ts';
-import { currentLoad, inspectHardware, readCommit, readVersions } from './machine.ts';
-import { interleave } from './measure.ts';
+import { inspectHardware, readCommit, readVersions } from './machine.ts';
+import { measureGroup } from './measured-group.ts';
 import { readResults, writePerformance, writeResults } from './performance.ts';
-import { compared, counted, type Place, type Result, type Session, withSession } from './results.ts';
-import { openScenes, type Scenes } from './scenes.ts';
+import { type Result, type Session, withSession } from './results.ts';
+import { openScenes } from './scenes.ts';
 import { selectGroups } from './selection.ts';
 import { describeMachine, describeSession } from './session-text.ts';
 import { alignTable, renderRows } from './table.ts';
@@ -50,7 +50,7 @@ function readOptions(args: readonly string[]): BenchOptions | undefined {
     if (!/^[1-9][0-9]{0,3}$/.test(values.rounds)) throw new Error('--rounds takes a whole number from 1 to 9999');
     return { groups: selectGroups(GROUPS, only), rounds: Number(values.rounds), write, list };
   } catch (error) {
-    say(messageOf(error));
+    say(error instanceof Error ? error.message : String(error));
     return undefined;
   }
 }
@@ -90,7 +90,9 @@ async function runBench({ groups, rounds, write }: BenchOptions): Promise<boolea
     for (const group of groups) {
       const possible = (one: Measurable): boolean => whyNot(one, missing) === undefined;
       const part = { ...group, facts: group.facts.filter(possible), rows: group.rows.filter(possible) };
-      const { session, rows } = await measureGroup(part, { scenes, circumstances, failures, signal: interrupt.signal });
+      const measured = await measureGroup(part, { scenes, circumstances, signal: interrupt.signal, say });
+      const { session, rows } = measured;
+      failures.push(...measured.failures);
       if (rows.length > 0) {
         process.stdout.write(`\n${group.title}\n\n${renderRows(rows)}\n\n${describeSession(session)}\n`);
         if (write) keep(session, rows);
@@ -111,48 +113,6 @@ async function runBench({ groups, rounds, write }: BenchOptions): Promise<boolea
   return failures.length === 0 && !interrupt.signal.aborted;
 }
 
-interface Conditions {
-  readonly scenes: Scenes;
-  readonly circumstances: Omit<Session, 'id' | 'measuredAt' | 'load'>;
-  /** Of the rows that ended with an error; grows. */
-  readonly failures: string[];
-  readonly signal: AbortSignal;
-}
-
-/** One row's failure is its own. */
-async function measureGroup(
-  { name: group, facts, rows }: Group,
-  { scenes, circumstances, failures, signal }: Conditions,
-): Promise<{ readonly session: Session; readonly rows: readonly Result[] }> {
-  const measuredAt = new Date().toISOString().replace(/\.[0-9]+Z$/, 'Z');
-  const before = currentLoad();
-  const place: Place = { group, session: `${measuredAt} ${group}` };
-  const results: Result[] = [];
-  const attempt = async (id: string, measure: () => Promise<Result>): Promise<void> => {
-    if (signal.aborted) return;
-    say(`${id} …`);
-    try {
-      results.push(await measure());
-    } catch (error) {
-      if (!signal.aborted) failures.push(`${id} failed: ${messageOf(error)}`);
-    }
-  };
-  for (const fact of facts) {
-    await attempt(fact.name, async () => {
-      const value = await fact.count(scenes);
-      if (!Number.isFinite(value)) throw new Error('nobody can tell that here');
-      return counted(fact, value, place);
-    });
-  }
-  for (const row of rows) {
-    await attempt(row.name, async () =>
-      compared(row, await interleave(await row.open(scenes), circumstances.rounds * row.pairs, signal), place),
-    );
-  }
-  const session = { id: place.session, measuredAt, ...circumstances, load: { before, after: currentLoad() } };
-  return { session, rows: results };
-}
-
 /** After each group, so that nothing is lost when a later one ends the bench. */
 function keep(session: Session, rows: readonly Result[]): void {
   const results = withSession(readResults(), session, rows, idsOf(GROUPS));
@@ -163,10 +123,6 @@ function keep(session: Session, rows: readonly Result[]): void {
 function whyNot({ needs }: Measurable, missing: Machine['missing']): string | undefined {
   const layer = needs.map((name) => missing[name]).find((one) => one !== undefined);
   return layer === undefined ? undefined : `${layer.why}; set up: ${layer.command}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function say(line: string): void {

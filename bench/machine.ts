@@ -1,4 +1,7 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
+import { join } from 'node:path';
+import { toolchainPrefix } from '../__tests__/support/layers.ts';
 import { CHECKOUT, mustRun, run } from '../__tests__/support/programs.ts';
 import type { Toolchain } from '../__tests__/support/toolchain.ts';
 import { VERSION } from '../src/version.ts';
@@ -18,6 +21,9 @@ export function inspectHardware(): Machine {
   };
 }
 
+/** How a program says its version. */
+const VERSION_LINE = /^(?!.*\bgo[0-9]).*?\bv?([0-9]+\.[0-9]+\.[0-9]+)/im;
+
 /** Ours, and those of the programs that are here; without a toolchain only what is ours. */
 export async function readVersions(toolchain: Toolchain | undefined): Promise<Session['versions']> {
   const versions: Record<string, string> = { 'build-once': VERSION, Node: process.versions.node };
@@ -33,11 +39,21 @@ export async function readVersions(toolchain: Toolchain | undefined): Promise<Se
     ['Trivy', ['trivy', '--version']],
   ] as const;
   for (const [name, argv] of programs) {
-    const { stdout, stderr } = await run(argv, { env }).catch(() => ({ stdout: '', stderr: '' }));
-    const version = /[0-9]+\.[0-9]+\.[0-9]+/.exec(`${stdout}${stderr}`)?.[0];
+    const { status, stdout, stderr } = await run(argv, { env }).catch(() => ({ status: 1, stdout: '', stderr: '' }));
+    const version = VERSION_LINE.exec(`${stdout}${stderr}`)?.[1] ?? (status === 0 ? packagedVersion(name) : undefined);
     if (version !== undefined) versions[name] = version;
   }
   return versions;
+}
+
+/** Of a program of the private toolchain that does not know its own: as its package says. */
+function packagedVersion(name: string): string | undefined {
+  const stamp = join(toolchainPrefix(process.env), '.stamp');
+  if (!existsSync(stamp)) return undefined;
+  const line = readFileSync(stamp, 'utf8')
+    .split('\n')
+    .find((one) => one.startsWith(`${name} `));
+  return line === undefined ? undefined : /^\S+ ([0-9.]+)/.exec(line)?.[1];
 }
 
 /** What is checked out. Error without git. */

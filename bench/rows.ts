@@ -13,7 +13,7 @@ export interface Row {
   /** From the design; `undefined` where it sets none. Milliseconds when the comparison is `over`. */
   readonly target: number | undefined;
   readonly needs: readonly LayerName[];
-  /** Pairs per round: short processes are measured more often. */
+  /** Pairs per round: short processes are measured more often, long ones less than once. */
   readonly pairs: number;
   /** Takes minutes: it is measured only where `--only` asks for it. */
   readonly slow?: boolean | undefined;

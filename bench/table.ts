@@ -79,7 +79,7 @@ function comparedCells(row: Compared): readonly string[] {
   return [
     `${row.ours.what}: ${ours}${noted(row.ours.notes)}`,
     `${row.theirs.what}: ${theirs}${noted(row.theirs.notes)}`,
-    `${median} (${spread}), ${row.pairs} pairs${repeated}`,
+    `${median} (${spread}), ${row.pairs} ${row.pairs === 1 ? 'pair' : 'pairs'}${repeated}`,
     target,
     verdict(row),
   ];
