@@ -6,6 +6,8 @@ const LEFT = 24;
 const RIGHT = 190;
 const TOP = 66;
 const ROW = 46;
+/** Of a row, above its bar. */
+const LABEL = 22;
 const BAR = 14;
 const BOTTOM = 44;
 /** Characters of a line that have room; the glyphs of a system's font are narrower than this allows for. */
@@ -47,10 +49,14 @@ export function renderChart({ rows }: Results): string {
       'Median of the pairs; the thin line goes from the lowest to the highest, a red mark is the target. Logarithmic.',
     ),
     ...ticks.flatMap((tick) => [
-      line({ x1: scale(tick), y1: TOP, x2: scale(tick), y2: foot }, tick === 1 ? 'one' : 'line'),
+      `<path class="${tick === 1 ? 'one' : 'line'}" d="${besideBars(scale(tick), shown.length)}"/>`,
       text({ x: scale(tick), y: foot + 18 }, 'dim', `${formatNumber(tick, tick < 1 ? 1 : 0)}×`, 'text-anchor="middle"'),
     ]),
-    text({ x: LEFT, y: foot + 36 }, 'dim', 'Right of 1×: ours is faster.'),
+    text(
+      { x: LEFT, y: foot + 36 },
+      'dim',
+      'Right of 1× ours is faster. In brackets are the medians of ours and of theirs.',
+    ),
     ...shown.flatMap((row, index) => rowShapes(row, TOP + index * ROW, scale)),
     '</g>',
     '</svg>',
@@ -58,10 +64,16 @@ export function renderChart({ rows }: Results): string {
   ].join('\n');
 }
 
+/** A vertical line with a gap for the words above each bar. */
+function besideBars(x: number, rows: number): string {
+  const from = (index: number): number => TOP + index * ROW + LABEL - 2;
+  return Array.from({ length: rows }, (_, index) => `M${pixels(x)} ${from(index)}v${BAR + 6}`).join('');
+}
+
 function rowShapes(row: Compared, top: number, scale: Scale): readonly string[] {
   const { spread, target } = row;
   const { number } = figuresOf(row);
-  const barTop = top + 22;
+  const barTop = top + LABEL;
   const middle = barTop + BAR / 2;
   const [from, to] = [Math.min(scale(1), scale(spread.median)), Math.max(scale(1), scale(spread.median))];
   const end = Math.max(to, scale(spread.highest), scale(target ?? 1));

@@ -22,7 +22,7 @@ describe('the chart', () => {
     const elements = elementsOf(chart);
     expect(elements[0]).toBe('svg');
     expect(elements.slice(1, 3)).toEqual(['title', 'desc']);
-    expect(new Set(elements)).toEqual(new Set(['svg', 'title', 'desc', 'style', 'rect', 'g', 'text', 'line']));
+    expect(new Set(elements)).toEqual(new Set(['svg', 'title', 'desc', 'style', 'rect', 'g', 'path', 'text', 'line']));
   });
 
   it('has a bar for each row that says how many times faster, with both medians', () => {
