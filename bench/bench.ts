@@ -1,94 +1,130 @@
 /**
- * `npm run bench` – what a reused image costs against what a build costs, as ratios from one run: whole processes, timed
- * from outside, ours and theirs in turn. Prints a Markdown table to standard output, progress to standard error.
- * `--rounds N` measures N times (7), `--only NAME` the rows whose name begins so, `--write` puts the table into
- * docs/performance.md too. Facts that take minutes are counted only where `--only` names them. What this machine cannot run is left out and said. A target that is missed is no failure; a
- * process that ends with an error is.
+ * `npm run bench` – what build-once costs against what people use otherwise, as ratios from one run: whole processes, timed from
+ * outside, ours and theirs in turn. Prints the tables to standard output, progress to standard error.
+ *
+ * `--only NAMES` measures groups and rows by name, with commas between; without it, all that does not take minutes; `--only all`
+ * is everything. `--rounds N` measures N times (7). `--write` puts the rows into bench/results.json, in the place of their
+ * earlier selves, and makes docs/performance.md and its chart anew. `--list` names the groups and rows, and measures nothing.
+ *
+ * What this machine cannot run is left out and said. A row that fails is left out and said, and the bench ends with 1; a target
+ * that is missed is no failure.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { inspectMachine } from '../__tests__/support/layers.ts';
-import { CHECKOUT } from '../__tests__/support/programs.ts';
+import { inspectMachine, type Machine } from '../__tests__/support/layers.ts';
 import { startToolchain } from '../__tests__/support/toolchain.ts';
-import { currentLoad, describeMachine } from './machine.ts';
-import { interleave } from './measure.ts';
-import { FACTS, ROWS, type Row } from './rows.ts';
+import { GROUPS, type Group, idsOf, type Measurable, measurablesOf } from './groups.ts';
+import { inspectHardware, readCommit, readVersions } from './machine.ts';
+import { measureGroup } from './measured-group.ts';
+import { readResults, writePerformance, writeResults } from './performance.ts';
+import { type Result, type Session, withSession } from './results.ts';
 import { openScenes } from './scenes.ts';
-import { factLine, renderBench, rowLine } from './table.ts';
+import { selectGroups } from './selection.ts';
+import { describeMachine, describeSession } from './session-text.ts';
+import { alignTable, renderRows } from './table.ts';
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '7' },
-    only: { type: 'string', default: '' },
-    write: { type: 'boolean', default: false },
-  },
-});
-const rounds = Number(values.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1');
-const isWanted = ({ name }: { readonly name: string }): boolean => name.startsWith(values.only);
-const [rows, facts] = [
-  ROWS.filter(isWanted),
-  FACTS.filter((fact) => isWanted(fact) && !(fact.slow === true && values.only === '')),
-];
-if (rows.length + facts.length === 0) {
-  throw new Error(`--only takes the beginning of one of: ${[...FACTS, ...ROWS].map(({ name }) => name).join(', ')}`);
+const options = readOptions(process.argv.slice(2));
+if (options === undefined) process.exitCode = 2;
+else if (options.list) process.stdout.write(`${listGroups()}\n`);
+else process.exitCode = (await runBench(options)) ? 0 : 1;
+
+interface BenchOptions {
+  readonly groups: readonly Group[];
+  readonly rounds: number;
+  readonly write: boolean;
+  readonly list: boolean;
 }
-if (values.write && values.only !== '') throw new Error('--write takes the whole table: leave --only out');
 
-const interrupt = new AbortController();
-process.once('SIGINT', () => interrupt.abort(new Error('interrupted')));
-const found = await inspectMachine(process.env);
-const isPossible =
-  (missing: typeof found.missing) =>
-  ({ needs }: Pick<Row, 'needs'>) =>
-    needs.every((layer) => missing[layer] === undefined);
-const needsDocker = [...facts, ...rows].some((one) => one.needs.length > 0 && isPossible(found.missing)(one));
-const running = needsDocker ? await startToolchain(found) : undefined;
-const missing = running?.missing ?? found.missing;
-const scenes = openScenes(running?.toolchain);
-try {
-  const loadBefore = currentLoad();
-  const lines: string[] = [];
-  for (const fact of facts.filter(isPossible(missing))) {
-    say(fact.name);
-    lines.push(factLine(fact, await fact.count(scenes)));
+/** `undefined` when they cannot be followed, which was said. */
+function readOptions(args: readonly string[]): BenchOptions | undefined {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        rounds: { type: 'string', default: '7' },
+        only: { type: 'string', default: '' },
+        write: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+      },
+    });
+    const { only, write, list } = values;
+    if (!/^[1-9][0-9]{0,3}$/.test(values.rounds)) throw new Error('--rounds takes a whole number from 1 to 9999');
+    return { groups: selectGroups(GROUPS, only), rounds: Number(values.rounds), write, list };
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    return undefined;
   }
-  for (const row of rows.filter(isPossible(missing))) {
-    say(row.name);
-    lines.push(rowLine(row, await interleave(await row.open(scenes), rounds * row.pairs, interrupt.signal)));
-  }
-  const report = {
-    lines,
+}
+
+function listGroups(): string {
+  const measured = new Map(readResults().rows.map((row) => [row.id, row.session.slice(0, 10)]));
+  const rows = GROUPS.flatMap((group) =>
+    measurablesOf(group).map(({ name, needs, slow }) => [
+      group.name,
+      name,
+      needs.join(', '),
+      slow === true ? 'takes minutes' : '',
+      measured.get(name) ?? 'never',
+    ]),
+  );
+  return alignTable([['group', 'row', 'needs', '', 'measured'], ...rows]);
+}
+
+/** True when nothing failed. */
+async function runBench({ groups, rounds, write }: BenchOptions): Promise<boolean> {
+  const interrupt = new AbortController();
+  process.once('SIGINT', () => interrupt.abort(new Error('interrupted')));
+  const found = await inspectMachine(process.env);
+  const wanted = groups.flatMap(measurablesOf);
+  const needsToolchain = wanted.some((one) => one.needs.length > 0 && whyNot(one, found.missing) === undefined);
+  const running = needsToolchain ? await startToolchain(found) : undefined;
+  const missing = running?.missing ?? found.missing;
+  const scenes = openScenes(running?.toolchain);
+  const circumstances = {
+    ...(await readCommit()),
     rounds,
-    described: await describeMachine(running?.toolchain),
-    date: new Date().toISOString().slice(0, 10),
-    load: [loadBefore, currentLoad()],
-    skipped: skippedLines(),
-  } as const;
-  const table = renderBench(report);
-  process.stdout.write(`${table}\n`);
-  if (values.write) writePage(table);
-} finally {
-  await scenes.close();
-  await running?.stop();
+    machine: inspectHardware(),
+    versions: await readVersions(running?.toolchain),
+  };
+  const failures: string[] = [];
+  try {
+    for (const group of groups) {
+      const possible = (one: Measurable): boolean => whyNot(one, missing) === undefined;
+      const part = { ...group, facts: group.facts.filter(possible), rows: group.rows.filter(possible) };
+      const measured = await measureGroup(part, { scenes, circumstances, signal: interrupt.signal, say });
+      const { session, rows } = measured;
+      failures.push(...measured.failures);
+      if (rows.length > 0) {
+        process.stdout.write(`\n${group.title}\n\n${renderRows(rows)}\n\n${describeSession(session)}\n`);
+        if (write) keep(session, rows);
+      }
+      if (interrupt.signal.aborted) break;
+    }
+  } finally {
+    await scenes.close();
+    await running?.stop();
+  }
+  process.stdout.write(`\n${describeMachine(circumstances)}\n`);
+  for (const one of wanted) {
+    const why = whyNot(one, missing);
+    if (why !== undefined) process.stdout.write(`\`${one.name}\` was left out: ${why}\n`);
+  }
+  for (const failure of failures) say(failure);
+  if (interrupt.signal.aborted) say('interrupted: what had been measured is above');
+  return failures.length === 0 && !interrupt.signal.aborted;
 }
 
-function skippedLines(): string[] {
-  return [...facts, ...rows].flatMap(({ name, needs }) => {
-    const why = needs.map((layer) => missing[layer]).find((layer) => layer !== undefined);
-    return why === undefined ? [] : [`\`${name}\` was left out: ${why.why}; set up: \`${why.command}\``];
-  });
+/** After each group, so that nothing is lost when a later one ends the bench. */
+function keep(session: Session, rows: readonly Result[]): void {
+  const results = withSession(readResults(), session, rows, idsOf(GROUPS));
+  writeResults(results);
+  writePerformance(results);
 }
 
-/** Between the marks; the text around them is written by hand. */
-function writePage(table: string): void {
-  const page = join(CHECKOUT, 'docs/performance.md');
-  const [before, , after] = readFileSync(page, 'utf8').split(/(?<=<!-- bench -->\n)|(?=<!-- \/bench -->)/);
-  if (after === undefined) throw new Error(`${page} has lost the marks of the table`);
-  writeFileSync(page, `${before}${table}\n${after}`);
+function whyNot({ needs }: Measurable, missing: Machine['missing']): string | undefined {
+  const layer = needs.map((name) => missing[name]).find((one) => one !== undefined);
+  return layer === undefined ? undefined : `${layer.why}; set up: ${layer.command}`;
 }
 
-function say(name: string): void {
-  process.stderr.write(`${name} …\n`);
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
 }

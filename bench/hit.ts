@@ -128,11 +128,12 @@ function runnerConditions(
   return { ...env, ...plainEnvironment(directory) };
 }
 
-interface RegistryProcess extends Pick<HitScene, 'countRequests' | 'close'> {
+/** An embedded registry that is a process of its own. */
+export interface RegistryProcess extends Pick<HitScene, 'countRequests' | 'close'> {
   readonly host: string;
 }
 
-async function startRegistryProcess(): Promise<RegistryProcess> {
+export async function startRegistryProcess(): Promise<RegistryProcess> {
   const running = await startLineProcess('./registry.ts');
   return {
     host: running.greeting,

@@ -35,7 +35,11 @@ const KEEP_10 = '* : keep 10\nuntagged : keep 10\nlimits : max-delete 100%';
 /** What has a tag only: so the rivals count, and so the target was set. */
 const KEEP_10_TAGGED = '* : keep 10\nlimits : max-delete 100%';
 const KEEP_10_YEARS = '* : for 10y\nuntagged : for 10y';
-const LATENCY_MS = 100;
+/** Before each answer of the stand-in. */
+export const LATENCY_MS = 100;
+/** Of a package from which a run deletes, and of the largest that a plan lists. */
+export const DELETED_VERSIONS = 1000;
+export const LISTED_VERSIONS = 100_000;
 
 /**
  * The requests with which dataaxiom/ghcr-cleanup-action plans so many versions, from its code and from counting them at 100,

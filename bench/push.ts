@@ -14,8 +14,9 @@ import { plainEnvironment } from './hit.ts';
 import { type Contest, type Step, setUp, type Work } from './measure.ts';
 import { peakBytesOf } from './peak.ts';
 
-const LAYERS = 5;
-const LAYER_BYTES = 100_000_000;
+/** Of the image that is pushed. */
+export const LAYERS = 5;
+export const LAYER_BYTES = 100_000_000;
 const TAR_BLOCK = 512;
 
 export type Pusher = 'ours' | 'crane' | 'docker';
@@ -23,6 +24,8 @@ export type Pusher = 'ours' | 'crane' | 'docker';
 /** An image of 500 MB that does not compress, in an OCI layout and in the engine, to be pushed into empty registries. */
 export interface PushScene {
   contest(rival: Exclude<Pusher, 'ours'>): Contest;
+  /** Reading and hashing the layout's files in a process of Node, against one that does nothing. */
+  readonly hashing: Contest;
   /** The most memory that one push takes, in bytes; of Docker its client and its engine. */
   peakBytes(pusher: Pusher): Promise<number>;
   close(): Promise<void>;
@@ -37,6 +40,17 @@ const to = registries.open({ registry, path: 'bench/push' });
 const layout = await registries.openLayout(directory);
 for (const root of await layout.roots()) { await copyImage(layout, to, root); await to.tag(root, 'main'); }
 registries.close();`;
+
+const HASH = `
+const [{ createHash }, { createReadStream, readdirSync }] = [require('node:crypto'), require('node:fs')];
+(async () => {
+  const [directory] = process.argv.slice(1);
+  for (const name of readdirSync(directory)) {
+    const hash = createHash('sha256');
+    for await (const piece of createReadStream(directory + '/' + name, { highWaterMark: 1 << 20 })) hash.update(piece);
+    if (hash.digest('hex') !== name) process.exitCode = 1;
+  }
+})();`;
 
 export async function openPushScene(toolchain: Toolchain): Promise<PushScene> {
   const directory = mkdtempSync(join(tmpdir(), 'build-once-push-'));
@@ -76,6 +90,10 @@ export async function openPushScene(toolchain: Toolchain): Promise<PushScene> {
       ours: async () => workOf(await stepOf('ours')),
       theirs: async () => workOf(await stepOf(rival)),
     }),
+    hashing: {
+      ours: () => workOf({ ...place, argv: [process.execPath, '-e', HASH, join(layout, 'blobs/sha256')] }),
+      theirs: () => workOf({ ...place, argv: [process.execPath, '-e', '0'] }),
+    },
     peakBytes: async (pusher) =>
       peakBytesOf(await stepOf(pusher), pusher === 'docker' ? toolchain.env['DOCKER_HOST'] : undefined),
     async close() {

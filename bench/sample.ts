@@ -1,12 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const FILES = 1000;
+/** Of the context. */
+export const FILES = 1000;
 const FILES_PER_DIRECTORY = 50;
 /** Bytes that do not compress, the same ones on both platforms, made by the builder and not sent to it. */
-const LARGE_LAYER_BYTES = 100_000_000;
+export const LARGE_LAYER_BYTES = 100_000_000;
 
-const LARGE_LAYERS = ['one', 'two'];
+/** Of the large image, besides what the small one has. */
+export const LARGE_LAYERS = ['one', 'two'];
 
 /** How large the image is: `small` is little more than its base, `large` has two layers of 100 MB in addition. */
 export type SampleSize = 'small' | 'large';

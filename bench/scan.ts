@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeDockerConfig, type Toolchain } from '../__tests__/support/toolchain.ts';
 import { pushMirror } from '../__tests__/support/trivy-database.ts';
+import { LOST_SNAPSHOT } from './docker.ts';
 import { CLI, cliHit, flags, type Inputs, PLATFORMS, plainEnvironment } from './hit.ts';
 import { type Contest, type Step, setUp, type Work } from './measure.ts';
 import { writeSample } from './sample.ts';
@@ -46,6 +47,7 @@ export async function openScanScene(toolchain: Toolchain): Promise<ScanScene> {
   const build = (asked: Inputs, check: Work['check']): Work => ({
     steps: [{ ...place, argv: [process.execPath, CLI, 'build', ...flags({ ...asked, tags: 'main', force: 'true' })] }],
     check,
+    chance: LOST_SNAPSHOT,
   });
 
   writeSample(workspace, 'small');

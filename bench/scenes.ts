@@ -1,11 +1,14 @@
 import type { Toolchain } from '../__tests__/support/toolchain.ts';
+import { type CaseCounts, measureCases } from './cases.ts';
 import { type DockerScene, openDockerScene } from './docker.ts';
 import { type HitScene, openHitScene } from './hit.ts';
+import { type ManyScene, openManyScene } from './many.ts';
 import { openPruneScene, type PruneScene } from './prune.ts';
 import { openPushScene, type PushScene } from './push.ts';
 import type { SampleSize } from './sample.ts';
 import { openScanScene, type ScanScene } from './scan.ts';
 import { openSignScene, type SignScene } from './sign.ts';
+import { measureWorlds, type WorldCounts } from './worlds.ts';
 
 /** What rows are measured on: each scene is set up when a row first asks for it, and once. */
 export interface Scenes {
@@ -15,9 +18,15 @@ export interface Scenes {
   scan(): Promise<ScanScene>;
   sign(): Promise<SignScene>;
   prune(): PruneScene;
+  many(): Promise<ManyScene>;
+  cases(): Promise<CaseCounts>;
+  worlds(): Promise<WorldCounts>;
   /** Takes down what was set up, the newest first. */
   close(): Promise<void>;
 }
+
+/** As many as DESIGN §8 asks for. */
+const RANDOM_PACKAGES = 10_000;
 
 export function openScenes(toolchain: Toolchain | undefined): Scenes {
   const opened: { close(): Promise<void> }[] = [];
@@ -31,6 +40,9 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
   let scan: Promise<ScanScene> | undefined;
   let sign: Promise<SignScene> | undefined;
   let prune: PruneScene | undefined;
+  let many: Promise<ManyScene> | undefined;
+  let cases: Promise<CaseCounts> | undefined;
+  let worlds: Promise<WorldCounts> | undefined;
   const docker = new Map<SampleSize, Promise<DockerScene>>();
   return {
     hit() {
@@ -60,6 +72,18 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
     prune() {
       prune ??= openPruneScene();
       return prune;
+    },
+    many() {
+      many ??= remember(openManyScene());
+      return many;
+    },
+    cases() {
+      cases ??= measureCases();
+      return cases;
+    },
+    worlds() {
+      worlds ??= measureWorlds(RANDOM_PACKAGES);
+      return worlds;
     },
     async close() {
       for (const scene of opened.reverse()) await scene.close();

@@ -1,9 +1,10 @@
 /**
  * `npm run docs` – writes what is made from the tables in the code: action.yml, the tables of README.md, the version in
- * src/version.ts. `npm run docs -- --check` writes nothing and fails when something is stale.
+ * src/version.ts; and docs/performance.md with its chart from what the bench has measured. `npm run docs -- --check` writes nothing and fails when something is stale.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { performanceFiles } from '../bench/performance.ts';
 import { OPTION_NAMES, OPTION_TABLE, type OptionName } from '../src/option-table.ts';
 import { OUTPUT_NAMES, OUTPUT_TABLE, type OutputName, PRUNE_OUTPUTS } from '../src/report/outputs.ts';
 
@@ -32,6 +33,7 @@ const stale = [
   put('action.yml', actionYml()),
   put('prune/action.yml', pruneActionYml()),
   put('README.md', withSections(read('README.md'), { inputs: inputTables(), outputs: outputTable() })),
+  ...Object.entries(performanceFiles()).map(([file, content]) => put(file, content)),
   put('src/version.ts', read('src/version.ts').replace(/'[^']*';/, `'${version()}';`)),
 ].filter((file) => file !== undefined);
 if (check && stale.length > 0) {

@@ -41,4 +41,23 @@ describe('measuring in turn', () => {
     const contest = { ours: () => node(''), theirs: () => node('') };
     await expect(interleave(contest, 1, AbortSignal.abort(new Error('interrupted')))).rejects.toThrow('interrupted');
   });
+
+  it('measures a pair again that a known chance has spoilt, and counts it', async () => {
+    let broken = 2;
+    const theirs = (): Work => ({ ...node('snapshot gone', broken-- > 0 ? 1 : 0), chance: /snapshot gone/ });
+    const { pairs, repeats } = await interleave({ ours: () => node(''), theirs }, 2, signal);
+    expect({ pairs: pairs.length, repeats }).toEqual({ pairs: 2, repeats: 2 });
+  });
+
+  it('does so no more than three times', async () => {
+    let started = 0;
+    const ours = (): Work => {
+      started += 1;
+      return { ...node('snapshot gone', 1), chance: /snapshot gone/ };
+    };
+    await expect(interleave({ ours, theirs: () => node('') }, 2, signal)).rejects.toThrow(
+      /ended with 1:\nsnapshot gone/,
+    );
+    expect(started).toBe(4);
+  });
 });

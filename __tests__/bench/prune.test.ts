@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import { leaderRequests } from '../../bench/prune.ts';
-import { FACTS } from '../../bench/rows.ts';
-import { factLine } from '../../bench/table.ts';
+import { countWorlds } from '../../bench/worlds.ts';
 
 it.each([
   [100, 105],
@@ -11,17 +10,20 @@ it.each([
   expect(leaderRequests(versions)).toBe(requests);
 });
 
-const shown = { name: 'x', what: 'x', needs: [], count: () => Promise.resolve(0) };
-
-it.each([
-  { unit: 'requests', target: 2200, value: 2200, line: '| x |  | 2200 requests | ≤ 2200 requests | reached |' },
-  { unit: 's', target: 300, value: 312.44, line: '| x |  | 312.4 s | ≤ 300 s | **short** |' },
-  { unit: '×', target: 0.25, value: 0.2081, line: '| x |  | 0.21 × | ≤ 0.25 × | reached |' },
-  { unit: 'MB', target: undefined, value: 12.345, line: '| x |  | 12.3 MB |  |  |' },
-] as const)('$value of $target $unit is told so', ({ unit, target, value, line }) => {
-  expect(factLine({ ...shown, unit, target }, value)).toBe(line);
+it('random packages without a failure have no violation', () => {
+  expect(countWorlds([{ group: 'random', status: 'passed', message: '' }], 10_000)).toEqual({
+    packages: 10_000,
+    violations: 0,
+  });
 });
 
-it('every fact has a name of its own', () => {
-  expect(new Set(FACTS.map(({ name }) => name)).size).toBe(FACTS.length);
+it('the random package that a failure names was the last', () => {
+  const message = 'Error: BUILD_ONCE_SEED=958 BUILD_ONCE_RUNS=1';
+  const outcome = { group: 'random', status: 'failed', message } as const;
+  expect(countWorlds([outcome], 10_000)).toEqual({ packages: 958, violations: 1 });
+});
+
+it('a failure that names no package counts nothing', () => {
+  const outcome = { group: 'random', status: 'failed', message: 'SyntaxError: broken' } as const;
+  expect(() => countWorlds([outcome], 10_000)).toThrow(/were not pruned:\nSyntaxError: broken/);
 });
