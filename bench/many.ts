@@ -1,20 +1,19 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { plantImage } from '../__tests__/support/planted-image.ts';
 import { run } from '../__tests__/support/programs.ts';
 import { parseJson, textAt } from '../src/core/json.ts';
 import { countReads } from './file-reads.ts';
 import { CLI, PLATFORMS, plainEnvironment, type RegistryProcess, startRegistryProcess } from './hit.ts';
 import { type Contest, type Step, setUp, time, type Work } from './measure.ts';
+import { writeManyImages } from './source-tree.ts';
 
 /** How many images the long list has, how many files they read, and how many images the short list has. */
 export const MANY_IMAGES = 500;
 export const MANY_FILES = 50_000;
 export const SOME_IMAGES = 50;
 const BASES = 5;
-/** Files that every image copies, besides its own. */
-const SHARED_FILES = 5000;
 
 /** Lists of images, each in a bake file over one tree; the registry is a process of its own. */
 export interface ManyScene {
@@ -47,7 +46,7 @@ export async function openManyScene(): Promise<ManyScene> {
   try {
     const place = { cwd: join(directory, 'tree'), env: plainEnvironment(directory) };
     const bases = await plantBases(registry);
-    writeTree(place.cwd, bases);
+    writeManyImages(place.cwd, MANY_IMAGES, MANY_FILES, bases);
     writeBakeFile(join(place.cwd, 'many.json'), namesOf(MANY_IMAGES), registry.host);
     writeBakeFile(join(place.cwd, 'some.json'), namesOf(SOME_IMAGES), registry.host);
     for (const name of namesOf(SOME_IMAGES)) writeBakeFile(join(place.cwd, `${name}.json`), [name], registry.host);
@@ -140,30 +139,12 @@ function writeBakeFile(file: string, names: readonly string[], host: string): vo
     name,
     {
       context: '.',
-      dockerfile: `${name}/Dockerfile`,
+      dockerfile: `services/${name}/Dockerfile`,
       platforms: PLATFORMS.split(','),
       tags: [`${host}/acme/${name}:main`],
     },
   ]);
   writeFileSync(file, JSON.stringify({ group: { default: { targets: names } }, target: Object.fromEntries(targets) }));
-}
-
-/** A folder for each image with its Dockerfile, and one for all of them. */
-function writeTree(directory: string, bases: readonly string[]): void {
-  const write = (name: string, content: string): void => {
-    mkdirSync(dirname(join(directory, name)), { recursive: true });
-    writeFileSync(join(directory, name), content);
-  };
-  for (let file = 0; file < SHARED_FILES; file += 1) {
-    write(`shared/${file % 50}/${file}.js`, `export const number = ${file};\n`.repeat(1 + (file % 100)));
-  }
-  const each = (MANY_FILES - SHARED_FILES) / MANY_IMAGES - 1;
-  for (const [index, name] of namesOf(MANY_IMAGES).entries()) {
-    write(`${name}/Dockerfile`, `FROM ${bases[index % BASES] ?? 'scratch'}\nCOPY shared /shared\nCOPY ${name} /app\n`);
-    for (let file = 0; file < each; file += 1) {
-      write(`${name}/src/${file}.js`, `export const name = '${name} ${file}';\n`.repeat(1 + (file % 100)));
-    }
-  }
 }
 
 function lazily<T>(make: () => Promise<T>): () => Promise<T> {

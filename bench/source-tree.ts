@@ -49,8 +49,13 @@ const COMMON_FILES = 20;
 /** Dockerfile, package.json and package-lock.json. */
 const OWN_FILES = 3;
 
-/** `base`: the image that all of them are built on. */
-export function writeManyImages(directory: string, images: number, files: number, base = 'scratch'): ManyImages {
+/** `bases`: the images that they are built on, in turn. */
+export function writeManyImages(
+  directory: string,
+  images: number,
+  files: number,
+  bases: readonly string[] = ['scratch'],
+): ManyImages {
   const write = writerOf(directory);
   for (let number = 0; number < COMMON_FILES; number++) write(`common/file-${number}.ts`);
   const each = Math.floor((files - COMMON_FILES - 1) / images) - OWN_FILES;
@@ -61,7 +66,7 @@ export function writeManyImages(directory: string, images: number, files: number
       [`${service}/package.json`]: `{ "name": "service-${image}" }\n`,
       [`${service}/package-lock.json`]: '{ "lockfileVersion": 3 }\n',
       [`${service}/Dockerfile`]: [
-        `FROM ${base}`,
+        `FROM ${bases[image % bases.length]}`,
         'WORKDIR /app',
         `COPY ${service}/package*.json ./`,
         'COPY common /common',
