@@ -13,7 +13,8 @@ import { whyUnreadable } from '../regular-file.ts';
 
 /** Of a bake file or a compose file. */
 const MAX_FILE_BYTES = 4 << 20;
-const ENV_FILE = '.env';
+/** Where compose finds variables besides the environment. */
+export const ENV_FILE = '.env';
 
 type Kind = 'json' | 'hcl' | 'compose' | 'dockerfile';
 

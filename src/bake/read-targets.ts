@@ -8,11 +8,11 @@ import { quote } from '../core/printable.ts';
 import { isRemoteSource } from '../core/remote-source.ts';
 import type { Problem } from '../errors.ts';
 import type { Host } from '../host.ts';
-import { refusals } from './access.ts';
+import { refusals, refusedLinks } from './access.ts';
 import { findDockerfiles, isGlob } from './find-dockerfiles.ts';
 import type { ImageTarget } from './image-target.ts';
 import { printTargets } from './print-targets.ts';
-import { kindOfFile, readFiles } from './read-files.ts';
+import { ENV_FILE, kindOfFile, readFiles } from './read-files.ts';
 
 export interface TargetsRequest {
   /** Bake files, compose files, Dockerfiles and globs of Dockerfiles; none for the files that bake takes by default. */
@@ -54,7 +54,8 @@ export async function readTargets(request: TargetsRequest, host: Host): Promise<
   const problems: Problem[] = [];
   const files = chooseFiles(request.files, host, problems);
   const listed = dockerfileTargets(files.dockerfiles, workspaceName(host));
-  for (const message of listed.problems) problems.push({ input: 'files', message });
+  const linked = refusedLinks([...files.bakeFiles, ...(files.bakeFiles.some(isCompose) ? [ENV_FILE] : [])], request.allow, host);
+  for (const message of [...listed.problems, ...linked]) problems.push({ input: 'files', message });
   const own = problems.length > 0 ? undefined : readFiles(host, files.bakeFiles, findings);
   const isPrinted =
     findings.beyond.length > 0 && !findings.problems.some(({ message }) => message === 'there is no such file');
@@ -108,6 +109,7 @@ interface Rest {
 /** Turns targets into inputs and checks what they reach for. */
 function finish({ request, host, targets, problems, notices }: Rest): TargetsReading {
   const images: ImageTarget[] = [];
+  const needed = new Set(targets.flatMap(({ links }) => [...links.values()]));
   for (const target of targets) {
     const { name, file, line, links } = target;
     const place = `${quote(file)}${line === undefined ? '' : ` line ${line}`}: target ${quote(name)}`;
@@ -116,8 +118,7 @@ function finish({ request, host, targets, problems, notices }: Rest): TargetsRea
     if (other !== undefined && isNamed)
       problems.push({ input: 'targets', message: `${place} makes no image: ${other}` });
     if (other !== undefined && !isNamed) notices.push(`${place} is left out, since it makes no image: ${other}`);
-    const isNeeded = targets.some((one) => [...one.links.values()].includes(name));
-    if (other !== undefined && !isNeeded) continue;
+    if (other !== undefined && !needed.has(name)) continue;
     const { inputs, inlineDockerfile, paths, usesAgent, problems: unfit } = imageInputs(target, host.env);
     const entitlements = target.attributes.lists.get('entitlements') ?? [];
     const refused = refusals({ paths, usesAgent, entitlements }, request.allow, host);
@@ -156,6 +157,10 @@ function reasonOf({ beyond }: Findings): string {
   return first === undefined
     ? 'it'
     : `${first.message} (${quote(first.file)}${first.line === undefined ? '' : ` line ${first.line}`})`;
+}
+
+function isCompose(file: string): boolean {
+  return kindOfFile(file) === 'compose';
 }
 
 interface ChosenFiles {

@@ -28,7 +28,6 @@ const NAME = /^[a-zA-Z0-9_-]+$/;
 /** Where HCL goes on, and JSON of ours does not. */
 const BEYOND_TARGET = ['matrix', 'name'];
 const GROUP_KEYS = ['targets', 'description'];
-const MAX_ENTRIES = 1000;
 
 /** The blocks for variables. What is none of the blocks that are read here is for buildx. */
 export function variablesOf({ tree, reader }: BakeFile): readonly VariableBlock[] {
@@ -197,9 +196,8 @@ function readMap(tree: Tree, context: Context): ReadonlyMap<string, string> | un
 
 function readEntryList(name: EntriesName, tree: Tree, context: Context): readonly Entry[] | undefined {
   const { what, reader } = context;
-  if (tree.kind !== 'list' || tree.items.length > MAX_ENTRIES) {
-    const is = tree.kind === 'list' ? `has more than ${MAX_ENTRIES} entries` : `must be a list, not ${kindName(tree)}`;
-    reader.problem(tree.line, `${what} ${is}`);
+  if (tree.kind !== 'list') {
+    reader.problem(tree.line, `${what} must be a list, not ${kindName(tree)}`);
     return undefined;
   }
   return tree.items.flatMap((item) => {

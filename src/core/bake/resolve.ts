@@ -25,6 +25,9 @@ export interface Resolution {
 
 /** Longer chains are a trap for whoever follows them. */
 const MAX_CHAIN = 500;
+/** More is a trap as well: each target carries what it inherits. */
+const MAX_TARGETS = 2000;
+const MAX_ITEMS = 500;
 const PATTERN = /[*?[\]]/;
 
 /**
@@ -50,10 +53,13 @@ class Resolver {
   constructor(configuration: Configuration) {
     this.#configuration = configuration;
     this.#names = [...configuration.groups.keys(), ...configuration.targets.keys()];
+    const [first] = configuration.targets.values();
+    if (first !== undefined && configuration.targets.size > MAX_TARGETS)
+      this.#find(first, `there are more than ${MAX_TARGETS} targets`);
   }
 
   choose(wanted: readonly string[]): void {
-    for (const given of wanted) {
+    for (const given of this.#findings.length > 0 ? [] : wanted) {
       // Bake renames services with a dot.
       const name = given.replaceAll('.', '_');
       const isPattern = PATTERN.test(name);
@@ -116,7 +122,11 @@ class Resolver {
       else
         this.#find(target, `target ${quote(name)} inherits ${quote(parent)}, which is no target${this.#known(parent)}`);
     }
-    const own = normalize(mergeAttributes(attributes, target.attributes));
+    const merged = mergeAttributes(attributes, target.attributes);
+    const lengths = [...merged.lists.values(), ...merged.entries.values()].map(({ length }) => length);
+    const isTooLong = Math.max(0, ...lengths, ...[...merged.maps.values()].map(({ size }) => size)) > MAX_ITEMS;
+    if (isTooLong) this.#find(target, `target ${quote(name)} has a list or a map of more than ${MAX_ITEMS} items`);
+    const own = isTooLong ? NO_ATTRIBUTES : normalize(merged);
     this.#inherited.set(name, own);
     return own;
   }
