@@ -28,11 +28,12 @@ export function refusals(
   host: Host,
 ): readonly string[] {
   const refused: PathUse[] = [];
+  const roots = { read: grantedRoots(allow, 'read', host), write: grantedRoots(allow, 'write', host) };
   const messages = paths.flatMap((use) => {
     const { what, path, access } = use;
     const at = resolveLinks(host, path);
     const isGranted = (root: string): boolean => root === EVERYTHING || (at !== undefined && isInside(host, root, at));
-    if (grantedRoots(allow, access, host).some(isGranted)) return [];
+    if (roots[access].some(isGranted)) return [];
     // The Dockerfile of a context that is refused is not worth a word of its own.
     const isSaid = refused.some((other) => path.startsWith(`${other.path}/`));
     refused.push(use);
@@ -115,8 +116,8 @@ function kindOf(files: Host['files'], at: string): ReturnType<Host['files']['kin
 
 /** Those of the files that lie in the workspace, and lead out of it over links that the workflow does not allow. */
 export function refusedLinks(given: readonly string[], allow: readonly string[], host: Host): readonly string[] {
-  const { path, resolve } = host.files;
-  const own = given.filter((file) => isInside(host, resolve('.'), resolve(path.normalize(file))));
+  const { files } = host;
+  const own = given.filter((file) => isInside(host, files.resolve('.'), files.resolve(files.path.normalize(file))));
   const paths = own.map((file): PathUse => ({ what: 'the file', path: file, access: 'read' }));
   return refusals({ paths, usesAgent: false, entitlements: [] }, allow, host);
 }

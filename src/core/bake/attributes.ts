@@ -108,7 +108,7 @@ export function normalize(attributes: Attributes): Attributes {
 function distinct(name: EntriesName, entries: readonly Entry[]): readonly Entry[] {
   if (name === 'attest') return [...new Map(entries.map((entry) => [entry.get('type'), entry])).values()];
   const left = [...entries];
-  const keys = left.map((entry) => JSON.stringify([...entry].sort()));
+  const keys = left.map((entry) => JSON.stringify([...entry].sort(([a], [b]) => (a < b ? -1 : 1))));
   const places = new Map<string, number>();
   for (let at = left.length - 1; at >= 0; at -= 1) {
     const key = keys[at] ?? '';

@@ -114,7 +114,7 @@ function readAttributes(
   for (const { key: name, line, value } of uniqueEntries(body, where, reader)) {
     if (BEYOND_TARGET.includes(name)) reader.beyond(line, `${quote(name)} in ${where}`);
     else if (!isAttributeName(name))
-      reader.problem(line, `${where}: ${quote(name)} is no attribute of a target${meant(name, ATTRIBUTE_NAMES)}`);
+      reader.certain(line, `${where}: ${quote(name)} is no attribute of a target${meant(name, ATTRIBUTE_NAMES)}`);
     if (!isAttributeName(name)) continue;
     if (value.kind === 'null' && ATTRIBUTES[name].kind === 'entries')
       reader.beyond(line, `${name} that is null in ${where}`);
