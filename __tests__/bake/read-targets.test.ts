@@ -105,6 +105,12 @@ describe('Dockerfiles', () => {
     expect((await read({ files: [glob] })).targets.map(({ name }) => name)).toEqual(names);
   });
 
+  it('keep the dots of their names, and services lose theirs, as with bake', async () => {
+    write({ 'my.app/Dockerfile': '', 'compose.yaml': 'services: {my.db: {build: .}}' });
+    const request = { files: ['*/Dockerfile', 'compose.yaml'], targets: ['my.app', 'my.db'] };
+    expect((await read(request)).targets.map(({ name }) => name)).toEqual(['my.app', 'my_db']);
+  });
+
   it('that a glob looks for lead into no directory that cannot have one', async () => {
     write({ 'a/x/Dockerfile': '', 'b/x/Dockerfile': '' });
     const host = createTerminalHost({ cwd, env: {}, write: () => {} });

@@ -128,8 +128,8 @@ function finish({ request, host, targets, problems, notices }: Rest): TargetsRea
   for (const target of targets) {
     const { name, file, line, links } = target;
     const place = `${quote(file)}${line === undefined ? '' : ` line ${line}`}: target ${quote(name)}`;
-    const other = target.wanted === 'linked' ? undefined : otherOutput(target);
-    const isNamed = target.wanted === 'named' && request.targets.includes(name);
+    const other = target.isRequested ? otherOutput(target) : undefined;
+    const isNamed = request.targets.some((given) => given.replaceAll('.', '_') === name);
     if (other !== undefined && isNamed)
       problems.push({ input: 'targets', message: `${place} makes no image: ${other}` });
     else if (other !== undefined) notices.push(`${place} is left out, since it makes no image: ${other}`);
@@ -140,7 +140,7 @@ function finish({ request, host, targets, problems, notices }: Rest): TargetsRea
     for (const message of [...image.problems, ...refused])
       problems.push({ input: 'files', message: `${place}: ${message}` });
     const inputs = problems.length === 0 ? withDockerfile(image, host) : image.inputs;
-    images.push({ name, source: file, inputs, links, isRequested: target.wanted !== 'linked' && other === undefined });
+    images.push({ name, source: file, inputs, links, isRequested: target.isRequested && other === undefined });
   }
   return { targets: images, problems, notices };
 }
