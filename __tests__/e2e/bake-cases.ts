@@ -332,7 +332,7 @@ export const BAKE_CASES: readonly BakeCase[] = [
     'services:\n  a: {environment: {B: envb, C: }, build: {args: [B, C, D, HOME]}}\n  b: {environment: [E=enve, F], build: {args: {E: , F: , G: }}}\n',
     { env: { F: 'f', C: 'c' } },
   ),
-  compose('an env_file', 'services: {a: {env_file: x.env, build: {args: [B]}}}', { beyond: true }),
+  compose('an env_file', 'services: {a: {env_file: .env, build: {args: [B]}}}', { beyond: true }),
   compose('extends', 'services: {a: {extends: {service: b}, build: .}, b: {build: {args: {x: y}}}}', { beyond: true }),
   compose('a tag of YAML', 'services: {a: {build: {context: !!str x}}}', { beyond: true }),
   compose(

@@ -71,7 +71,7 @@ function describe(given: ResolvedTarget, isOrdered: boolean): unknown {
     ? given.attributes.entries
     : new Map([...given.attributes.entries].map(([key, list]) => [key, inOrder(list)]));
   const target = { ...given, attributes: { ...given.attributes, entries } };
-  const { name, wanted } = target;
+  const { name, isRequested } = target;
   const described: Record<string, unknown> = { context: '.', dockerfile: 'Dockerfile' };
   for (const [key, text] of texts) if (text !== '' || key !== 'dockerfile') described[key] = text;
   for (const [key, on] of flags) described[key] = on;
@@ -83,9 +83,9 @@ function describe(given: ResolvedTarget, isOrdered: boolean): unknown {
   for (const [key, map] of maps) if (map.size > 0) described[key] = sorted(map);
   for (const [key, list] of entries) if (list.length > 0) described[key] = list.map(sorted);
   // Bake gives those that are only linked an output of its own.
-  if (wanted === 'linked') delete described['output'];
+  if (!isRequested) delete described['output'];
   const { inputs, paths } = imageInputs(target, {});
-  return { name, isLinked: wanted === 'linked', ...sorted(new Map(Object.entries(described))), inputs, paths };
+  return { name, isRequested, ...sorted(new Map(Object.entries(described))), inputs, paths };
 }
 
 function sorted(map: ReadonlyMap<string, unknown> | Entry): Record<string, unknown> {

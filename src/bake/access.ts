@@ -27,30 +27,35 @@ export function refusals(
   allow: readonly string[],
   host: Host,
 ): readonly string[] {
-  const refused = paths.flatMap(({ what, path, access }) => {
+  const refused: PathUse[] = [];
+  const roots = { read: grantedRoots(allow, 'read', host), write: grantedRoots(allow, 'write', host) };
+  const messages = paths.flatMap((use) => {
+    const { what, path, access } = use;
     const at = resolveLinks(host, path);
-    if (
-      at !== undefined &&
-      grantedRoots(allow, access, host).some((root) => root === EVERYTHING || isInside(host, root, at))
-    )
-      return [];
+    const isGranted = (root: string): boolean => root === EVERYTHING || (at !== undefined && isInside(host, root, at));
+    if (roots[access].some(isGranted)) return [];
+    // The Dockerfile of a context that is refused is not worth a word of its own.
+    const isSaid = refused.some((other) => path.startsWith(`${other.path}/`));
+    refused.push(use);
     const where = at === undefined ? 'goes over too many links' : 'lies outside of the workspace';
-    return [`${what} ${quote(path)} ${where}; only the workflow may grant that: allow: fs.${access}=${path}`];
+    return isSaid
+      ? []
+      : [`${what} ${quote(path)} ${where}; only the workflow may grant that: allow: fs.${access}=${path}`];
   });
   const agent =
     usesAgent && !allow.includes('ssh')
       ? ['it asks for the SSH agent; only the workflow may grant that: allow: ssh']
       : [];
-  const missing = entitlements.filter((one) => !isGranted(one, allow));
+  const missing = entitlements.filter((one) => !isEntitled(one, allow));
   return [
-    ...new Set([...refused, ...agent]),
+    ...new Set([...messages, ...agent]),
     ...missing.map(
       (one) => `it asks for the entitlement ${quote(one)}; only the workflow may grant that: allow: ${one}`,
     ),
   ];
 }
 
-function isGranted(entitlement: string, allow: readonly string[]): boolean {
+function isEntitled(entitlement: string, allow: readonly string[]): boolean {
   const [kind] = splitOnce(entitlement, '=');
   return (
     allow.some((one) => one.split(',').includes(entitlement) || (kind === 'device' && one === kind)) &&
@@ -107,4 +112,12 @@ function kindOf(files: Host['files'], at: string): ReturnType<Host['files']['kin
   } catch {
     return 'other';
   }
+}
+
+/** Those of the files that lie in the workspace, and lead out of it over links that the workflow does not allow. */
+export function refusedLinks(given: readonly string[], allow: readonly string[], host: Host): readonly string[] {
+  const { files } = host;
+  const own = given.filter((file) => isInside(host, files.resolve('.'), files.resolve(files.path.normalize(file))));
+  const paths = own.map((file): PathUse => ({ what: 'the file', path: file, access: 'read' }));
+  return refusals({ paths, usesAgent: false, entitlements: [] }, allow, host);
 }

@@ -5,7 +5,7 @@ import { readJsonTree } from '../core/bake/json-tree.ts';
 import { unescapePrinted } from '../core/bake/template.ts';
 import type { ReadScalar } from '../core/bake/variables.ts';
 import { quote } from '../core/printable.ts';
-import { BuildOnceError, CommandError } from '../errors.ts';
+import { BuildOnceError, CommandError, isBuildOnceError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { checkBuildx, type Docker, errorOf, runDocker } from '../tools/docker.ts';
 
@@ -63,10 +63,8 @@ export async function printTargets(host: Host, request: PrintRequest, findings: 
   const reader = findings.in(files.length === 0 ? 'the default bake files' : files.join(', '));
   const tree = readJsonTree(result.stdout, reader);
   if (tree === undefined) return { targets: new Map(), groups: new Map() };
-  const file = {
-    tree,
-    reader: { ...reader, problem: (_: number | undefined, message: string) => reader.problem(undefined, message) },
-  };
+  const unplaced = (_: number | undefined, message: string): void => reader.problem(undefined, message);
+  const file = { tree, reader: { ...reader, problem: unplaced, certain: unplaced } };
   const targets = readTargetDefinitions(file, (attribute) => (ESCAPED.includes(attribute) ? unescaped : literal));
   return assemble(
     targets.map((target) => ({ ...target, line: undefined })),
@@ -79,9 +77,9 @@ async function needing<T>(reason: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (!(cause instanceof CommandError) || cause.code !== 'DOCKER_MISSING') throw cause;
+    if (!isBuildOnceError(cause) || cause.code !== 'DOCKER_MISSING') throw cause;
     throw new CommandError('DOCKER_MISSING', `${cause.message}, and only docker buildx can read ${reason}`, {
-      command: cause.command,
+      command: 'docker buildx bake --print',
       hint: `${cause.hint ?? ''} Bake files in JSON and compose files without it need no Docker.`.trim(),
       cause,
     });

@@ -13,7 +13,8 @@ import { whyUnreadable } from '../regular-file.ts';
 
 /** Of a bake file or a compose file. */
 const MAX_FILE_BYTES = 4 << 20;
-const ENV_FILE = '.env';
+/** Where compose finds variables besides the environment. */
+export const ENV_FILE = '.env';
 
 type Kind = 'json' | 'hcl' | 'compose' | 'dockerfile';
 
@@ -65,12 +66,12 @@ function readText({ files }: Host, file: string, findings: Findings): string | u
   const reader = findings.in(file);
   try {
     const text = files.readRegular(file, MAX_FILE_BYTES);
-    if (text === undefined) reader.problem(undefined, 'there is no such file');
+    if (text === undefined) reader.certain(undefined, 'there is no such file');
     // A file may well hold this character, but then it has been through a program that lost one.
-    if (text?.includes('\ufffd')) reader.problem(undefined, 'it is not UTF-8');
+    if (text?.includes('\ufffd')) reader.certain(undefined, 'it is not UTF-8');
     return text?.includes('\ufffd') ? undefined : text;
   } catch (error) {
-    reader.problem(undefined, `it ${whyUnreadable(error)}`);
+    reader.certain(undefined, `it ${whyUnreadable(error)}`);
     return undefined;
   }
 }

@@ -1,18 +1,18 @@
 import { assemble, type Configuration } from '../core/bake/configuration.ts';
 import { dockerfileTargets, type ListedDockerfile } from '../core/bake/dockerfile-targets.ts';
 import { createFindings, type Finding, type Findings } from '../core/bake/findings.ts';
-import { imageInputs, otherOutput } from '../core/bake/image-inputs.ts';
+import { type ImageInputs, imageInputs, otherOutput } from '../core/bake/image-inputs.ts';
 import { type ResolvedTarget, resolveTargets } from '../core/bake/resolve.ts';
 import { cleanPath } from '../core/clean-path.ts';
 import { quote } from '../core/printable.ts';
 import { isRemoteSource } from '../core/remote-source.ts';
 import type { Problem } from '../errors.ts';
 import type { Host } from '../host.ts';
-import { refusals } from './access.ts';
+import { refusals, refusedLinks } from './access.ts';
 import { findDockerfiles, isGlob } from './find-dockerfiles.ts';
 import type { ImageTarget } from './image-target.ts';
 import { printTargets } from './print-targets.ts';
-import { kindOfFile, readFiles } from './read-files.ts';
+import { ENV_FILE, kindOfFile, readFiles } from './read-files.ts';
 
 export interface TargetsRequest {
   /** Bake files, compose files, Dockerfiles and globs of Dockerfiles; none for the files that bake takes by default. */
@@ -33,7 +33,7 @@ export interface TargetsReading {
 }
 
 /** In the order of buildx 0.29; the later ones add to the earlier. */
-export const DEFAULT_FILES: readonly string[] = [
+const DEFAULT_FILES: readonly string[] = [
   'compose.yaml',
   'compose.yml',
   'docker-compose.yml',
@@ -50,51 +50,67 @@ const DEFAULT = 'default';
  * buildx reads all of them in one call. Errors as of `printTargets`.
  */
 export async function readTargets(request: TargetsRequest, host: Host): Promise<TargetsReading> {
-  const findings = createFindings();
   const problems: Problem[] = [];
   const files = chooseFiles(request.files, host, problems);
   const listed = dockerfileTargets(files.dockerfiles, workspaceName(host));
-  for (const message of listed.problems) problems.push({ input: 'files', message });
-  const own = problems.length > 0 ? undefined : readFiles(host, files.bakeFiles, findings);
-  const isPrinted =
-    findings.beyond.length > 0 && !findings.problems.some(({ message }) => message === 'there is no such file');
-  const names = new Set(listed.targets.map(({ name }) => name));
-  const asked = { files: files.bakeFiles, targets: request.targets.filter((name) => !names.has(name)) };
-  const printed = createFindings();
-  const configuration =
-    isPrinted && (request.targets.length === 0 || asked.targets.length > 0)
-      ? await printTargets(host, { ...asked, reason: reasonOf(findings) }, printed)
-      : own;
-  const active = isPrinted ? printed : findings;
-  if (configuration === undefined) return { targets: [], problems, notices: [] };
+  const own = [...files.bakeFiles, ...(files.bakeFiles.some(isCompose) ? [ENV_FILE] : [])];
+  for (const message of [...listed.problems, ...refusedLinks(own, request.allow, host)]) {
+    problems.push({ input: 'files', message });
+  }
+  if (problems.length > 0) return { targets: [], problems, notices: [] };
+  const names = listed.targets.map(({ name }) => name);
+  const asked = request.targets.filter((name) => !names.includes(name));
+  const isAsked = request.targets.length === 0 || asked.length > 0;
+  const { configuration, wanted, findings } = await readBakeFiles(
+    { files: files.bakeFiles, targets: asked, isAsked },
+    host,
+  );
   for (const { name, file } of listed.targets) {
     const other = configuration.targets.get(name) ?? configuration.groups.get(name);
-    if (other !== undefined)
-      problems.push({
-        input: 'files',
-        message: `${quote(name)} is the name of a Dockerfile of ${quote(file)} and of a target of ${quote(other.file)}`,
-      });
+    if (other === undefined) continue;
+    const both = `of a Dockerfile of ${quote(file)} and of a target of ${quote(other.file)}`;
+    problems.push({ input: 'files', message: `${quote(name)} is the name ${both}` });
   }
-  const all: Configuration = {
-    ...configuration,
-    targets: assemble([...configuration.targets.values(), ...listed.targets], []).targets,
-  };
-  const wanted = isPrinted
-    ? [...byDefault(configuration), ...request.targets.filter((name) => names.has(name))]
-    : request.targets;
-  const dockerfiles = request.targets.length === 0 ? [...names] : [];
-  const resolution = resolveTargets(
-    all,
-    wanted.length > 0 && !(isPrinted && request.targets.length === 0)
-      ? wanted
-      : [...byDefault(configuration), ...dockerfiles],
-  );
-  for (const finding of [...active.problems, ...resolution.findings]) problems.push(asProblem(finding));
-  // An empty file has its own problem.
-  if (active.problems.length === 0)
+  const { targets: all } = assemble([...configuration.targets.values(), ...listed.targets], []);
+  const chosen = request.targets.length === 0 ? names : names.filter((name) => request.targets.includes(name));
+  const resolution = resolveTargets({ ...configuration, targets: all }, [...wanted, ...chosen]);
+  for (const finding of [...findings.problems, ...resolution.findings]) problems.push(asProblem(finding));
+  // A file that was not read has none of its names.
+  if (findings.problems.length === 0) {
     for (const message of resolution.unknown) problems.push({ input: 'targets', message });
-  const notices = active.notices.map((finding) => asProblem(finding).message);
+  }
+  const notices = findings.notices.map((finding) => asProblem(finding).message);
   return finish({ request, host, targets: resolution.targets, problems, notices });
+}
+
+interface BakeRequest {
+  readonly files: readonly string[];
+  /** Without the names of Dockerfiles. */
+  readonly targets: readonly string[];
+  /** `false` when only Dockerfiles are. */
+  readonly isAsked: boolean;
+}
+
+interface BakeReading {
+  readonly configuration: Configuration;
+  /** Names and patterns in it. */
+  readonly wanted: readonly string[];
+  readonly findings: Pick<Findings, 'problems' | 'notices'>;
+}
+
+async function readBakeFiles({ files, targets, isAsked }: BakeRequest, host: Host): Promise<BakeReading> {
+  const findings = createFindings();
+  const own = readFiles(host, files, findings);
+  // What is wrong for certain is not asked again.
+  const needsBuildx = findings.beyond.length > 0 && isAsked && findings.certain.length === 0;
+  if (!needsBuildx) {
+    const wanted = targets.length > 0 || !isAsked ? targets : byDefault(own);
+    const isRead = findings.beyond.length === 0;
+    return { configuration: own, wanted, findings: isRead ? findings : { problems: findings.certain, notices: [] } };
+  }
+  const printed = createFindings();
+  const configuration = await printTargets(host, { files, targets, reason: reasonOf(findings) }, printed);
+  return { configuration, wanted: byDefault(configuration), findings: printed };
 }
 
 interface Rest {
@@ -108,38 +124,33 @@ interface Rest {
 /** Turns targets into inputs and checks what they reach for. */
 function finish({ request, host, targets, problems, notices }: Rest): TargetsReading {
   const images: ImageTarget[] = [];
+  const needed = new Set(targets.flatMap(({ links }) => [...links.values()]));
   for (const target of targets) {
     const { name, file, line, links } = target;
     const place = `${quote(file)}${line === undefined ? '' : ` line ${line}`}: target ${quote(name)}`;
-    const other = target.wanted === 'linked' ? undefined : otherOutput(target);
-    const isNamed = target.wanted === 'named' && request.targets.includes(name);
+    const other = target.isRequested ? otherOutput(target) : undefined;
+    const isNamed = request.targets.some((given) => given.replaceAll('.', '_') === name);
     if (other !== undefined && isNamed)
       problems.push({ input: 'targets', message: `${place} makes no image: ${other}` });
-    if (other !== undefined && !isNamed) notices.push(`${place} is left out, since it makes no image: ${other}`);
-    const isNeeded = targets.some((one) => [...one.links.values()].includes(name));
-    if (other !== undefined && !isNeeded) continue;
-    const { inputs, inlineDockerfile, paths, usesAgent, problems: unfit } = imageInputs(target, host.env);
+    else if (other !== undefined) notices.push(`${place} is left out, since it makes no image: ${other}`);
+    if (other !== undefined && !needed.has(name)) continue;
+    const image = imageInputs(target, host.env);
     const entitlements = target.attributes.lists.get('entitlements') ?? [];
-    const refused = refusals({ paths, usesAgent, entitlements }, request.allow, host);
-    for (const message of [...unfit, ...refused]) problems.push({ input: 'files', message: `${place}: ${message}` });
-    const file_ =
-      inlineDockerfile === undefined || problems.length > 0 ? {} : { file: writeDockerfile(host, inlineDockerfile) };
-    images.push({
-      name,
-      source: file,
-      inputs: { ...inputs, ...file_ },
-      links,
-      isRequested: target.wanted !== 'linked' && other === undefined,
-    });
+    const refused = refusals({ ...image, entitlements }, request.allow, host);
+    for (const message of [...image.problems, ...refused])
+      problems.push({ input: 'files', message: `${place}: ${message}` });
+    const inputs = problems.length === 0 ? withDockerfile(image, host) : image.inputs;
+    images.push({ name, source: file, inputs, links, isRequested: target.isRequested && other === undefined });
   }
   return { targets: images, problems, notices };
 }
 
-/** In a directory of its own, so that the ignore file of the context counts. */
-function writeDockerfile({ files }: Host, text: string): string {
+/** The Dockerfile that a target brings along goes into a directory of its own, so that the context's ignore file counts. */
+function withDockerfile({ inputs, inlineDockerfile }: ImageInputs, { files }: Host): ImageInputs['inputs'] {
+  if (inlineDockerfile === undefined) return inputs;
   const file = files.path.join(files.makeTemporaryDirectory('build-once-dockerfile-'), 'Dockerfile');
-  files.write(file, text);
-  return file;
+  files.write(file, inlineDockerfile);
+  return { ...inputs, file };
 }
 
 /** What bake builds when no name is given; where there is no such target, all. */
@@ -156,6 +167,10 @@ function reasonOf({ beyond }: Findings): string {
   return first === undefined
     ? 'it'
     : `${first.message} (${quote(first.file)}${first.line === undefined ? '' : ` line ${first.line}`})`;
+}
+
+function isCompose(file: string): boolean {
+  return kindOfFile(file) === 'compose';
 }
 
 interface ChosenFiles {

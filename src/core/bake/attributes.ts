@@ -108,17 +108,20 @@ export function normalize(attributes: Attributes): Attributes {
 function distinct(name: EntriesName, entries: readonly Entry[]): readonly Entry[] {
   if (name === 'attest') return [...new Map(entries.map((entry) => [entry.get('type'), entry])).values()];
   const left = [...entries];
-  for (let at = left.length - 2; at >= 0; at -= 1) {
-    const same = left.findIndex((other, index) => index > at && isSame(left[at], other));
-    if (same < 0) continue;
-    const last = left.pop();
-    if (last !== undefined && same < left.length) left[same] = last;
+  const keys = left.map((entry) => JSON.stringify([...entry].sort(([a], [b]) => (a < b ? -1 : 1))));
+  const places = new Map<string, number>();
+  for (let at = left.length - 1; at >= 0; at -= 1) {
+    const key = keys[at] ?? '';
+    const same = places.get(key);
+    const [last, lastKey = ''] = same === undefined ? [] : [left.pop(), keys.pop()];
+    if (same !== undefined && last !== undefined && same < left.length) {
+      left[same] = last;
+      keys[same] = lastKey;
+      places.set(lastKey, same);
+    }
+    places.set(key, at);
   }
   return left;
-}
-
-function isSame(a: Entry | undefined, b: Entry): boolean {
-  return a !== undefined && a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
 }
 
 function appends(name: AttributeName): boolean {

@@ -28,7 +28,6 @@ const NAME = /^[a-zA-Z0-9_-]+$/;
 /** Where HCL goes on, and JSON of ours does not. */
 const BEYOND_TARGET = ['matrix', 'name'];
 const GROUP_KEYS = ['targets', 'description'];
-const MAX_ENTRIES = 1000;
 
 /** The blocks for variables. What is none of the blocks that are read here is for buildx. */
 export function variablesOf({ tree, reader }: BakeFile): readonly VariableBlock[] {
@@ -115,7 +114,7 @@ function readAttributes(
   for (const { key: name, line, value } of uniqueEntries(body, where, reader)) {
     if (BEYOND_TARGET.includes(name)) reader.beyond(line, `${quote(name)} in ${where}`);
     else if (!isAttributeName(name))
-      reader.problem(line, `${where}: ${quote(name)} is no attribute of a target${meant(name, ATTRIBUTE_NAMES)}`);
+      reader.certain(line, `${where}: ${quote(name)} is no attribute of a target${meant(name, ATTRIBUTE_NAMES)}`);
     if (!isAttributeName(name)) continue;
     if (value.kind === 'null' && ATTRIBUTES[name].kind === 'entries')
       reader.beyond(line, `${name} that is null in ${where}`);
@@ -197,9 +196,8 @@ function readMap(tree: Tree, context: Context): ReadonlyMap<string, string> | un
 
 function readEntryList(name: EntriesName, tree: Tree, context: Context): readonly Entry[] | undefined {
   const { what, reader } = context;
-  if (tree.kind !== 'list' || tree.items.length > MAX_ENTRIES) {
-    const is = tree.kind === 'list' ? `has more than ${MAX_ENTRIES} entries` : `must be a list, not ${kindName(tree)}`;
-    reader.problem(tree.line, `${what} ${is}`);
+  if (tree.kind !== 'list') {
+    reader.problem(tree.line, `${what} must be a list, not ${kindName(tree)}`);
     return undefined;
   }
   return tree.items.flatMap((item) => {

@@ -1,8 +1,9 @@
 import { quote } from '../printable.ts';
 import { readComposeBuild } from './compose-build.ts';
+import { mapEntries } from './compose-values.ts';
 import type { GroupDefinition, TargetDefinition } from './configuration.ts';
 import type { Reader } from './findings.ts';
-import { kindName, type Tree, type TreeEntry, valueOf } from './tree.ts';
+import { kindName, type Tree, valueOf } from './tree.ts';
 
 /** A compose file whose variables are replaced. */
 export interface ComposeFile {
@@ -72,8 +73,4 @@ function checkTop(tree: Tree, reader: Reader): void {
   if (tree.kind === 'map' && services === undefined && valueOf(tree, 'secrets') === undefined) {
     reader.problem(tree.line, 'there are no services in this compose file');
   }
-}
-
-function mapEntries(tree: Tree | undefined): readonly TreeEntry[] {
-  return tree?.kind === 'map' ? tree.entries : [];
 }

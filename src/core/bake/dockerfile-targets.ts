@@ -37,7 +37,7 @@ export function dockerfileTargets(
     if (other !== undefined) continue;
     places.set(name, path);
     const texts = new Map([
-      ['context', names.join('/') || '.'],
+      ['context', names.join('/') || (path.startsWith('/') ? '/' : '.')],
       ['dockerfile', file],
     ] as const);
     targets.set(name, { name, file: source, line: undefined, attributes: { ...NO_ATTRIBUTES, texts } });

@@ -20,7 +20,7 @@ export function readJsonTree(text: string, reader: Reader): Tree | undefined {
     return tree;
   } catch (error) {
     if (!(error instanceof NoJson)) throw error;
-    reader.problem(source.line, `this is no JSON: ${error.message}`);
+    reader.certain(source.line, `this is no JSON: ${error.message}`);
     return undefined;
   }
 }

@@ -10,8 +10,8 @@ import { meant } from './variables.ts';
 export interface ResolvedTarget extends TargetDefinition {
   /** `NAME` of a context → the target that it is. */
   readonly links: ReadonlyMap<string, string>;
-  /** `named`: somebody wrote its name. `grouped`: it came by a group, a pattern or with all. `linked`: others need it. */
-  readonly wanted: 'named' | 'grouped' | 'linked';
+  /** `false` for one that only others are built on. */
+  readonly isRequested: boolean;
 }
 
 export interface Resolution {
@@ -25,6 +25,9 @@ export interface Resolution {
 
 /** Longer chains are a trap for whoever follows them. */
 const MAX_CHAIN = 500;
+/** More is a trap as well: each target carries what it inherits. */
+const MAX_TARGETS = 2000;
+const MAX_ITEMS = 500;
 const PATTERN = /[*?[\]]/;
 
 /**
@@ -42,7 +45,7 @@ class Resolver {
   readonly #names: readonly string[];
   readonly #findings: Finding[] = [];
   readonly #unknown: string[] = [];
-  readonly #wanted = new Map<string, 'named' | 'grouped'>();
+  readonly #wanted = new Set<string>();
   readonly #groups = new Map<string, readonly string[]>();
   readonly #inherited = new Map<string, Attributes | undefined>();
   readonly #resolved = new Map<string, ResolvedTarget | undefined>();
@@ -50,38 +53,38 @@ class Resolver {
   constructor(configuration: Configuration) {
     this.#configuration = configuration;
     this.#names = [...configuration.groups.keys(), ...configuration.targets.keys()];
+    const [first] = configuration.targets.values();
+    if (first !== undefined && configuration.targets.size > MAX_TARGETS)
+      this.#find(first, `there are more than ${MAX_TARGETS} targets`);
   }
 
   choose(wanted: readonly string[]): void {
-    for (const given of wanted) {
-      // Bake renames services with a dot.
-      const name = given.replaceAll('.', '_');
-      const isPattern = PATTERN.test(name);
-      const matches = isPattern ? compileGlob(name) : (known: string) => known === name;
-      const found = this.#names.filter((known) => matches(known));
+    for (const given of this.#findings.length > 0 ? [] : wanted) {
+      // Bake renames services with a dot; directories of Dockerfiles keep theirs.
+      const spellings = [given, given.replaceAll('.', '_')];
+      const isPattern = PATTERN.test(given);
+      const tests = spellings.map((spelling) =>
+        isPattern ? compileGlob(spelling) : (known: string) => known === spelling,
+      );
+      const found = this.#names.filter((known) => tests.some((matches) => matches(known)));
       if (found.length === 0) {
-        const hint = isPattern ? '' : this.#known(name);
+        const hint = isPattern ? '' : this.#known(given);
         this.#unknown.push(
           isPattern ? `no target matches ${quote(given)}` : `there is no target ${quote(given)}${hint}`,
         );
       }
-      for (const one of new Set(found)) this.#want(one, isPattern);
+      for (const name of found) {
+        const isGroup = this.#configuration.groups.has(name);
+        for (const target of isGroup ? this.#flatten(name, []) : [name]) this.#wanted.add(target);
+      }
     }
   }
 
   resolve(): Resolution {
-    const names = [...this.#wanted.keys()].sort(compareCodePoints);
+    const names = [...this.#wanted].sort(compareCodePoints);
     for (const name of names) this.#link(name, []);
     const targets = [...this.#resolved.values()].flatMap((target) => target ?? []);
     return { targets, findings: this.#findings, unknown: this.#unknown };
-  }
-
-  #want(name: string, isPattern: boolean): void {
-    const isGroup = this.#configuration.groups.has(name);
-    for (const target of isGroup ? this.#flatten(name, []) : [name]) {
-      const how = isGroup || isPattern ? 'grouped' : 'named';
-      if (this.#wanted.get(target) !== 'named') this.#wanted.set(target, how);
-    }
   }
 
   /** The targets of a group and of the groups in it. A group may hold the target of its own name. */
@@ -116,7 +119,11 @@ class Resolver {
       else
         this.#find(target, `target ${quote(name)} inherits ${quote(parent)}, which is no target${this.#known(parent)}`);
     }
-    const own = normalize(mergeAttributes(attributes, target.attributes));
+    const merged = mergeAttributes(attributes, target.attributes);
+    const lengths = [...merged.lists.values(), ...merged.entries.values()].map(({ length }) => length);
+    const isTooLong = Math.max(0, ...lengths, ...[...merged.maps.values()].map(({ size }) => size)) > MAX_ITEMS;
+    if (isTooLong) this.#find(target, `target ${quote(name)} has a list or a map of more than ${MAX_ITEMS} items`);
+    const own = isTooLong ? NO_ATTRIBUTES : normalize(merged);
     this.#inherited.set(name, own);
     return own;
   }
@@ -140,8 +147,12 @@ class Resolver {
       } else this.#comparePlatforms(target, attributes, base);
     }
     const lists = new Map([...attributes.lists, ['entitlements', [...entitlements]] as const]);
-    const wanted = this.#wanted.get(name) ?? 'linked';
-    const resolved: ResolvedTarget = { ...target, attributes: { ...attributes, lists }, links, wanted };
+    const resolved: ResolvedTarget = {
+      ...target,
+      attributes: { ...attributes, lists },
+      links,
+      isRequested: this.#wanted.has(name),
+    };
     this.#resolved.set(name, resolved);
     return resolved;
   }

@@ -31,7 +31,7 @@ export function readYamlTree(text: string, reader: Reader): Tree | undefined {
   const documents = [...new Composer(options).compose(new Parser(lines.addNewLine).parse(text))];
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
   const wrong = documents.flatMap(({ errors }) => errors);
-  for (const { message, pos } of wrong) reader.problem(lineAt(pos[0]), `this is no YAML: ${toLine(message)}`);
+  for (const { message, pos } of wrong) reader.certain(lineAt(pos[0]), `this is no YAML: ${toLine(message)}`);
   const [document, another] = documents;
   if (another !== undefined) reader.beyond(undefined, 'several YAML documents in one file');
   const node = document?.contents;
