@@ -274,6 +274,31 @@ function specify(choose: () => Promise<Builder>): void {
     expect(built.has('base')).toBe(true);
   });
 
+  describe('on a base of another platform', () => {
+    const base: Image = {
+      dockerfile: `FROM ${toolchain.baseImage}\nRUN uname -m > /machine\n`,
+      change: { platforms: [amd64] },
+    };
+    const buildContexts = [{ name: 'tools', value: 'target:base' }];
+
+    it.each([
+      ['one of several', [amd64, arm64], 'tools'],
+      ['the only one', [arm64], 'tools'],
+      ["the machine's", [amd64], '--platform=linux/arm64 tools'],
+    ])('asks no registry for the one that it lacks: %s', async (_, platforms, from) => {
+      const dockerfile = `FROM ${from}\nRUN true\n`;
+      await expect(
+        bake(await choose(), { base, app: { dockerfile, change: { platforms, buildContexts } } }),
+      ).rejects.toMatchObject({ target: 'app', hint: expect.stringContaining('not built for this platform') });
+      expect(printed.join('\n')).not.toContain('docker.io');
+    });
+
+    it('takes what runs where the builder runs', async () => {
+      const dockerfile = `FROM --platform=linux/amd64 tools AS tools-here\nFROM ${toolchain.baseImage}\nCOPY --from=tools-here /machine /\nRUN test "$(cat /machine)" = x86_64\n`;
+      await bake(await choose(), { base, app: { dockerfile, change: { buildContexts } } });
+    });
+  });
+
   describe('that fails', () => {
     const fine = { dockerfile: `FROM ${toolchain.baseImage}\nRUN true\n` };
 
