@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { BuildSettings } from '../../src/core/build-options.ts';
 import { textAt, valueAt } from '../../src/core/json.ts';
 import type { Machine } from '../../src/hosts/machine.ts';
+import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import type { BakeRequest } from '../../src/tools/bake.ts';
 import type { Builder, BuilderNeeds } from '../../src/tools/builder.ts';
 import { bakeImages, chooseBuilder } from '../../src/tools/buildx.ts';
@@ -123,7 +125,7 @@ function specify(choose: () => Promise<Builder>): void {
       change: { buildContexts: [{ name: 'base', value: 'target:the base/1' }] },
     });
     const built = await bake(await choose(), {
-      'the base/1': { dockerfile: common, isBase: true },
+      'the base/1': { dockerfile: common, isBase: true, change: { noCache: true } },
       one: on('one'),
       two: on('two'),
     });
@@ -143,7 +145,16 @@ function specify(choose: () => Promise<Builder>): void {
     expect(await layersOf('one')).toEqual(await layersOf('two'));
     const ran = printed.filter((line) => new RegExp(`^#\\d+ [\\d.]+ ${mark}$`).test(line));
     expect(ran).toHaveLength(2);
-    expect(printed.join('\n')).not.toContain('requesting privileges');
+  });
+
+  it('does once what two images begin with', async () => {
+    const mark = randomUUID();
+    const common = `FROM ${toolchain.baseImage}\nRUN echo ${mark} && cat /proc/sys/kernel/random/uuid > /common\n`;
+    await bake(await choose(), {
+      one: { dockerfile: `${common}RUN true\n` },
+      two: { dockerfile: `${common}RUN cat /common\n` },
+    });
+    expect(printed.filter((line) => new RegExp(`^#\\d+ [\\d.]+ ${mark}$`).test(line))).toHaveLength(2);
   });
 
   it('gives the steps of a base their secrets, whichever image they run for', async () => {
@@ -209,6 +220,33 @@ function specify(choose: () => Promise<Builder>): void {
     }
   });
 
+  it('reads and writes outside of the working directory without a question', async () => {
+    await host.finish();
+    const cwd = fs.mkdtempSync(path.join(os.tmpdir(), 'e2e-elsewhere-'));
+    host = createTerminalHost({ cwd, env: workshop.env, write: (line) => printed.push(line) });
+    docker = openDocker(host, []);
+    fs.writeFileSync(path.join(cwd, 'relative'), 'of the working directory');
+    const absolute = path.join(workshop.contextOf({ secret: 'from anywhere' }), 'secret');
+    const mounts = '--mount=type=secret,id=a,required=true --mount=type=secret,id=b,required=true';
+    await bake(await choose(), {
+      one: {
+        dockerfile: `FROM ${toolchain.baseImage}\nRUN ${mounts} cat /run/secrets/a /run/secrets/b\n`,
+        change: {
+          noCache: true,
+          secretFiles: [
+            { id: 'a', path: 'relative' },
+            { id: 'b', path: absolute },
+          ],
+        },
+      },
+      two: { dockerfile: 'FROM scratch\nCOPY Dockerfile /\n' },
+    });
+    const log = printed.join('\n');
+    expect(log).toContain('of the working directoryfrom anywhere');
+    expect(log).not.toContain('privileges');
+    fs.rmSync(cwd, { recursive: true });
+  });
+
   it('uses the base images that were hashed, and does not let them replace an image of the call', async () => {
     const base = `${registry}/base/${randomUUID()}:1`;
     const hashed = await workshop.pushBase(base, 'old');
@@ -234,6 +272,31 @@ function specify(choose: () => Promise<Builder>): void {
     });
     expect(platformsOf(await workshop.indexOf(builtOf(built, 'one')))).toEqual(['linux/arm64']);
     expect(built.has('base')).toBe(true);
+  });
+
+  describe('on a base of another platform', () => {
+    const base: Image = {
+      dockerfile: `FROM ${toolchain.baseImage}\nRUN uname -m > /machine\n`,
+      change: { platforms: [amd64] },
+    };
+    const buildContexts = [{ name: 'tools', value: 'target:base' }];
+
+    it.each([
+      ['one of several', [amd64, arm64], 'tools'],
+      ['the only one', [arm64], 'tools'],
+      ["the machine's", [amd64], '--platform=linux/arm64 tools'],
+    ])('asks no registry for the one that it lacks: %s', async (_, platforms, from) => {
+      const dockerfile = `FROM ${from}\nRUN true\n`;
+      await expect(
+        bake(await choose(), { base, app: { dockerfile, change: { platforms, buildContexts } } }),
+      ).rejects.toMatchObject({ target: 'app', hint: expect.stringContaining('not built for this platform') });
+      expect(printed.join('\n')).not.toContain('docker.io');
+    });
+
+    it('takes what runs where the builder runs', async () => {
+      const dockerfile = `FROM --platform=linux/amd64 tools AS tools-here\nFROM ${toolchain.baseImage}\nCOPY --from=tools-here /machine /\nRUN test "$(cat /machine)" = x86_64\n`;
+      await bake(await choose(), { base, app: { dockerfile, change: { buildContexts } } });
+    });
   });
 
   describe('that fails', () => {

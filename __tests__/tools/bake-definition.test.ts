@@ -76,6 +76,18 @@ describe('the name of a target', () => {
   });
 });
 
+it('leaves no platform that a base lacks to a registry', () => {
+  const linux = (architecture: string): BuildSettings['platforms'][number] => ({ os: 'linux', architecture });
+  const definition = definitionOf([
+    image('app', { platforms: [linux('amd64'), linux('arm64')], buildContexts: [{ name: 'b', value: 'target:base' }] }),
+    image('base', { platforms: [linux('amd64')] }),
+  ]);
+  expect(valueAt(definition, 'target', 'app', 'contexts')).toEqual({
+    b: 'target:base',
+    'b::linux/arm64': 'docker-image://build-once.invalid/no-platform/linux/arm64',
+  });
+});
+
 describe('a caller who', () => {
   it.each<[string, readonly BakeImage[], string]>([
     ['names two images alike', [image('a'), image('a')], 'one name'],

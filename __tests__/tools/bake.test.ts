@@ -138,6 +138,40 @@ it('shows the progress without what bake says of files', async () => {
   expect(printed).toEqual(['#0 building', '#1 [a 1/1] RUN x', 'Read on']);
 });
 
+describe('an attribute that an older bake leaves out without a word', () => {
+  const images = [image('a', { addHosts: ['db:10.0.0.1'], shmSize: '64m', ulimit: ['nofile=1'] }), image('b')];
+
+  it('is a problem before anything is built', async () => {
+    const docker = dockerThat(
+      `if (args.includes('--print')) { out('{"target":{"a":{"shm-size":"64m"},"b":{}}}'); return 0; }`,
+    );
+    await expect(bakeImages(docker, { images, builder })).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+      problems: [
+        { input: 'add-hosts', message: expect.stringContaining('"a" would be built without') },
+        { input: 'ulimit' },
+      ],
+    });
+    expect(stub?.calls()).toHaveLength(1);
+  });
+
+  it.each([
+    [
+      'knows them all',
+      `out('{"target":{"a":{"shm-size":"64m","extra-hosts":{"db":"x"},"ulimits":["x"]}}}'); return 0;`,
+    ],
+    ['cannot say so', 'return 1;'],
+  ])('is none when bake %s', async (_, print) => {
+    const docker = dockerThat(`if (args.includes('--print')) { ${print} }${BAKES}`);
+    expect((await bakeImages(docker, { images, builder })).size).toBe(2);
+  });
+
+  it('is not asked for when it is not used', async () => {
+    await bakeImages(dockerThat(BAKES), { images: [image('b')], builder });
+    expect(stub?.calls()).toHaveLength(1);
+  });
+});
+
 describe('the pins', () => {
   const policy = (file: string): string =>
     `write('${file}', require('node:fs').readFileSync(process.env.EXPERIMENTAL_BUILDKIT_SOURCE_POLICY));`;

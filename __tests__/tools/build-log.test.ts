@@ -43,6 +43,44 @@ describe('an argument that docker does not take', () => {
   });
 });
 
+describe('a bake', () => {
+  const names = ['app', 'b-2'];
+  const output = (target: string): string =>
+    `#4 [app linux/amd64 2/2] RUN x\n#5 [${target} linux/arm64 2/2] RUN y\n#5 0.1 said\n#5 ERROR: exit code: 1\n#4 CANCELED\n`;
+
+  it.each([
+    ['ERROR: target b-2: failed to solve: exit code: 1'],
+    ['ERROR: failed to build: target b-2: failed to solve: exit code: 1'],
+  ])('is told with the target, apart from the step and the reason: %s', (said) => {
+    expect(parseBuildFailure(`${output('b-2')}${said}\n`, names)).toMatchObject({
+      target: 'b-2',
+      step: '[linux/arm64 2/2] RUN y',
+      reason: 'exit code: 1',
+      log: ['said'],
+    });
+  });
+
+  it('is blamed by its step where nothing else names a target', () => {
+    const failure = parseBuildFailure(`${output('b-2')}ERROR: failed to solve: exit code: 1\n`, names);
+    expect(failure).toMatchObject({ target: 'b-2', step: '[linux/arm64 2/2] RUN y' });
+    const exporting = '#9 [app] exporting to image\n#9 ERROR: denied\nERROR: target app: failed to solve: denied\n';
+    expect(parseBuildFailure(exporting, names)).toMatchObject({ target: 'app', step: 'exporting to image' });
+  });
+
+  it.each(['other', 'linux/arm64'])('takes no word for a target that is none: %s', (word) => {
+    const failure = parseBuildFailure(`${output(word)}ERROR: target ${word}: exit code: 1\n`, names);
+    expect(failure).toMatchObject({ target: undefined, step: `[${word} linux/arm64 2/2] RUN y` });
+    expect(failure.reason).toBe(`target ${word}: exit code: 1`);
+  });
+
+  it('does not take an error that does no harm for the reason', () => {
+    const harmless =
+      'ERROR: (*service).Write failed: rpc error: code = Unavailable desc = ref layer-sha256:8bdf locked for 5.3ms (since x): unavailable';
+    const said = `${output('app')}ERROR: target app: failed to solve: exit code: 1\n${harmless}\n`;
+    expect(parseBuildFailure(said, names)).toMatchObject({ target: 'app', reason: 'exit code: 1' });
+  });
+});
+
 describe('a failing command', () => {
   it('is told with its step, its own log, its reason and its line', () => {
     expect(parseBuildFailure(failedRun)).toEqual({

@@ -3,6 +3,7 @@ import { formatPlatform } from '../core/platform.ts';
 import { quote } from '../core/printable.ts';
 import { readSshAgent } from '../core/run-options.ts';
 import type { Problem } from '../errors.ts';
+import { NO_PLATFORM } from './build-log.ts';
 import {
   type BuildOrigin,
   buildArgsOf,
@@ -48,6 +49,8 @@ interface Key {
 
 const MAX_NAME_LENGTH = 60;
 const LINK = 'target:';
+/** What `$BUILDPLATFORM` may be. */
+const BUILD_MACHINES = ['linux/amd64', 'linux/arm64'];
 
 /** The images as targets of bake, in the same order. A link to an image that is not there is an error of the caller's. */
 export function bakeTargets(images: readonly BakeImage[]): readonly BakeTarget[] {
@@ -128,7 +131,7 @@ function attributesOf(
     target: settings.target,
     platforms: settings.platforms.map(formatPlatform),
     args: argsOf(settings, env),
-    contexts: contextsOf(settings, names),
+    contexts: contextsOf(target, names),
     labels: Object.fromEntries(settings.labels.map((label) => cutAt(label, '='))),
     annotations: settings.annotations.map(withLevel),
     secret: recordsOf(target, secretsOf),
@@ -172,11 +175,23 @@ function linksOf({ buildContexts }: BuildSettings): readonly string[] {
   return buildContexts.filter(({ value }) => value.startsWith(LINK)).map(({ value }) => value.slice(LINK.length));
 }
 
-function contextsOf({ buildContexts }: BuildSettings, names: ReadonlyMap<string, string>): Record<string, string> {
+/**
+ * A platform that the linked image lacks names an image that cannot be: BuildKit would ask Docker Hub for one of the context's
+ * name. It is looked at only when the build uses the link for that platform: its own one, or that of the machine.
+ */
+function contextsOf({ settings, bases }: BakeTarget, names: ReadonlyMap<string, string>): Record<string, string> {
+  const platforms = new Set([...settings.platforms.map(formatPlatform), ...BUILD_MACHINES]);
   return Object.fromEntries(
-    buildContexts.map(({ name, value }) => {
-      const link = value.startsWith(LINK) ? names.get(value.slice(LINK.length)) : undefined;
-      return [name, link === undefined ? value : `${LINK}${link}`];
+    settings.buildContexts.flatMap(({ name, value }) => {
+      const base = value.startsWith(LINK) ? bases.find((one) => one.name === value.slice(LINK.length)) : undefined;
+      if (base === undefined) return [[name, value]];
+      const built = base.settings.platforms.map(formatPlatform);
+      return [
+        [name, `${LINK}${names.get(base.name) ?? ''}`],
+        ...[...platforms]
+          .filter((platform) => !built.includes(platform))
+          .map((platform) => [`${name}::${platform}`, `docker-image://${NO_PLATFORM}${platform}`]),
+      ];
     }),
   );
 }

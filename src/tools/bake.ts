@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { valueAt } from '../core/json.ts';
 import { quote } from '../core/printable.ts';
-import { UsageError } from '../errors.ts';
+import { type Problem, UsageError } from '../errors.ts';
 import type { Host } from '../host.ts';
+import { findUnknownAttributes } from './bake-attributes.ts';
 import {
   type BakeImage,
   type BakeTarget,
@@ -44,14 +45,14 @@ export async function bakeImages(docker: Docker, request: BakeRequest): Promise<
   const targets = bakeTargets(request.images);
   const wanted = targets.filter(({ destination }) => destination !== undefined);
   if (wanted.length === 0) return new Map();
-  const problems = findBakeProblems(targets, env);
-  if (problems.length > 0) throw new UsageError(problems, { hint: 'Build this image by a step of its own.' });
+  refuse(findBakeProblems(targets, env));
   const metadata = await runBuild(docker, {
     settings: targets.map(({ settings }) => settings),
     pins: unitePins(request.images.map(({ pins }) => pins)),
-    argumentsFor({ directory, metadataFile }) {
+    async argumentsFor({ directory, metadataFile }) {
       const file = path.join(directory, 'bake.json');
       host.files.write(file, bakeDefinition(targets, env));
+      refuse(await findUnknownAttributes(docker, file, targets));
       return bakeArguments({ file, metadataFile, builder: request.builder.name, targets });
     },
     env: ENVIRONMENT,
@@ -61,6 +62,10 @@ export async function bakeImages(docker: Docker, request: BakeRequest): Promise<
   return new Map(
     wanted.map(({ name, target }) => [name, readOutcome(valueAt(metadata, target), ` for ${quote(name)}`)]),
   );
+}
+
+function refuse(problems: readonly Problem[]): void {
+  if (problems.length > 0) throw new UsageError(problems, { hint: 'An image can be built by a step of its own.' });
 }
 
 /** The arguments after `docker`. */
@@ -122,6 +127,8 @@ function findBlamed(host: Host, targets: readonly BakeTarget[], failure: BuildFa
   const named = targets.length === 1 ? only : targets.find(({ target }) => target === failure.target);
   if (named === undefined || failure.excerpt.size === 0) return named;
   const hasExcerpt = ({ settings }: BakeTarget): boolean => {
+    // One in a git context is no file of this machine.
+    if (!path.isAbsolute(settings.file)) return false;
     const lines = host.files.readText(settings.file)?.split('\n') ?? [];
     return [...failure.excerpt].every(([number, text]) => (lines[number - 1] ?? '').trim() === text);
   };

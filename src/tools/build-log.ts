@@ -42,8 +42,15 @@ const EXCERPT_LINE = /^ *(\d{1,9}) \| (?:>>> |    )(.*)$/;
 const LOCKED_BLOB =
   /^ERROR: \(\*service\)\.Write failed: rpc error: code = Unavailable desc = ref \S+ locked for \S+ \(since [^()]*\): unavailable$/;
 
+/** How the names of images begin that stand for what an image of the same call lacks: nobody can have this registry. */
+export const NO_PLATFORM = 'build-once.invalid/no-platform/';
+
 /** Symptoms of what is wrong outside of the Dockerfile. Advice only: whether the build failed, its exit code says. */
 const HINTS: readonly (readonly [symptom: RegExp, hint: string])[] = [
+  [
+    /\bbuild-once\.invalid\/no-platform\//,
+    'The image is built on another one of this call, which is not built for this platform: add the platform there, or drop it here.',
+  ],
   [
     /exec format error/i,
     'The builder cannot run programs of this platform: set up emulation (docker/setup-qemu-action), use a builder of that platform, or drop the platform.',

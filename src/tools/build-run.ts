@@ -21,13 +21,18 @@ export interface BuildOutcome {
   readonly metadata: unknown;
 }
 
+interface BuildFiles {
+  readonly directory: string;
+  readonly metadataFile: string;
+}
+
 /** One call of buildx that builds, whatever its subcommand. */
 export interface BuildRun {
   /** Of each image, in order: their secrets travel in variables of that order, see `secretVariables`. */
   readonly settings: readonly BuildSettings[];
   readonly pins: readonly Pin[];
   /** The arguments after `docker`. What they name is written into this directory, which goes with the run. */
-  readonly argumentsFor: (files: { readonly directory: string; readonly metadataFile: string }) => readonly string[];
+  readonly argumentsFor: (files: BuildFiles) => readonly string[] | Promise<readonly string[]>;
   /** Added to the client's environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** Answers whether a line of the progress is to be shown. */
@@ -55,7 +60,7 @@ export async function runBuild(docker: Docker, run: BuildRun): Promise<unknown> 
   for (const text of hidden) host.log.mask(text);
   const directory = host.files.makeTemporaryDirectory('build-once-build-');
   const metadataFile = path.join(directory, 'metadata.json');
-  const args = run.argumentsFor({ directory, metadataFile });
+  const args = await run.argumentsFor({ directory, metadataFile });
   const env = {
     ...run.env,
     ...secretVariables({ secrets }),
