@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LayerName } from '../__tests__/support/layers.ts';
 import { CHECKOUT } from '../__tests__/support/programs.ts';
+import { HASH_FACTS, HASH_ROWS } from './hash-rows.ts';
 import { peakBytes } from './hit.ts';
 import { type Contest, setUp } from './measure.ts';
 import { PRUNE_FACTS } from './prune-facts.ts';
@@ -21,6 +22,8 @@ export interface Row {
   readonly needs: readonly LayerName[];
   /** Pairs per round: short processes are measured more often. */
   readonly pairs: number;
+  /** Takes minutes: it is measured only where `--only` asks for it. */
+  readonly slow?: boolean | undefined;
   readonly open: (scenes: Scenes) => Promise<Contest>;
 }
 
@@ -221,6 +224,7 @@ export const ROWS: readonly Row[] = [
     pairs: 3,
     open: async (scenes) => (await scenes.sign()).more,
   },
+  ...HASH_ROWS,
 ];
 
 export const FACTS: readonly Fact[] = [
@@ -271,6 +275,7 @@ export const FACTS: readonly Fact[] = [
       count: async (scenes) => (await (await scenes.push()).peakBytes(pusher)) / 1e6,
     }),
   ),
+  ...HASH_FACTS,
   ...PRUNE_FACTS,
 ];
 

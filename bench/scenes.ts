@@ -1,5 +1,6 @@
 import type { Toolchain } from '../__tests__/support/toolchain.ts';
 import { type DockerScene, openDockerScene } from './docker.ts';
+import { type HashScene, openHashScene } from './hash.ts';
 import { type HitScene, openHitScene } from './hit.ts';
 import { openPruneScene, type PruneScene } from './prune.ts';
 import { openPushScene, type PushScene } from './push.ts';
@@ -15,6 +16,7 @@ export interface Scenes {
   scan(): Promise<ScanScene>;
   sign(): Promise<SignScene>;
   prune(): PruneScene;
+  hash(): HashScene;
   /** Takes down what was set up, the newest first. */
   close(): Promise<void>;
 }
@@ -31,6 +33,7 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
   let scan: Promise<ScanScene> | undefined;
   let sign: Promise<SignScene> | undefined;
   let prune: PruneScene | undefined;
+  let hash: HashScene | undefined;
   const docker = new Map<SampleSize, Promise<DockerScene>>();
   return {
     hit() {
@@ -60,6 +63,10 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
     prune() {
       prune ??= openPruneScene();
       return prune;
+    },
+    hash() {
+      if (hash === undefined) opened.push((hash = openHashScene()));
+      return hash;
     },
     async close() {
       for (const scene of opened.reverse()) await scene.close();
