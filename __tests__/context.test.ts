@@ -234,7 +234,7 @@ describe('hash-ignore', () => {
 /** The files, of which these cannot be read: to root everything is readable. */
 function refusing(...refused: readonly string[]): Files {
   const refuse = <T>(at: string, read: () => T): T => {
-    if (!refused.includes(path.normalize(at).replace(/\/$/, ''))) return read();
+    if (!refused.includes(path.relative(root, files.resolve(at)))) return read();
     throw Object.assign(new Error(`EACCES: permission denied, '${at}'`), { code: 'EACCES' });
   };
   return {

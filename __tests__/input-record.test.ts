@@ -33,7 +33,7 @@ type Planted = Partial<PlantedArtifact>;
 const plant = (planted: Planted): Promise<Descriptor> =>
   plantArtifact(repository, {
     type: INPUTS_MEDIA_TYPE,
-    layers: [pieceOf(inputs.text, INPUTS_MEDIA_TYPE)],
+    layers: [pieceOf(inputs.text(), INPUTS_MEDIA_TYPE)],
     subject: image.descriptor,
     ...planted,
   });
@@ -56,7 +56,9 @@ describe('the record of what an image was built from', () => {
       mediaType: MEDIA_TYPES.ociManifest,
       artifactType: INPUTS_MEDIA_TYPE,
       config: { mediaType: MEDIA_TYPES.ociEmpty, digest: digestOf('{}'), size: 2 },
-      layers: [{ mediaType: INPUTS_MEDIA_TYPE, digest: `sha256:${inputs.hash}`, size: Buffer.byteLength(inputs.text) }],
+      layers: [
+        { mediaType: INPUTS_MEDIA_TYPE, digest: `sha256:${inputs.hash}`, size: Buffer.byteLength(inputs.text()) },
+      ],
       subject: formatDescriptor(image.descriptor),
       annotations,
     });
@@ -86,7 +88,7 @@ describe('the record of what an image was built from', () => {
   });
 
   it('is not attached when it is larger than what is read', async () => {
-    const large = { ...inputs, text: ' '.repeat(MAX_INPUTS_BYTES + 1) };
+    const large = { ...inputs, text: () => ' '.repeat(MAX_INPUTS_BYTES + 1) };
     const attached = attachInputs(repository, image.descriptor, { inputs: large, buildSeconds: 1, created: CREATED });
     await expect(attached).rejects.toMatchObject({ code: 'TOO_LARGE' });
     expect(await all(repository.referrers(image.descriptor))).toEqual([]);
@@ -130,12 +132,12 @@ describe('garbage that is attached beside the record', () => {
   const cases: readonly [string, () => Planted, RegExp][] = [
     ['with other inputs', () => ({ layers: [other] }), /it has the content sha256:\w+, the image sha256:\w+$/],
     ['with no layer', () => ({ layers: [] }), /it has 0 layers, not one/],
-    ['with two layers', () => ({ layers: [pieceOf(inputs.text, INPUTS_MEDIA_TYPE), other] }), /it has 2 layers/],
+    ['with two layers', () => ({ layers: [pieceOf(inputs.text(), INPUTS_MEDIA_TYPE), other] }), /it has 2 layers/],
     ['with a config of its own', () => ({ config: pieceOf('{"a":1}') }), /its config is not the empty one/],
     [
       'whose layer is a lie about its size',
       () => {
-        const { descriptor, bytes } = pieceOf(inputs.text, INPUTS_MEDIA_TYPE);
+        const { descriptor, bytes } = pieceOf(inputs.text(), INPUTS_MEDIA_TYPE);
         return { layers: [{ descriptor: { ...descriptor, sizeBytes: 5 }, bytes }] };
       },
       /has more than 5 bytes|bytes, not 5/,
@@ -143,7 +145,7 @@ describe('garbage that is attached beside the record', () => {
     [
       'whose layer is too large',
       () => {
-        const { descriptor, bytes } = pieceOf(inputs.text, INPUTS_MEDIA_TYPE);
+        const { descriptor, bytes } = pieceOf(inputs.text(), INPUTS_MEDIA_TYPE);
         return { layers: [{ descriptor: { ...descriptor, sizeBytes: MAX_INPUTS_BYTES + 1 }, bytes }] };
       },
       /larger than 67108864 bytes/,
@@ -151,7 +153,7 @@ describe('garbage that is attached beside the record', () => {
     [
       'whose layer is missing',
       () => {
-        const layer = pieceOf(inputs.text, INPUTS_MEDIA_TYPE);
+        const layer = pieceOf(inputs.text(), INPUTS_MEDIA_TYPE);
         return { layers: [layer], without: [layer] };
       },
       /its layer is not there/,

@@ -48,7 +48,7 @@ const RULES: readonly (readonly [file: string, code: string, says: string])[] = 
   [
     'src/tools/x.ts',
     "import { y } from '@docker/actions-toolkit/lib/x.js';\nexport const x = y;",
-    'Only tools/buildx.ts',
+    'Only tools/toolkit.ts',
   ],
   ['src/report/x.ts', "import { y } from '../registry/open.ts';\nexport const x = y;", 'report/ reads Run only'],
   ['src/hosts/x.ts', "import { y } from '../stages/hash.ts';\nexport const x = y;", 'hosts/ are the outer world only'],

@@ -37,7 +37,7 @@ const [{ copyImage }, { openRegistries }] = await Promise.all(process.argv.slice
 const [registry, directory] = process.argv.slice(1);
 const registries = openRegistries({ env: process.env });
 const to = registries.open({ registry, path: 'bench/push' });
-const layout = registries.openLayout(directory);
+const layout = await registries.openLayout(directory);
 for (const root of await layout.roots()) { await copyImage(layout, to, root); await to.tag(root, 'main'); }
 registries.close();`;
 

@@ -4,6 +4,7 @@ import { watchSignals } from './hosts/signals.ts';
 import { loadCommands } from './load-commands.ts';
 
 const INPUT = 'INPUT_';
+const COMMANDS = ['build', 'plan', 'prune'] as const;
 
 const { env } = process;
 const interrupt = watchSignals(process);
@@ -22,7 +23,7 @@ async function main(): Promise<void> {
   const inputs = Object.entries(env).filter(([name]) => name.startsWith(INPUT));
   const raw = Object.fromEntries(inputs.map(([name, value]) => [name.slice(INPUT.length).toLowerCase(), value]));
   // What is no command is bad input, as the table of inputs says.
-  const command = raw['command']?.trim() === 'prune' ? 'prune' : 'build';
+  const command = COMMANDS.find((known) => known === raw['command']?.trim()) ?? 'build';
   const { report, options, error } = await runCommand(command, raw, host);
   for (const [name, value] of Object.entries(report.outputs)) host.setOutput(name, value);
   if (options.summary) host.appendSummary(renderMarkdown(redacted(report, host.hide)));

@@ -61,7 +61,7 @@ export async function attestationsOf(run: Run, image: FoundImage, identity?: str
 
 function origin({ run, image, workflow, identity, finishedAt }: Scene, hash: HashResult): readonly Draft[] {
   const { options, platforms, startedAt } = run;
-  const inputs = { mediaType: INPUTS_MEDIA_TYPE, digest: digestOf(hash.text) };
+  const inputs = { mediaType: INPUTS_MEDIA_TYPE, digest: digestOf(hash.text()) };
   const provenance = provenanceOf({
     run: workflow,
     identity,
@@ -102,7 +102,7 @@ async function sboms({ run, image }: Scene): Promise<readonly Draft[]> {
   if (!mayMakeSbom(run.options)) return [];
   const { layoutPath } = resultOf(run, 'build');
   const repository =
-    layoutPath === undefined ? run.registries.open(image.repository) : run.registries.openLayout(layoutPath);
+    layoutPath === undefined ? run.registries.open(image.repository) : await run.registries.openLayout(layoutPath);
   const found = await readBuiltSboms(repository, image);
   return found.flatMap((sbom) => {
     if (sbom.ok) return [{ ...sbom.value, predicateType: SBOM_PREDICATE }];

@@ -1,5 +1,6 @@
 import type { BaseConfig } from './core/build-scope.ts';
 import { cleanPath } from './core/clean-path.ts';
+import type { Digest } from './core/digest.ts';
 import { canonicalJson } from './core/input-manifest.ts';
 import { formatPlatform } from './core/platform.ts';
 import { toLine } from './core/printable.ts';
@@ -13,6 +14,7 @@ import type { Descriptor, ImageConfig, Platform } from './oci/types.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Registries } from './registry/open.ts';
 import type { Repository } from './registry/repository.ts';
+import type { SharedWork } from './shared-work.ts';
 
 /** What the registries said of base images. */
 export interface KnownBases {
@@ -39,24 +41,35 @@ export interface WantedBase {
   readonly isRoot: boolean;
 }
 
+/** Where base images are read. */
+interface BaseSource {
+  readonly registries: Registries;
+  /** What was read for other images. */
+  readonly shared?: Pick<SharedWork, 'images' | 'configs'>;
+}
+
 /**
  * How a base image begins on each platform, by {@link baseKey}; `undefined` where that cannot be read or is not the same
  * in all that the builder may take. One request for an index, two for each of its platforms. Errors of the registry, naming
  * the place; BuildOnceError `BASE_NOT_FOUND`, and `BASE_UNSUPPORTED` for what is for other systems only.
  */
 export async function readBaseConfigs(
-  registries: Registries,
+  { registries, shared }: BaseSource,
   { image: { reference, digest }, platforms, place, isRoot }: WantedBase,
 ): Promise<ReadonlyMap<string, BaseConfig | undefined>> {
   const parsed = parseReference(reference);
   if (!parsed.ok) throw new TypeError(parsed.problem);
-  const repository = registries.open(parsed.value.repository);
+  const { repository: name } = parsed.value;
+  const repository = registries.open(name);
+  const keyOf = (digest: Digest): string => `${name.registry}/${name.path}@${digest}`;
   return placed(place, reference, async () => {
-    const image = await readImage(repository, digest);
+    const readIndex = () => readImage(repository, digest);
+    const image = await (shared?.images(keyOf(digest), readIndex) ?? readIndex());
     if (image === 'not-found') throw imageNotFound(place, reference);
     const read = new Map<string, Promise<ImageConfig | undefined>>();
     const configOf = (child: Descriptor): Promise<ImageConfig | undefined> => {
-      const config = read.get(child.digest) ?? readConfig(repository, child);
+      const readOne = () => readConfig(repository, child);
+      const config = read.get(child.digest) ?? shared?.configs(keyOf(child.digest), readOne) ?? readOne();
       read.set(child.digest, config);
       return config;
     };

@@ -24,7 +24,7 @@ export async function resolveInputs(run: Run, dockerfile: string): Promise<Resol
   const read = readDockerfile(dockerfile, run);
   refuseViolations(run.options, dockerfile, read);
   const registries = run.options.base === 'tag' ? undefined : run.registries;
-  const pins = await resolveImages({ registries, dockerfile, known: [] }, usesOf(read));
+  const pins = await resolveImages({ registries, dockerfile, known: [], shared: run.shared }, usesOf(read));
   const known = { pins, configs: new Map(), whole: false };
   if (registries !== undefined && read.asksBases) return learnBases(run, dockerfile, known);
   return { ...known, read, isFinal: read.bases.length === 0 && contextImages(read.baseContexts).length === 0 };
@@ -38,7 +38,8 @@ export async function resolveInputs(run: Run, dockerfile: string): Promise<Resol
 export async function learnBases(run: Run, dockerfile: string, known: KnownBases): Promise<ResolvedInputs> {
   const read = readDockerfile(dockerfile, { ...run, bases: known });
   refuseTriggered(run.options, dockerfile, read);
-  const pins = await resolveImages({ registries: run.registries, dockerfile, known: known.pins }, usesOf(read));
+  const { registries, shared } = run;
+  const pins = await resolveImages({ registries, dockerfile, known: known.pins, shared }, usesOf(read));
   const unknown = read.bases.filter(({ reference, platform }) => !known.configs.has(baseKey(reference, platform)));
   if (unknown.length === 0) {
     const warnings = [...read.warnings, ...unreadable(read, known)];
@@ -73,7 +74,7 @@ async function readAll(
     if (image === undefined || named === undefined) return [];
     const platforms = [...new Map(uses.map(({ platform }) => [formatPlatform(platform), platform])).values()];
     const wanted = { image, platforms, place: placeOf(dockerfile, named), isRoot: named.role === 'root' };
-    return [...(await readBaseConfigs(run.registries, wanted))];
+    return [...(await readBaseConfigs(run, wanted))];
   });
   return new Map((await Promise.all(found)).flat());
 }

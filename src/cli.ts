@@ -56,14 +56,14 @@ async function demo(): Promise<string> {
 async function run(command: CommandName, line: CommandLine): Promise<Error | undefined> {
   const { raw, json, problems, reference, all } = line;
   const call = { found: problems, reference, journal: reference, prune: pruneCall(line) };
-  const { report: found, manifest = '', error } = await runCommand(command, raw, host, call);
+  const { report: found, manifest, error } = await runCommand(command, raw, host, call);
   const report = redacted(found, host.hide);
   if (json) printJson(reportDocument(report));
   else if (command === 'scan' && report.scan !== undefined) print(report.scan.text);
   else if ((command === 'prune' || command === 'undo') && report.prune !== undefined) print(report.prune.text);
   else if (error !== undefined) return error;
   // To the byte: its sha256 is the content hash.
-  else if (line.manifest) process.stdout.write(host.hide(manifest));
+  else if (line.manifest) process.stdout.write(host.hide(manifest?.() ?? ''));
   else print(command === 'hash' ? hashTag(report.hash ?? '') : renderText(report, all));
   return error;
 }

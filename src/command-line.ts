@@ -6,6 +6,7 @@ import type { RawOptions } from './options.ts';
 
 export const COMMAND_NAMES = [
   'build',
+  'plan',
   'hash',
   'explain',
   'scan',
@@ -32,7 +33,8 @@ const WORDS: Readonly<Record<string, OptionName | FileFlag>> = {
 };
 
 /** What the bare word after a command is, where it is not the context. */
-const WORD_OF: Partial<Readonly<Record<CliCommand, 'image' | 'journal' | 'nothing'>>> = {
+const WORD_OF: Partial<Readonly<Record<CliCommand, 'files' | 'image' | 'journal' | 'nothing'>>> = {
+  plan: 'files',
   explain: 'image',
   scan: 'image',
   verify: 'image',
@@ -42,6 +44,7 @@ const WORD_OF: Partial<Readonly<Record<CliCommand, 'image' | 'journal' | 'nothin
 };
 const ALLOWED_WORDS = {
   context: 'one context is allowed',
+  files: 'any number of files is allowed',
   image: 'one image is allowed; --context names a directory',
   journal: 'one journal is allowed',
   nothing: 'no word is allowed; --images names the repository',
@@ -73,7 +76,7 @@ export interface CommandLine {
 /**
  * Parses the arguments after the program's name. `--name value`, `--name=value`; lists may be repeated, switches need no
  * value but take `true` or `false`; one bare word after the command is the context, after `explain`, `scan` and
- * `verify` the image, after `undo` the journal. What is wrong is listed, and left out of `raw`.
+ * `verify` the image, after `undo` the journal; those after `plan` are files. What is wrong is listed, and left out of `raw`.
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const problems: Problem[] = [];
@@ -122,7 +125,10 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       message: `${quote(word)} and --context ${quote(raw['context'])}: one is allowed`,
     });
   } else if (meaning === 'context' && word !== undefined) raw['context'] = word;
-  const stray = meaning === 'nothing' ? bare.slice(1) : more;
+  const words = bare.slice(1);
+  if (meaning === 'files' && words.length > 0)
+    raw['files'] = [...(raw['files'] === undefined ? [] : [raw['files']]), ...words.map(asItem)].join('\n');
+  const stray = meaning === 'nothing' ? words : meaning === 'files' ? [] : more;
   if (stray.length > 0)
     problems.push({ input: 'arguments', message: `${stray.map(quote).join(' ')}: ${ALLOWED_WORDS[meaning]}` });
   if (command === 'undo' && word === undefined)
@@ -145,6 +151,11 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     planOut: files['plan-out'],
     problems,
   };
+}
+
+/** A word as an entry of a list. */
+function asItem(word: string): string {
+  return `"${word.replaceAll('"', '""')}"`;
 }
 
 /** The option that a flag stands for. */

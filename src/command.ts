@@ -8,6 +8,10 @@ export interface Command {
   readonly required: readonly OptionName[];
   /** It may call buildx, so that secrets must be there. */
   readonly builds: boolean;
+  /** It takes several images, by `files`. */
+  readonly takesFiles?: true;
+  /** It only looks, so that what a build needs besides may be missing. */
+  readonly plans?: true;
   /** It takes the name of an image in a registry. */
   readonly takesImage?: boolean;
   /** It has to know whose signatures count. */

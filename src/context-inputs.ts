@@ -2,6 +2,8 @@ import {
   type ContextRead,
   entriesOf,
   findIgnoreFile,
+  listContext,
+  namesKey,
   type OpenContext,
   openContext,
   readExtraFiles,
@@ -25,8 +27,16 @@ import { isGitSource, namesCommit } from './core/remote-source.ts';
 import { type PlatformReads, readCanonical, type Unpinned } from './dockerfile-inputs.ts';
 import type { Host } from './host.ts';
 import type { Options } from './options.ts';
+import type { SharedWork } from './shared-work.ts';
 import type { GitContexts } from './stages/git-contexts.ts';
-import { type OtherFile, otherFile, type ReadContext, type RefusedUse, UseReader } from './use-reader.ts';
+import {
+  type OtherFile,
+  otherFile,
+  type ReadContext,
+  type ReadLeaf,
+  type RefusedUse,
+  UseReader,
+} from './use-reader.ts';
 
 /** What of the content hash comes from the disk. */
 export type ContextInputs = Pick<
@@ -66,6 +76,7 @@ interface Setting {
   readonly host: Pick<Host, 'files' | 'cwd' | 'env'>;
   readonly options: Pick<Options, 'context' | 'buildContexts' | 'hashFiles' | 'hashIgnore' | 'hashScope' | 'cacheTo'>;
   readonly git?: GitContexts;
+  readonly shared?: Pick<SharedWork, 'files' | 'names'>;
 }
 
 /** What a Dockerfile reads, as far as that is known. */
@@ -76,12 +87,18 @@ export interface ReadingOrder {
 }
 
 /** Reads everything on the disk that counts. Errors as of `readContext`. */
-export function readContextInputs(setting: Setting, { dockerfile, targets }: ReadingOrder): ContextReading {
-  const { git } = setting;
+export function readContextInputs(given: Setting, { dockerfile, targets }: ReadingOrder): ContextReading {
+  const { git, shared } = given;
+  const setting = shared === undefined ? given : { ...given, host: { ...given.host, files: shared.files } };
   if (targets === undefined || git?.main?.keepsGitDirectory === true) return readWhole(setting, dockerfile);
   const exact = readTargets(setting, dockerfile, targets);
   // Of a repository that was fetched for the hash, what BuildKit adds to it is not there.
   return exact.problems.length > 0 && git?.main !== undefined ? readWhole(setting, dockerfile) : exact;
+}
+
+function open({ host: { files }, shared }: Setting, read: ContextRead): OpenContext {
+  const names = shared?.names(namesKey(files, read), () => listContext(files, read));
+  return openContext(files, read, names);
 }
 
 function ownContext({ host: { files }, options, git }: Setting, dockerfile: string): ContextRead {
@@ -97,13 +114,12 @@ function ownContext({ host: { files }, options, git }: Setting, dockerfile: stri
 function readTargets(setting: Setting, dockerfile: string, targets: readonly PlatformReads[]): ContextReading {
   const { host, options } = setting;
   const { files } = host;
-  const open = (name: string | undefined): OpenContext | undefined => {
-    if (name === undefined) return openContext(files, ownContext(setting, dockerfile));
+  const reader = new UseReader((name) => {
+    if (name === undefined) return open(setting, ownContext(setting, dockerfile));
     const directory = options.buildContexts.find((context) => context.name === name)?.value;
     const isListed = directory !== undefined && isDirectoryContext(directory);
-    return isListed ? openContext(files, namedContext(setting, directory)) : undefined;
-  };
-  const reader = new UseReader(open);
+    return isListed ? open(setting, namedContext(setting, directory)) : undefined;
+  });
   const written = targets.map(({ platform, instructions, uses }): TargetInput => {
     return { platform: formatPlatform(platform), instructions, uses: uses.flatMap((use) => reader.read(use)) };
   });
@@ -123,10 +139,11 @@ function readTargets(setting: Setting, dockerfile: string, targets: readonly Pla
     },
     dockerfile: readCanonical(files, dockerfile),
     paths: [...reader.paths].sort(compareCodePoints),
-    ...scopedReading(setting, extra, () => distinct(reader.leaves), reader.others),
+    ...scopedReading(setting, extra, () => distinct(reader.leaves()), reader.others),
     leaves: () => {
-      const leaves = reader.leaves.map(({ directory, path, leaf }): Entry => [files.path.join(directory, path), leaf]);
-      return new Map([...extra.map(([at, leaf]): Entry => [files.path.join('', at), leaf]), ...leaves]);
+      const leaves = new Map(extra.map(([at, leaf]) => [files.path.join('', at), leaf]));
+      for (const { directory, path, leaf } of reader.leaves()) leaves.set(files.path.join(directory, path), leaf);
+      return leaves;
     },
     problems: reader.problems,
     contexts: reader.contexts,
@@ -172,13 +189,13 @@ function readWhole(setting: Setting, dockerfile: string): ContextReading {
 
 /** The build's own context, then the named ones that are directories. */
 function openAll(setting: Setting, dockerfile: string): readonly [ReadContext, ...ReadContext[]] {
-  const { host, options } = setting;
+  const { options } = setting;
   const unknown = { lines: new Map<string, number>(), empty: new Map<string, number>() };
   const named = options.buildContexts.filter(({ value }) => isDirectoryContext(value));
   return [
-    { ...unknown, name: undefined, open: openContext(host.files, ownContext(setting, dockerfile)) },
+    { ...unknown, name: undefined, open: open(setting, ownContext(setting, dockerfile)) },
     ...named.map(({ name, value }) => {
-      return { ...unknown, name, open: openContext(host.files, namedContext(setting, value)) };
+      return { ...unknown, name, open: open(setting, namedContext(setting, value)) };
     }),
   ];
 }
@@ -206,8 +223,10 @@ function scopedReading(
 }
 
 /** Two uses may have read one file. */
-function distinct(leaves: UseReader['leaves']): number {
-  return new Set(leaves.map(({ directory, path }) => JSON.stringify([directory, path]))).size;
+function distinct(leaves: Iterable<ReadLeaf>): number {
+  const places = new Set<string>();
+  for (const { directory, path } of leaves) places.add(JSON.stringify([directory, path]));
+  return places.size;
 }
 
 /** Patterns of ours, which are sound. */
@@ -242,12 +261,18 @@ export function findUnpinnedContexts(contexts: readonly NamedContext[]): readonl
 
 /**
  * The paths that differ by now from what was read then, but for what a build itself writes: local caches, temporary files,
- * git's index, which buildx refreshes when it asks git for the commit.
+ * git's index, which buildx refreshes when it asks git for the commit. What the setting shares was read before, so nothing of
+ * it is taken; `again` is for several images that are looked at one after the other.
  */
-export function findChanges(setting: Setting, order: ReadingOrder, then: ContextReading): readonly string[] {
+export function findChanges(
+  { shared: _, ...setting }: Setting,
+  order: ReadingOrder,
+  then: ContextReading,
+  again?: SharedWork,
+): readonly string[] {
   const { host } = setting;
   const { path } = host.files;
-  const now = readContextInputs(setting, order);
+  const now = readContextInputs(again === undefined ? setting : { ...setting, shared: again }, order);
   const before = then.leaves();
   const after = now.leaves();
   const differing = [...new Set([...before.keys(), ...after.keys()])].filter((at) => before.get(at) !== after.get(at));

@@ -18,7 +18,7 @@ import { quote } from './core/printable.ts';
 import { BuildOnceError, UsageError } from './errors.ts';
 import { FILE_CHANGED, type Files } from './host.ts';
 import type { Options } from './options.ts';
-import { hasWindowsRules, recordedBits } from './recorded-bits.ts';
+import { hasWindowsRules, type RecordedBits, recordedBits } from './recorded-bits.ts';
 
 /** The name of a Dockerfile, and the spelling that BuildKit falls back to. */
 const DOCKERFILE_NAMES = ['Dockerfile', 'dockerfile'];
@@ -91,11 +91,26 @@ export function readContext(files: Files, read: ContextRead): readonly Entry[] {
 }
 
 /** All that counts of a context, as {@link readContext} has it. */
-export function entriesOf({ counted, leaf }: Pick<OpenContext, 'counted' | 'leaf'>): readonly Entry[] {
-  const parents = new Set(counted.map((entry) => posix.dirname(entry.path)));
-  return counted
-    .filter(({ path: at, kind }) => kind !== 'directory' || !parents.has(at))
-    .map((entry) => [entry.path, leaf(entry)]);
+export function entriesOf({ counted, leavesOf }: Pick<OpenContext, 'counted' | 'leavesOf'>): readonly Entry[] {
+  const own = counted.filter(({ path: at, kind }, position) => {
+    return kind !== 'directory' || counted[position + 1]?.path.startsWith(`${at}/`) !== true;
+  });
+  const entries: Entry[] = [];
+  leavesOf(own, ({ path: at }, leaf) => entries.push([at, leaf]));
+  return entries;
+}
+
+/** The names in a context, and which of them count: all that is known before the first file is read. */
+export interface ContextNames {
+  readonly kept: readonly ContextEntry[];
+  readonly counted: readonly ContextEntry[];
+  /** The paths of those; `undefined` for all. */
+  readonly countedPaths: ReadonlySet<string> | undefined;
+  readonly others: ReadonlySet<string> | undefined;
+  readonly unreadable: ReadonlyMap<string, unknown>;
+  readonly recorded: RecordedBits;
+  /** What had to be read to know what counts. */
+  readonly read: ReadonlyMap<string, ReadEntry>;
 }
 
 /** A context of which nothing but names was read so far. */
@@ -106,10 +121,14 @@ export interface OpenContext {
   readonly tree: ContextTree;
   /** Of that, what counts. */
   readonly counted: readonly ContextEntry[];
+  /** Whether a path of the tree counts; the context itself, too, which stands for itself where nothing is taken of it. */
+  readonly counts: (path: string) => boolean;
   /** With the scope `manifests`: the files that would count without it. */
   readonly others: ReadonlySet<string> | undefined;
   /** What counts of an entry, as {@link readContext} has it; read once. */
   readonly leaf: (entry: ContextEntry) => string;
+  /** The same of many, one after the other. */
+  readonly leavesOf: <T extends ContextEntry>(entries: readonly T[], take: (entry: T, leaf: string) => void) => void;
   /** All that `leaf` was asked for so far, by path. */
   readonly read: ReadonlyMap<string, ReadEntry>;
 }
@@ -122,8 +141,18 @@ interface ReadEntry {
   readonly isLfsPointer: boolean;
 }
 
-/** Lists a context. Errors as of {@link readContext}, of `leaf` too. */
-export function openContext(files: Files, { directory, matcher, uncounted, scope }: ContextRead): OpenContext {
+/** Opens a context whose names are known, or listed now. Errors as of {@link readContext}, of `leaf` too. */
+export function openContext(files: Files, read: ContextRead, names = listContext(files, read)): OpenContext {
+  const { kept, counted, countedPaths, others } = names;
+  const seen = new Map(names.read);
+  const { leaf, leavesOf } = openLeaves(files, read.directory, names, seen);
+  const counts = (at: string): boolean => (at === '' ? others === undefined : countedPaths?.has(at) !== false);
+  const tree = contextTree(kept, readLinks(leaf));
+  return { directory: read.directory, tree, counted, counts, others, leaf, leavesOf, read: seen };
+}
+
+/** Lists a context. Errors as of {@link readContext}. */
+export function listContext(files: Files, { directory, matcher, uncounted, scope }: ContextRead): ContextNames {
   const { entries: kept, unreadable } = walk(files, directory, matcher);
   const wanted = uncounted === undefined ? kept : keepCounted(kept, uncounted);
   const recorded = guard(
@@ -131,20 +160,69 @@ export function openContext(files: Files, { directory, matcher, uncounted, scope
     () => files.path.join(directory, '.git'),
   );
   const read = new Map<string, ReadEntry>();
-  const leaf = ({ path: at, kind }: ContextEntry): string => {
-    const known = read.get(at);
-    if (known !== undefined) return known.leaf;
-    const file = files.path.join(directory, at);
-    if (unreadable.has(at)) throw unreadableFile(file, unreadable.get(at));
-    const entry = readEntry(files, file, kind, () => recorded(at));
-    read.set(at, entry);
-    return entry.leaf;
-  };
-  const readLink = (at: string): string => leaf({ path: at, kind: 'symlink' }).slice(1);
-  const tree = contextTree(kept, readLink);
-  if (scope !== 'manifests') return { directory, tree, counted: wanted, others: undefined, leaf, read };
+  const known = { kept, unreadable, recorded, read };
+  if (scope !== 'manifests') {
+    const countedPaths = wanted === kept ? undefined : new Set(wanted.map(({ path: at }) => at));
+    return { ...known, counted: wanted, countedPaths, others: undefined };
+  }
+  const tree = contextTree(kept, readLinks(openLeaves(files, directory, known, read).leaf));
   const counted = keepManifests(wanted, tree, unreadable);
-  return { directory, tree, counted, others: filesBut(counted, wanted), leaf, read };
+  const countedPaths = new Set(counted.map(({ path: at }) => at));
+  return { ...known, counted, countedPaths, others: filesBut(counted, wanted) };
+}
+
+/** What decides on the names in a context: contexts of which this is equal are listed alike. */
+export function namesKey(files: Files, { directory, matcher, uncounted, scope }: ContextRead): string {
+  const rules = (of: IgnoreMatcher | undefined): unknown =>
+    of?.patterns.map(({ text, exception, test }) => [text, exception, test.ok ? '' : test.problem]);
+  return JSON.stringify([files.resolve(directory), scope ?? '', rules(matcher), rules(uncounted)]);
+}
+
+/** Reads what counts of entries, each once. */
+interface Leaves {
+  readonly leaf: OpenContext['leaf'];
+  readonly leavesOf: OpenContext['leavesOf'];
+}
+
+/** A second thread is not worth it for less. */
+const MANY_FILES = 1000;
+
+function openLeaves(
+  files: Files,
+  directory: string,
+  { unreadable, recorded }: Pick<ContextNames, 'unreadable' | 'recorded'>,
+  seen: Map<string, ReadEntry>,
+): Leaves {
+  const { path } = files;
+  const root = files.resolve(directory);
+  const start = root.endsWith(path.sep) ? root : `${root}${path.sep}`;
+  // One join for each file would take longer than its hash.
+  const inFull = (at: string): string => (path.sep === '/' ? start + at : path.join(root, at));
+  const leaf = ({ path: at, kind }: Pick<ContextEntry, 'path' | 'kind'>): string => {
+    const known = seen.get(at);
+    if (known !== undefined) return known.leaf;
+    if (unreadable.has(at)) throw unreadableFile(path.join(directory, at), unreadable.get(at));
+    try {
+      const entry = readEntry(files, { file: inFull(at), kind, at }, recorded);
+      seen.set(at, entry);
+      return entry.leaf;
+    } catch (cause) {
+      throw unreadableFile(path.join(directory, at), cause);
+    }
+  };
+  const leavesOf: OpenContext['leavesOf'] = (entries, take) => {
+    const work = (): void => {
+      for (const entry of entries) take(entry, leaf(entry));
+    };
+    if (entries.length < MANY_FILES) return work();
+    const unread = entries.filter(({ path: at, kind }) => kind === 'file' && !seen.has(at));
+    files.readingAhead({ count: unread.length, pathAt: (at) => inFull(unread[at]?.path ?? '') }, work);
+  };
+  return { leaf, leavesOf };
+}
+
+function readLinks(leaf: OpenContext['leaf']): ContextTree['readLink'] {
+  return (at) => leaf({ path: at, kind: 'symlink' }).slice(1);
 }
 
 /**
@@ -162,8 +240,12 @@ function readExtra(files: Files, name: string, file: string, linksLeft: number):
     () => file,
   );
   if (kind === undefined) return [];
-  const recorded = (): boolean | undefined => recordedBits(files, path.dirname(file))(path.basename(file));
-  const own: Entry = [name, readEntry(files, file, kind, recorded).leaf];
+  const recorded: RecordedBits = (at) => recordedBits(files, path.dirname(file))(at);
+  const { leaf } = guard(
+    () => readEntry(files, { file: files.resolve(file), kind, at: path.basename(file) }, recorded),
+    () => file,
+  );
+  const own: Entry = [name, leaf];
   if (kind === 'symlink' && linksLeft > 0) {
     const target = files.readLink(file);
     const next = path.isAbsolute(target) ? target : path.join(path.dirname(file), target);
@@ -231,23 +313,23 @@ function withSlashes(files: Files, given: string): string {
   return hasWindowsRules(files) ? given.replaceAll('\\', '/') : given;
 }
 
-/** `recorded` has the exec bit where the disk has none. */
+/** What a directory and what is neither file nor link looks like. */
+const DIRECTORY: ReadEntry = { leaf: '/', sizeBytes: 0, isLfsPointer: false };
+const OTHER: ReadEntry = { leaf: '?', sizeBytes: 0, isLfsPointer: false };
+
+/** `recorded` has the exec bit, by the path `at`, where the disk has none. */
 function readEntry(
   files: Files,
-  file: string,
-  kind: ContextEntry['kind'],
-  recorded: () => boolean | undefined,
+  { file, kind, at }: { readonly file: string; readonly kind: ContextEntry['kind']; readonly at: string },
+  recorded: RecordedBits,
 ): ReadEntry {
-  const read = (): ReadEntry => {
-    if (kind === 'directory') return { leaf: '/', sizeBytes: 0, isLfsPointer: false };
-    if (kind === 'other') return { leaf: '?', sizeBytes: 0, isLfsPointer: false };
-    if (kind === 'symlink') {
-      return { leaf: `@${withSlashes(files, files.readLink(file))}`, sizeBytes: 0, isLfsPointer: false };
-    }
-    const { sha256, executable, sizeBytes, isLfsPointer } = files.digest(file);
-    return { leaf: `${sha256}${(recorded() ?? executable) ? 'x' : '-'}`, sizeBytes, isLfsPointer };
-  };
-  return guard(read, () => file);
+  if (kind === 'directory') return DIRECTORY;
+  if (kind === 'other') return OTHER;
+  if (kind === 'symlink') {
+    return { leaf: `@${withSlashes(files, files.readLink(file))}`, sizeBytes: 0, isLfsPointer: false };
+  }
+  const { sha256, executable, sizeBytes, isLfsPointer } = files.digest(file);
+  return { leaf: sha256 + ((recorded(at) ?? executable) ? 'x' : '-'), sizeBytes, isLfsPointer };
 }
 
 /** `place` says what was read when it failed. */

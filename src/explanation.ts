@@ -19,6 +19,7 @@ import { readRecordedInputs } from './recorded-inputs.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
 import { type Run, resultOf, wantedOf } from './stage.ts';
+import { withinTime } from './within-time.ts';
 
 /** In what a run differs from an image that is there. */
 export interface Explanation {
@@ -38,11 +39,19 @@ export interface Explanation {
 
 const NOTHING = { reference: undefined, digest: undefined, isSame: undefined, differences: [], checked: [] } as const;
 
+/** How long a build waits to hear why it runs. */
+const MAX_WAIT_MS = 5000;
+
 /**
  * Why a build runs: in what it differs from the baseline. Never an error: what hinders is the reason that nothing is known.
- * Nothing is asked for twice: the build waits for it.
+ * Nothing is asked for twice, nor waited for long: the build waits for it.
  */
 export async function explainMiss(run: Run): Promise<Explanation> {
+  const explanation = await withinTime(compareWithBaseline(run), MAX_WAIT_MS);
+  return explanation ?? notKnown(`the registry gave no answer within ${MAX_WAIT_MS / 1000} s`);
+}
+
+async function compareWithBaseline(run: Run): Promise<Explanation> {
   const [name] = run.options.images;
   if (name === undefined) return notKnown('there is no image to compare with');
   try {

@@ -8,6 +8,7 @@ import { formatReference, parseReference } from './core/reference.ts';
 import { BuildOnceError, isRegistryError, RegistryError, UsageError } from './errors.ts';
 import type { Options } from './options.ts';
 import type { Registries } from './registry/open.ts';
+import type { SharedWork } from './shared-work.ts';
 
 /** An image that the build names, by the name it uses, and what stands behind that name. */
 export interface HashedImage {
@@ -55,39 +56,40 @@ interface Asked {
   readonly dockerfile: string;
   /** The answers so far: no name is asked for twice in a run. */
   readonly known: readonly HashedImage[];
+  /** The answers for other images. */
+  readonly shared?: Pick<SharedWork, 'digests'> | undefined;
 }
 
 /**
  * Asks for what stands behind each name, all at once; names with a digest need no question. Answers the known ones too.
  * BuildOnceError `BASE_NOT_FOUND` and errors of the registry, naming the line in `dockerfile`.
  */
-export async function resolveImages(
-  { registries, dockerfile, known }: Asked,
-  uses: readonly ImageUse[],
-): Promise<readonly HashedImage[]> {
+export async function resolveImages(asked: Asked, uses: readonly ImageUse[]): Promise<readonly HashedImage[]> {
+  const { known } = asked;
   const byName = new Map(uses.map((use) => [use.reference, use]));
   for (const { reference } of known) byName.delete(reference);
-  const images = await Promise.all([...byName.values()].map((use) => resolveImage(registries, dockerfile, use)));
+  const images = await Promise.all([...byName.values()].map((use) => resolveImage(asked, use)));
   const found = [...known, ...images.flatMap((image) => image ?? [])];
   return found.sort((a, b) => compareCodePoints(a.reference, b.reference));
 }
 
 async function resolveImage(
-  registries: Registries | undefined,
-  dockerfile: string,
+  { registries, dockerfile, shared }: Asked,
   use: ImageUse,
 ): Promise<HashedImage | undefined> {
   const { reference } = use;
   const parsed = parseReference(reference);
   const place = placeOf(dockerfile, use);
   if (!parsed.ok) throw new UsageError([{ input: 'file', message: `${place}: ${parsed.problem}` }]);
-  const { repository, tag, digest } = parsed.value;
+  const { repository, tag = 'latest', digest } = parsed.value;
   const { registry } = repository;
   if (digest !== undefined) return { reference, registry, digest };
   if (registries === undefined) return undefined;
-  const found = await placed(place, reference, () => registries.open(repository).resolve({ tag: tag ?? 'latest' }));
+  const ask = async (): Promise<Digest | undefined> => (await registries.open(repository).resolve({ tag }))?.digest;
+  const name = formatReference({ ...parsed.value, tag });
+  const found = await placed(place, reference, () => shared?.digests(name, ask) ?? ask());
   if (found === undefined) throw imageNotFound(place, reference);
-  return { reference, registry, digest: found.digest };
+  return { reference, registry, digest: found };
 }
 
 /** The registry has no such image. */

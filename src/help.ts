@@ -6,6 +6,7 @@ Usage: build-once COMMAND [CONTEXT] [--FLAG VALUE …]
 
 Commands
   build     reuse the image when the registry has this content, else build, push and tag it
+  plan      [FILES] say which images of bake files, compose files or Dockerfiles are missing, as a matrix of jobs; build --files builds them
   hash      print the hash tag of what the build would read
   explain   [REF] list in what this differs from an image: a tag, REPOSITORY:TAG, or the latest; --all for every line
   scan      [REF] scan every platform of an image that is in a registry, and judge what was found

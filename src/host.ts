@@ -50,6 +50,8 @@ export interface Command {
   readonly signal?: AbortSignal;
   /** Called with each line as it is written, to show progress. */
   readonly onLine?: (line: string) => void;
+  /** Called when it runs: what is done from here on is done beside it. */
+  readonly onStart?: () => void;
 }
 
 export interface CommandResult {
@@ -96,6 +98,13 @@ export interface FileDigest {
   readonly isLfsPointer: boolean;
 }
 
+/** Files that are about to be read. */
+export interface FilesToRead {
+  readonly count: number;
+  /** Absolute; the same text that `digest` is asked for. */
+  readonly pathAt: (position: number) => string;
+}
+
 /** Synchronous on purpose: one promise a file is two to five times slower. Paths are absolute, or relative to `cwd`. */
 export interface Files {
   /** How paths are spelled where these files are. */
@@ -109,6 +118,8 @@ export interface Files {
   readRegular(path: string, limitBytes: number): string | undefined;
   /** sha256 in hex of a file's bytes, read in pieces, and what was seen on the way. An error with the code {@link FILE_CHANGED}. */
   digest(path: string): FileDigest;
+  /** Does work that reads these files by `digest`, in this order; until it ends, they may be read ahead. */
+  readingAhead<T>(files: FilesToRead, work: () => T): T;
   /**
    * The entries of a directory, unsorted; `undefined` when there is none. Bytes of a name that are no UTF-8 are halves of
    * surrogate pairs, U+DC80 to U+DCFF; the other functions take such names.

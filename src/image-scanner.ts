@@ -71,7 +71,9 @@ export interface ScanTask extends ScanSource {
 export async function scanRun(run: Run, task: ScanTask): Promise<ScanOutcome> {
   const { image } = task;
   const repository =
-    task.layoutPath === undefined ? run.registries.open(image.repository) : run.registries.openLayout(task.layoutPath);
+    task.layoutPath === undefined
+      ? run.registries.open(image.repository)
+      : await run.registries.openLayout(task.layoutPath);
   const scene: Scene = {
     run,
     task,

@@ -33,7 +33,7 @@ export async function attachInputs(
   image: Descriptor,
   { inputs, buildSeconds, created }: Attachment,
 ): Promise<Descriptor> {
-  const content = Buffer.from(inputs.text);
+  const content = Buffer.from(inputs.text());
   checkAttachable(content, MAX_INPUTS_BYTES, 'the input manifest');
   const annotations = {
     [CREATED_ANNOTATION]: created.toISOString(),

@@ -27,6 +27,7 @@ import { parsePinnedReference, parseRegistryHost } from './core/reference.ts';
 import { parseCgroupParent, parseEntitlement, parseExtraHost, parseShmSize, parseUlimit } from './core/run-options.ts';
 import { parseTagLines } from './core/tag-rules.ts';
 import { parseTrustedRegistry } from './core/trusted-registry.ts';
+import { MANY_OPTIONS } from './many-option-table.ts';
 import { list, text, toggle } from './option.ts';
 import { PRUNE_OPTIONS } from './prune-option-table.ts';
 import { SCAN_OPTIONS } from './scan-option-table.ts';
@@ -44,8 +45,12 @@ const words = listOf(anyText, { commas: true });
 /** The one table of inputs: their names, meaning, defaults and parsers. */
 export const OPTION_TABLE = {
   command: text(
-    choice('build', 'prune'),
-    { group: 'what', about: '`build`, or `prune`: delete what `retention` does not keep, and build nothing.' },
+    choice('build', 'plan', 'prune'),
+    {
+      group: 'what',
+      about:
+        '`build`; `plan`: say which of the images of `files` are missing; `prune`: delete what `retention` does not keep.',
+    },
     'build',
   ),
   images: list(listOf(parseImageName, { commas: true }), {
@@ -53,6 +58,7 @@ export const OPTION_TABLE = {
     about:
       'Repositories to push to, or to prune, one a line: `ghcr.io/acme/app`. The name of this GitHub repository is lower-cased; a tag or digest in one is an error. `myapp` alone means the local engine.',
   }),
+  ...MANY_OPTIONS,
   context: text(parseContext, { group: 'what', about: 'A directory, or `https://…/app.git#ref:directory`.' }, '.'),
   file: text(optionalText, { group: 'what', about: 'The Dockerfile. Default: `Dockerfile` in the context.' }),
   target: text(optionalText, { group: 'what', about: 'The build stage to build. Default: the last one.' }),

@@ -2,7 +2,18 @@ import { flag, type Parse } from './core/kinds.ts';
 
 /** One input of the action and flag of the CLI; `action.yml`, the help and the README's tables are made from these. */
 export interface Option<T> {
-  readonly group: 'what' | 'build' | 'tags' | 'hash' | 'reuse' | 'registry' | 'scan' | 'sign' | 'prune' | 'report';
+  readonly group:
+    | 'what'
+    | 'many'
+    | 'build'
+    | 'tags'
+    | 'hash'
+    | 'reuse'
+    | 'registry'
+    | 'scan'
+    | 'sign'
+    | 'prune'
+    | 'report';
   /** One sentence of Markdown. */
   readonly about: string;
   /** The text that stands in when none is given. */

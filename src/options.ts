@@ -61,6 +61,12 @@ export function parseOptions(
   return { options: values, problems: [...problems, ...contradictions(values)], fromEnvironment };
 }
 
+/** Whether a person wrote this: a runner fills in defaults. A name that is none was written. */
+export function isGiven(name: string, text: string | undefined): text is string {
+  if (text === undefined) return false;
+  return !isOptionName(name) || (!isBlank(text) && text.trim() !== OPTION_TABLE[name].default);
+}
+
 function contradictions(options: Options): Problem[] {
   const problems: Problem[] = [];
   const { username, password, registry, images } = options;

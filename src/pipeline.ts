@@ -1,13 +1,25 @@
+import type { ImagePipeline } from './bake/image-pipeline.ts';
 import type { Command, CommandCall } from './command.ts';
 import { distrustOf } from './distrust.ts';
 import type { Host } from './host.ts';
+import {
+  destinationOf,
+  findProblems,
+  openWorkbench,
+  originOf,
+  planBaseBuild,
+  planImageBuild,
+  takeBuilt,
+} from './image-build.ts';
 import { orInterruption } from './interruption.ts';
-import { type Options, type RawOptions } from './options.ts';
+import { loadMany } from './load-many.ts';
+import { isGiven, type Options, parseOptions, type RawOptions } from './options.ts';
 import { describeProxy } from './registry/failure.ts';
-import { openRegistries, type RegistriesSettings } from './registry/open.ts';
-import { type Report, reportOf } from './report/report.ts';
+import { openRegistries, type Registries, type RegistriesSettings } from './registry/open.ts';
+import { renderMarkdown } from './report/render.ts';
+import { failureOf, type Report, reportOf } from './report/report.ts';
 import { saidOnce } from './said-once.ts';
-import { type Run, runnable } from './stage.ts';
+import { type Run, type RunnableStage, runnable } from './stage.ts';
 import { attachStage } from './stages/attach.ts';
 import { buildStage } from './stages/build.ts';
 import { chooseStage } from './stages/choose.ts';
@@ -32,34 +44,49 @@ import { refuseUnverified, verifyStage } from './stages/verify.ts';
 
 export type { CommandCall } from './command.ts';
 
-import { isIdle, prepare, pruneRules } from './prepare.ts';
+import { isIdle, type Prepared, prepare, pruneRules } from './prepare.ts';
+
+/** Up to where it is known whether the image is there, and why not. */
+const LOOK = [
+  pinGitContexts,
+  runnable(hashStage),
+  runnable(engineStage),
+  runnable(lookupStage),
+  coverTriggers({ hash: runnable(hashStage), lookup: [runnable(engineStage), runnable(lookupStage)] }),
+  runnable(explainStage),
+];
+const SCAN = runnable(scanStage);
+const LOAD = runnable(loadStage);
+const PRUNE = runnable(pruneStage);
+/** What follows the build, or stands for it. */
+const FINISH = [
+  SCAN,
+  passGate,
+  runnable(pushStage),
+  runnable(attachStage),
+  runnable(verdictStage),
+  runnable(signStage),
+  runnable(tagStage),
+  LOAD,
+  tellSaved,
+  PRUNE,
+  judgePrune,
+];
 
 const COMMANDS = {
   build: {
     required: ['images'],
     builds: true,
+    takesFiles: true,
     scans: ({ scan }) => scan,
-    stages: [
-      pinGitContexts,
-      runnable(hashStage),
-      runnable(engineStage),
-      runnable(lookupStage),
-      coverTriggers({ hash: runnable(hashStage), lookup: [runnable(engineStage), runnable(lookupStage)] }),
-      runnable(explainStage),
-      readyScanner,
-      runnable(buildStage),
-      runnable(scanStage),
-      passGate,
-      runnable(pushStage),
-      runnable(attachStage),
-      runnable(verdictStage),
-      runnable(signStage),
-      runnable(tagStage),
-      runnable(loadStage),
-      tellSaved,
-      runnable(pruneStage),
-      judgePrune,
-    ],
+    stages: [...LOOK, readyScanner, runnable(buildStage), ...FINISH],
+  },
+  plan: {
+    required: ['images'],
+    builds: true,
+    takesFiles: true,
+    plans: true,
+    stages: LOOK,
   },
   hash: {
     required: [],
@@ -119,7 +146,7 @@ export function isCommandName(word: string): word is CommandName {
 export interface Finished {
   readonly report: Report;
   /** What was hashed, as canonical JSON: the content hash is its sha256. `undefined` when the run did not come so far. */
-  readonly manifest: string | undefined;
+  readonly manifest: (() => string) | undefined;
   readonly options: Options;
   readonly error: Error | undefined;
 }
@@ -135,9 +162,32 @@ export async function runCommand(
   call: CommandCall = {},
 ): Promise<Finished> {
   const command: Command = COMMANDS[name];
-  const startedAt = host.now();
+  if ((name === 'plan' || name === 'build') && (name === 'plan' || namesFiles(raw))) {
+    const { runMany } = await loadMany();
+    return runMany({ command: name, raw, host, call }, imagePipeline(name, call));
+  }
+  const asked = { name, command, host, call, startedAt: host.now() };
+  const prepared = await prepareCommand(raw, asked);
+  const run = openRun(prepared, asked);
+  return finishRun(run, isIdle(command, prepared) ? [] : command.stages);
+}
+
+/** Several images are asked for. */
+function namesFiles({ files = '', entry = '' }: RawOptions): boolean {
+  return files.trim() !== '' || entry.trim() !== '';
+}
+
+interface Asked {
+  readonly name: CommandName;
+  readonly command: Command;
+  readonly host: Host;
+  readonly call: CommandCall;
+  readonly startedAt: Date;
+}
+
+async function prepareCommand(raw: RawOptions, { command, host, call }: Asked): Promise<Prepared> {
   const findPruneProblems = await pruneRules(raw, command, host);
-  const { authorities, ...prepared } = prepare(raw, { command, findPruneProblems }, host, call);
+  const prepared = prepare(raw, { command, findPruneProblems }, host, call);
   const { options } = prepared;
   for (const secret of [
     options.password,
@@ -148,14 +198,25 @@ export async function runCommand(
   ]) {
     if (secret !== undefined) host.log.mask(secret);
   }
-  const access = { ...registrySettings(options, host), authorities };
-  const registries = openRegistries(access);
-  const stages = isIdle(command, prepared) ? [] : command.stages;
+  return prepared;
+}
+
+function openRun(
+  { authorities, ...prepared }: Prepared,
+  { name, host, call, startedAt }: Asked,
+  open: typeof openRegistries = openRegistries,
+): Run {
+  const access = { ...registrySettings(prepared.options, host), authorities };
   const talking = { ...host, log: saidOnce(host.log) };
   const findDistrust = distrustOf({ ...prepared, host: talking, access });
-  const scene = { host: talking, registries, access, findDistrust, startedAt };
+  const scene = { host: talking, registries: open(access), access, findDistrust, startedAt };
   const { prune, journal: journalPath } = call;
-  let run: Run = { ...prepared, ...scene, command: name, prune, journalPath, results: {}, journal: [] };
+  return { ...prepared, ...scene, command: name, prune, journalPath, results: {}, journal: [] };
+}
+
+async function finishRun(begun: Run, stages: readonly RunnableStage[]): Promise<Finished> {
+  let run = begun;
+  const { host, startedAt, registries } = begun;
   try {
     for (const stage of stages) run = await stage(run);
     return { ...finished(run, elapsed(host, startedAt)), error: undefined };
@@ -167,6 +228,46 @@ export async function runCommand(
     await run.scanner?.stop();
     registries.close();
   }
+}
+
+/** The same stages for each of several images, with one set of connections. */
+function imagePipeline(name: 'build' | 'plan', call: CommandCall): ImagePipeline {
+  const opened = new Map<string, Registries>();
+  const open = (access: RegistriesSettings): Registries => {
+    const key = access.explicit?.registry ?? '';
+    const registries = opened.get(key) ?? openRegistries(access);
+    opened.set(key, registries);
+    return registries;
+  };
+  const command: Command = COMMANDS[name];
+  return {
+    parseOptions,
+    isGiven,
+    async prepare(raw, host, isRequested) {
+      const one = isRequested ? command : { ...command, required: [] };
+      const asked = { name, command: one, host, call: { ...call, found: [] }, startedAt: host.now() };
+      return openRun(await prepareCommand(raw, asked), asked, open);
+    },
+    isIdle: (run) => isIdle(command, run),
+    look: LOOK,
+    hashOnly: [pinGitContexts, runnable(hashStage), foreseeTriggers(runnable(hashStage), { asBuild: true })],
+    ready: readyScanner,
+    build: {
+      plan: planImageBuild,
+      planBase: planBaseBuild,
+      open: openWorkbench,
+      destinationOf,
+      originOf,
+      findProblems,
+      take: takeBuilt,
+    },
+    finish: FINISH,
+    inTurn: new Set([SCAN, LOAD, PRUNE]),
+    report: { of: reportOf, failureOf, markdown: renderMarkdown },
+    close() {
+      for (const registries of opened.values()) registries.close();
+    },
+  };
 }
 
 function keyText({ signKey }: Options): string | undefined {

@@ -10,9 +10,9 @@ import { type Descriptor, isIndexMediaType, isManifestMediaType, type Manifest, 
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
 import type { Run } from './stage.ts';
-import { loadJobCache, loadTrivy } from './tools/load.ts';
+import { loadTrivy, openCache } from './tools/load.ts';
 import type { ScanReport, ScanSettings } from './tools/trivy.ts';
-import type { DirectoryCache, TrivyDatabase } from './tools/trivy-database.ts';
+import type { TrivyDatabase } from './tools/trivy-database.ts';
 import type { Trivy } from './tools/trivy-install.ts';
 
 /** One platform of an image. */
@@ -94,15 +94,8 @@ async function openDatabase({ host, options, access }: Run): Promise<TrivyDataba
     repositories: options.scanDbRepository,
     javaRepositories: options.scanJavaDbRepository,
     registries: access,
-    cache: await openCache(host),
+    cache: await openCache(host, 'trivy'),
   });
-}
-
-/** Its library is not even loaded where there is none. */
-async function openCache(host: Run['host']): Promise<DirectoryCache | undefined> {
-  if (!host.env['ACTIONS_RESULTS_URL'] && !host.env['ACTIONS_CACHE_URL']) return undefined;
-  const { openJobCache } = await loadJobCache();
-  return openJobCache(host, 'trivy');
 }
 
 /** Where the bytes of an image are: in a layout, or else in the registry. */

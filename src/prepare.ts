@@ -67,7 +67,9 @@ export function prepare(
     ...authorities.problems,
     ...readProxies(host.env).problems,
     ...(command.scans?.(options) === true ? findScanProblems(options, host.files) : []),
-    ...(command.builds ? [...findSecretProblems(host, options), ...findLocalNameProblems(options)] : []),
+    ...(command.builds && command.plans !== true ? findSecretProblems(host, options) : []),
+    ...(command.builds ? findLocalNameProblems(options) : []),
+    ...(command.takesFiles === true ? [] : findFileProblems(options)),
     ...(tags.ok ? [] : tags.problems),
     ...policies.problems,
     ...(command.builds ? signing.problems : []),
@@ -96,6 +98,14 @@ export function prepare(
     authorities: authorities.text,
     ...(chosen === undefined ? {} : { named: chosen }),
   };
+}
+
+/** Several images go with commands that take them. */
+function findFileProblems({ files, targets, entry }: Options): readonly Problem[] {
+  const given = { files: files.length > 0, targets: targets.length > 0, entry: entry !== undefined };
+  return Object.entries(given).flatMap(([input, isGiven]) =>
+    isGiven ? [{ input, message: 'goes with plan and build' }] : [],
+  );
 }
 
 function findPatternProblems({ images }: Options): readonly Problem[] {

@@ -12,6 +12,7 @@ import type { Options } from './options.ts';
 import type { Scanner } from './platform-scans.ts';
 import type { FoundImage } from './registry/image.ts';
 import type { Registries, RegistriesSettings, RegistryRepository } from './registry/open.ts';
+import type { SharedWork } from './shared-work.ts';
 import type { AttachResult } from './stages/attach.ts';
 import type { BuildResult } from './stages/build.ts';
 import type { ChooseResult } from './stages/choose.ts';
@@ -77,6 +78,16 @@ export interface JournalEntry {
   readonly durationMs: number;
 }
 
+/** A named context that is another image of this run. */
+export interface Link {
+  /** What the other image is called. */
+  readonly target: string;
+  /** Its content hash. */
+  readonly hash: string;
+  /** Its Dockerfile may leave triggers, ONBUILD, which nobody looks through here. */
+  readonly mayTrigger: boolean;
+}
+
 /** One run of a command: what it was asked for, what it can reach, and what its stages found out so far. */
 export interface Run {
   readonly command: string;
@@ -104,10 +115,14 @@ export interface Run {
   /** The image that the command is about; the baseline without one. */
   readonly named?: ImageChoice;
   readonly startedAt: Date;
+  /** Set where named contexts are other images of this run, by the context's name. */
+  readonly links?: ReadonlyMap<string, Link>;
   /** Set before the hash, where a context is a git repository. */
   readonly git?: GitContexts;
   /** Set where base images have triggers that the hash, made again, is to cover. */
   readonly bases?: KnownBases;
+  /** Set where the run is one of several over the same files and registries. */
+  readonly shared?: SharedWork;
   /** Set where an image is to be scanned that is only being built. */
   readonly scanner?: { readonly ready: Promise<Scanner>; stop(): Promise<void> };
   readonly results: Partial<Results>;

@@ -5,7 +5,7 @@ import type { Entry, UseInput } from './core/input-manifest.ts';
 import { type Located, located } from './core/located.ts';
 
 /** Where something was read, and what of it counts. */
-interface ReadLeaf {
+export interface ReadLeaf {
   readonly directory: string;
   readonly path: string;
   readonly leaf: string;
@@ -38,7 +38,6 @@ export interface ReadContext {
 }
 
 interface OpenedContext extends ReadContext {
-  readonly counted: ReadonlySet<string>;
   readonly lines: Map<string, number>;
   readonly empty: Map<string, number>;
 }
@@ -49,7 +48,6 @@ export class UseReader {
   readonly #uses: UseInput[] = [];
   readonly #open: (name: string | undefined) => OpenContext | undefined;
   readonly #contexts = new Map<string | undefined, OpenedContext | undefined>();
-  readonly #leaves: ReadLeaf[] = [];
   readonly #others = new Map<string, OtherFile>();
   readonly #problems: RefusedUse[] = [];
 
@@ -63,8 +61,15 @@ export class UseReader {
     return this.#uses;
   }
 
-  get leaves(): readonly ReadLeaf[] {
-    return this.#leaves;
+  /** All that was read and counts, each path of a context once. */
+  *leaves(): Generator<ReadLeaf> {
+    for (const { open, lines } of this.contexts) {
+      const { directory, read } = open;
+      for (const path of read.has('') ? ['', ...lines.keys()] : lines.keys()) {
+        const entry = read.get(path);
+        if (entry !== undefined) yield { directory, path, leaf: entry.leaf };
+      }
+    }
   }
 
   /** Those that something was read of. */
@@ -100,7 +105,7 @@ export class UseReader {
     return [];
   }
 
-  #readFirst(use: ContextUse, { open, counted, lines, empty }: OpenedContext): Located<number> {
+  #readFirst(use: ContextUse, { open, lines, empty }: OpenedContext): Located<number> {
     const taken = resolveUse(open.tree, use);
     if (!taken.ok) return taken;
     for (const { path } of taken.value) {
@@ -110,14 +115,14 @@ export class UseReader {
     }
     const [first] = taken.value;
     if (first?.name === '.' && open.tree.below(first.path).length === 0) empty.set(first.path, use.line);
-    const entries = taken.value
-      .filter(({ path }) => counted.has(path))
-      .map((entry): Entry => {
-        const leaf = open.leaf(entry);
+    const entries: Entry[] = [];
+    open.leavesOf(
+      taken.value.filter(({ path }) => open.counts(path)),
+      (entry, leaf) => {
         if (entry.path !== '' && !lines.has(entry.path)) lines.set(entry.path, use.line);
-        this.#leaves.push({ directory: open.directory, path: entry.path, leaf });
-        return [entry.isNamed ? `/${entry.name}` : entry.name, leaf];
-      });
+        entries.push([entry.isNamed ? `/${entry.name}` : entry.name, leaf]);
+      },
+    );
     const { op, source } = use;
     this.#uses.push({ op, ...(use.context === undefined ? {} : { context: use.context }), source, entries });
     return located(this.#uses.length - 1);
@@ -129,7 +134,6 @@ export class UseReader {
     const context = open && {
       name,
       open,
-      counted: countedPaths(open),
       lines: new Map<string, number>(),
       empty: new Map<string, number>(),
     };
@@ -141,9 +145,4 @@ export class UseReader {
 /** `context`: the name of a named context; `undefined` for the build's own. */
 export function otherFile(context: string | undefined, directory: string, path: string): OtherFile {
   return { place: context === undefined ? path : `${context}:${path}`, directory, path };
-}
-
-/** The context itself among them, which stands for itself where nothing is taken of it. */
-function countedPaths({ counted, others }: OpenContext): ReadonlySet<string> {
-  return new Set([...(others === undefined ? [''] : []), ...counted.map(({ path }) => path)]);
 }

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 
 const BUNDLES: Readonly<Record<string, string>> = {
   index: 'action.js',
+  many: 'many.js',
   post: 'post.js',
   cli: 'cli.js',
   commands: 'commands.js',
@@ -27,10 +28,11 @@ const BUNDLES: Readonly<Record<string, string>> = {
   cosign: 'tools/cosign.js',
   engine: 'tools/engine.js',
   git: 'tools/git.js',
-  'job-cache': 'tools/job-cache.js',
   github: 'tools/github.js',
+  layout: 'registry/layout.js',
   prune: 'prune.js',
   sigstore: 'tools/sigstore.js',
+  toolkit: 'tools/toolkit.js',
   trivy: 'tools/trivy.js',
   tunnel: 'registry/tunnel.js',
 };

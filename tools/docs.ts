@@ -12,6 +12,7 @@ const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
 const GROUPS: Readonly<Record<string, string>> = {
   what: 'What to build',
+  many: 'Several images',
   build: 'Build',
   tags: 'Tags',
   hash: 'Content hash',

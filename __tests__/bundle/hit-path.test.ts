@@ -19,7 +19,7 @@ const ALONE = ['action.yml', 'dist/package.json', 'dist/index.js', 'dist/post.js
 /** Node's modules that a reused image in a registry without TLS may cost, with those that they load themselves. */
 const ALLOWED =
   'async_hooks buffer diagnostics_channel events fs module path querystring timers url util util/types' +
-  ' crypto fs/promises os string_decoder timers/promises net stream stream/promises' +
+  ' crypto os string_decoder timers/promises net stream stream/promises' +
   ' http _http_agent _http_client _http_common _http_incoming _http_outgoing _http_server';
 
 /** Adds the names of the modules of Node that were loaded, at the end of each process. */

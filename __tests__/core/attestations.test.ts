@@ -91,10 +91,10 @@ describe('the attestation of the inputs', () => {
   it('names what is attached, by the content hash', () => {
     const inputs = sampleInputs();
     const mediaType = 'application/vnd.build-once.inputs.v1+json';
-    expect(inputsPredicate(inputs, { mediaType, digest: digestOf(inputs.text) })).toEqual({
+    expect(inputsPredicate(inputs, { mediaType, digest: digestOf(inputs.text()) })).toEqual({
       mediaType,
       digest: `sha256:${inputs.hash}`,
-      sizeBytes: Buffer.byteLength(inputs.text),
+      sizeBytes: Buffer.byteLength(inputs.text()),
       scheme: 3,
     });
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseList } from '../../src/core/lists.ts';
+import { formatList, parseList } from '../../src/core/lists.ts';
 import { parsed } from '../../src/core/parsed.ts';
 
 describe('a list of lines', () => {
@@ -68,3 +68,14 @@ it.each(['"', '""', '"a"\n', '#', ',', '\n', ' ', ' \n', '\r', 'a', '#\n', '"x",
     }
   },
 );
+
+it('values that are written as a list come back to the letter, whatever the rules', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: fc.constantFrom(...'a",# \n\t=') })), fc.boolean(), (values, commas) => {
+      expect(parseList(formatList(values), { commas })).toEqual(parsed(values));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+it('plain values are written as they are', () => expect(formatList(['a=b', 'c d', 'e"f'])).toBe('a=b\nc d\ne"f'));

@@ -218,7 +218,8 @@ describe('the input manifest of a run', () => {
     ['of a foreign frontend', 'context', { context: './foreign' }],
     ['of a git context', 'context', { context: './plain' }, { git: { main, secrets: [] } }],
   ])('%s is what the schema says, and is read to the letter', async (_, form, options, more) => {
-    const { manifest, text } = await inputsOf(options, more);
+    const { manifest, text: write } = await inputsOf(options, more);
+    const text = write();
     expect(manifest.form).toBe(form);
     expect(violations(SCHEMA, JSON.parse(text))).toEqual([]);
     expect(parse(text)).toEqual({ ok: true, value: JSON.parse(text) });

@@ -102,11 +102,16 @@ describe('an entitlement', () => {
     'device',
     'device=vendor.com/gpu=all,alias=x',
     'network.host,security.insecure',
+    'fs=*',
+    'fs.read=../keys',
+    'fs.write=/tmp/cache',
+    'ssh',
   ])('%j is taken', (text) => expect(parseEntitlement(text)).toEqual(parsed(text)));
 
   it.each([
-    ['network.hots', '"network.hots" is no entitlement: network.host, security.insecure, device, device=NAME are; did'],
-    ['ssh', '"ssh" is no entitlement'],
+    ['network.hots', '"network.hots" is no entitlement: network.host, security.insecure, device, device=NAME are, and'],
+    ['fs', '"fs" is no entitlement'],
+    ['fs.read=', 'is no entitlement'],
     ['network.host=1', 'is no entitlement'],
   ])('%j is none', (text, problem) => expect(problemOf(parseEntitlement(text))).toContain(problem));
 });

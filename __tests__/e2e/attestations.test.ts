@@ -117,7 +117,7 @@ describe.skipIf(!layers.docker)('an image that buildx builds with an SBOM', () =
       const registries = openRegistries({ env: {} });
       onTestFinished(() => registries.close());
       const repository = registries.open(workshop.repository, 'push');
-      const layout = builder.delivery === 'push' ? undefined : registries.openLayout(built.layout);
+      const layout = builder.delivery === 'push' ? undefined : await registries.openLayout(built.layout);
       if (layout !== undefined) await copyImage(layout, repository, built.descriptor);
       const image = await fetchImage(layout ?? repository, { digest: built.descriptor.digest });
       if (image === undefined) throw new Error('the image is not there');

@@ -223,7 +223,7 @@ describe.skipIf(!canScan || !toolchain.layers.docker)('real Trivy on the platfor
     const registries = openRegistries({ env: {} });
     // A name that would say something to Trivy.
     const at = path.join(directory, 'lay out@x:1');
-    const layout = registries.openLayout(at);
+    const layout = await registries.openLayout(at);
     const found = await fetchImage(repository, { tag });
     if (found === undefined) throw new Error('vulnapp is not there');
     await copyImage(repository, layout, found.descriptor);

@@ -158,6 +158,7 @@ describe('the summary', () => {
     signatures: [],
     scan: undefined,
     prune: undefined,
+    several: undefined,
     subjects: [],
     steps: [],
     durationMs: 0,

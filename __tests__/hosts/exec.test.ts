@@ -104,6 +104,13 @@ describe('a program', () => {
     expect((await exec(node('process.kill(process.pid, "SIGKILL")'))).status).toBe(137);
   });
 
+  it('runs when its start is told', async () => {
+    const file = path.join(root, 'started');
+    const script = 'until [ -e "$0" ]; do sleep 0.01; done';
+    const onStart = (): void => fs.writeFileSync(file, '');
+    expect((await exec({ argv: ['sh', '-c', script, file], timeoutMs: 10_000, onStart })).status).toBe(0);
+  });
+
   it('writes megabytes', async () => {
     const { stdout } = await exec(node('process.stdout.write("x".repeat(3_000_000))'));
     expect(stdout).toHaveLength(3_000_000);

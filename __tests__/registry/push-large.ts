@@ -7,7 +7,7 @@ import { openRegistries } from '../../src/registry/open.ts';
 
 const [, , directory = '', host = ''] = process.argv;
 const registries = openRegistries({ env: { DOCKER_CONFIG: '/nonexistent' } });
-const layout = registries.openLayout(directory);
+const layout = await registries.openLayout(directory);
 const before = process.resourceUsage().maxRSS;
 for (const root of await layout.roots()) {
   await copyImage(layout, registries.open({ registry: host, path: 'acme/app' }), root);

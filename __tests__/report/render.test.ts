@@ -25,6 +25,7 @@ const report: Report = {
   signatures: [],
   scan: undefined,
   prune: undefined,
+  several: undefined,
   subjects: [],
   steps: [
     { name: 'hash', durationMs: 120, skipped: undefined },

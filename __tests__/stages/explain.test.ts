@@ -56,7 +56,7 @@ function checkout(event: Readonly<Record<string, string>> = {}): Checkout {
     'package.json': '{}',
     'README.md': 'not copied',
   });
-  const manifest = async () => readManifest((await runCommand('hash', own, host)).manifest);
+  const manifest = async () => readManifest((await runCommand('hash', own, host)).manifest?.());
   return {
     image,
     log,
@@ -133,7 +133,7 @@ describe('explain', () => {
     write({ Dockerfile: `FROM ${base}/onbuild:1\nCOPY src /app\n` });
     const { manifest, report } = await build(inputs);
     const tags = ['latest', `hash-${report.hash?.slice(0, 32)}`];
-    await plantBuild(readManifest(manifest), { image, tags });
+    await plantBuild(readManifest(manifest?.()), { image, tags });
     expect(shown(await explain({}, inputs))).toMatch(/nothing has changed since[\s\S]*a build would reuse/);
     write({ 'package.json': '{ "name": "app" }' });
     expect(shown(await explain({}, inputs))).toMatch(/^1 difference from[\s\S]*~ package\.json/);
@@ -144,7 +144,7 @@ describe('explain', () => {
     write({ Dockerfile: `FROM ${base}:1\nCOPY src /app\n` });
     const inputs = { base: 'tag' };
     const { manifest, report } = await build(inputs);
-    await plantBuild(readManifest(manifest), { image, tags: ['latest', `hash-${report.hash?.slice(0, 32)}`] });
+    await plantBuild(readManifest(manifest?.()), { image, tags: ['latest', `hash-${report.hash?.slice(0, 32)}`] });
     registry.forgetRequests();
     expect(shown(await explain({}, inputs))).toContain('nothing has changed since');
     expect(registry.requests.filter(({ path }) => path.startsWith('/v2/base'))).toEqual([]);
@@ -372,6 +372,16 @@ describe('a miss of build', () => {
     expect(finished).toMatchObject(failed);
     expect(registry.requests.filter(({ kind }) => kind === 'referrers')).toHaveLength(1);
     expect(place.log).toContainEqual(expect.stringMatching(/^what has changed is not known: .*503/));
+  });
+
+  it('does not wait for a registry that never answers', async () => {
+    const place = checkout();
+    await place.publish(['latest']);
+    place.write({ 'src/a.ts': 'A' });
+    registry.fail({ action: { kind: 'stall' }, path: /\/manifests\/latest$/ });
+    const finished = await place.build().finally(() => registry.repair());
+    expect(finished).toMatchObject(failed);
+    expect(place.log).toContain('what has changed is not known: the registry gave no answer within 5 s');
   });
 
   it('asks nothing more where the reason is known', async () => {

@@ -53,7 +53,7 @@ async function prepare(
         annotations: { 'dev.build-once.inputs': content, note },
       }),
     plantRecorded: (tag, change) => {
-      const own = readManifest(manifest);
+      const own = readManifest(manifest?.());
       return plantBuild({ ...own, ...change(own) }, { image: `${server.sound.host}/acme/app`, tags: [tag] });
     },
     digestOf: async (tag) => (await openRepository(server.sound.host).resolve({ tag }))?.digest,

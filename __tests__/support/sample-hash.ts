@@ -7,7 +7,7 @@ export function sampleHash(hash: string, parts: Partial<Results['hash']> = {}): 
   return {
     hash,
     tag: `hash-${hash.slice(0, 32)}`,
-    text: '',
+    text: () => '',
     manifest,
     dockerfile: 'Dockerfile',
     order: { dockerfile: 'Dockerfile', targets: undefined },

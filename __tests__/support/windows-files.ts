@@ -91,6 +91,7 @@ function filesOf(tree: Tree, resolve: (at: string) => string, { path, nameOf }: 
       const sha256 = createHash('sha256').update(entry.text).digest('hex');
       return { sha256, executable: entry.executable === true, sizeBytes: entry.text.length, isLfsPointer: false };
     },
+    readingAhead: (_, work) => work(),
     list: (at) => (entryAt(at)?.kind === 'directory' ? listOf(tree, nameOf(resolve(at))) : undefined),
     kindOf: (at) => entryAt(at)?.kind,
     readLink(at) {

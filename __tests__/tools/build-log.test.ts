@@ -49,6 +49,14 @@ describe('a failing command', () => {
       step: '[linux/amd64 2/2] RUN echo a && echo b && false',
       reason: 'process "/bin/sh -c echo a && echo b && false" did not complete successfully: exit code: 1',
       line: 2,
+      excerpt: new Map([
+        [1, 'FROM 127.0.0.1:5055/base/busybox:1.38'],
+        [2, 'RUN echo a \\'],
+        [3, '&& echo b \\'],
+        [4, '&& false'],
+        [5, ''],
+      ]),
+      target: undefined,
       log: ['a', 'b'],
       hint: undefined,
     });

@@ -15,7 +15,6 @@ const call = (settings: Partial<BuildSettings>, change: Partial<BuildCall> = {})
     destination: { kind: 'layout', path: '/tmp/out' },
     metadataFile: '/tmp/m.json',
     origin: undefined,
-    hasOwnProvenance: false,
     ...change,
   });
 
@@ -56,7 +55,7 @@ it.each<[keyof BuildSettings, Partial<BuildSettings>, readonly string[]]>([
   ['labels', { labels: ['a="b", c'] }, ['--label=a="b", c']],
   ['ssh', { ssh: ['default'] }, ['--ssh=default']],
   ['addHosts', { addHosts: ['db:10.0.0.1'] }, ['--add-host=db:10.0.0.1']],
-  ['allow', { allow: ['network.host'] }, ['--allow=network.host']],
+  ['allow', { allow: ['network.host', 'fs=*', 'ssh'] }, ['--allow=network.host']],
   ['network', { network: 'none' }, ['--network=none']],
   ['noCache', { noCache: true }, ['--no-cache']],
   ['noCacheFilters', { noCacheFilters: ['deps'] }, ['--no-cache-filter=deps']],
@@ -142,7 +141,7 @@ describe('the provenance', () => {
 
   it('is not asked for twice', () => {
     const origin = { url, isPrivate: false };
-    const args = call({ attests: ['type=provenance,mode=min'] }, { origin, hasOwnProvenance: true });
+    const args = call({ attests: ['type=provenance,mode=min'] }, { origin });
     expect(args.filter((arg) => arg.includes('provenance'))).toEqual(['--attest=type=provenance,mode=min']);
   });
 });

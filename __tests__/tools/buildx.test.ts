@@ -9,7 +9,7 @@ import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import type { BuilderNeeds } from '../../src/tools/builder.ts';
 import { buildImage, chooseBuilder } from '../../src/tools/buildx.ts';
 import { checkBuildx, type Docker } from '../../src/tools/docker.ts';
-import { loadBuildx } from '../../src/tools/load.ts';
+import { loadToolkit } from '../../src/tools/load.ts';
 import { buildSettings } from './build-settings.ts';
 import { installStubDocker, type StubDocker } from './stub-docker.ts';
 
@@ -64,7 +64,7 @@ function argvs(): string[] {
 }
 
 it('leaves nothing of the toolkit behind as it is loaded', async () => {
-  await loadBuildx(dockerThat('').host);
+  await loadToolkit(dockerThat('').host);
   expect(fs.existsSync(Context.tmpDir())).toBe(false);
 });
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parseJson, textAt } from '../../src/core/json.ts';
 import { createTerminalHost } from '../../src/hosts/terminal.ts';
-import { loadJobCache } from '../../src/tools/load.ts';
+import { openCache } from '../../src/tools/load.ts';
 import type { DirectoryCache } from '../../src/tools/trivy-database.ts';
 import { listen } from '../support/listen.ts';
 
@@ -27,7 +27,7 @@ async function open(variables: Readonly<Record<string, string>>): Promise<Direct
   const env = { RUNNER_TEMP: directory, ...variables };
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
   host = createTerminalHost({ env, write: (line) => void lines.push(line) });
-  return (await loadJobCache()).openJobCache(host, 'trivy');
+  return openCache(host, 'trivy');
 }
 
 interface Entry {

@@ -12,7 +12,7 @@ export const MAX_PREDICATE_BYTES = 16 * 1024 * 1024;
 
 /** Names the input manifest by its digest, which is the content hash; the manifest itself is attached to the image. */
 export function inputsPredicate({ text, manifest }: SealedInputs, inputs: Content): object {
-  return { ...inputs, sizeBytes: Buffer.byteLength(text), scheme: manifest.scheme };
+  return { ...inputs, sizeBytes: Buffer.byteLength(text()), scheme: manifest.scheme };
 }
 
 export interface Content {

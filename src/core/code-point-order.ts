@@ -1,3 +1,5 @@
+const SLASH = '/'.charCodeAt(0);
+
 /** Moves the surrogates, which stand for U+10000 and above, behind the rest of the code units. */
 function rank(unit: number): number {
   if (unit < 0xd800) return unit;
@@ -11,8 +13,23 @@ function rank(unit: number): number {
 export function compareCodePoints(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let index = 0; index < length; index += 1) {
-    const difference = rank(a.charCodeAt(index)) - rank(b.charCodeAt(index));
-    if (difference !== 0) return difference;
+    const [one, other] = [a.charCodeAt(index), b.charCodeAt(index)];
+    if (one !== other) return rank(one) - rank(other);
+  }
+  return a.length - b.length;
+}
+
+/**
+ * The order of a walk that goes down into each directory before it goes on to the next name, names by code point: `a`,
+ * `a/b`, `a-b`.
+ */
+export function comparePaths(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let index = 0; index < length; index += 1) {
+    const [one, other] = [a.charCodeAt(index), b.charCodeAt(index)];
+    if (one === other) continue;
+    if (one === SLASH || other === SLASH) return one === SLASH ? -1 : 1;
+    return rank(one) - rank(other);
   }
   return a.length - b.length;
 }

@@ -110,17 +110,16 @@ function compileFilter({ include, exclude }: ContextUse): Parsed<Filter> {
 function takeDirectory(tree: ContextTree, directory: string, filter: Filter): Parsed<readonly UsedEntry[]> {
   const start = directory === '' ? 0 : directory.length + 1;
   const taken: UsedEntry[] = [];
-  const full = new Set<string>();
   const below = tree.below(directory);
-  // From the end, so that a directory comes after what is in it.
+  // From the end, so that a directory comes after what is in it, and right after that.
   for (let index = below.length - 1; index >= 0; index -= 1) {
     const entry = below[index];
     if (entry === undefined) continue;
     const name = entry.path.slice(start);
     const isTaken = passes(filter, name);
     if (!isTaken.ok) return isTaken;
-    if (full.has(name) || isTaken.value) full.add(name.slice(0, Math.max(0, name.lastIndexOf('/'))));
-    if (isTaken.value && !full.has(name)) taken.push({ name, isNamed: false, path: entry.path, kind: entry.kind });
+    const isFull = entry.kind === 'directory' && taken.at(-1)?.path.startsWith(`${entry.path}/`) === true;
+    if (isTaken.value && !isFull) taken.push({ name, isNamed: false, path: entry.path, kind: entry.kind });
   }
   if (taken.length === 0) taken.push({ name: '.', isNamed: false, path: directory, kind: 'directory' });
   return { ok: true, value: taken.reverse() };

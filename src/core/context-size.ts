@@ -42,19 +42,27 @@ export function findOversize({ read, lines }: Pick<SeenContext, 'read' | 'lines'
   return { sizeBytes, fileCount, largest, line: lineOf(largest[0]?.path, lines) };
 }
 
-/** The parts of each directory, the biggest first. */
+interface Sum {
+  readonly path: string;
+  sizeBytes: number;
+  fileCount: number;
+}
+
+/** The parts of each directory, the biggest first; of its files the biggest one, but all of the context's own. */
 function partsOf(read: SeenContext['read'], weigh: (weight: Weight) => number): Parts {
-  const weights = new Map<string, { readonly path: string; sizeBytes: number; fileCount: number }>();
-  for (const [file, { sizeBytes }] of read) {
-    for (let path = file; path !== ''; path = parentOf(path)) {
-      const weight = weights.get(path) ?? { path, sizeBytes: 0, fileCount: 0 };
-      weight.sizeBytes += sizeBytes;
-      weight.fileCount += 1;
-      weights.set(path, weight);
-    }
+  const own = new Map<string, Sum>();
+  const files = new Map<string, Weight>();
+  for (const [path, { sizeBytes }] of read) {
+    if (path === '') continue;
+    const file = { path, sizeBytes, fileCount: 1 };
+    const parent = parentOf(path);
+    const most = files.get(parent);
+    add(own, parent, file);
+    if (parent === '') files.set(path, file);
+    else if (most === undefined || weigh(file) > weigh(most)) files.set(parent, file);
   }
   const parts = new Map<string, Weight[]>();
-  for (const weight of weights.values()) {
+  for (const weight of [...withParents(own), ...files.values()]) {
     const parent = parentOf(weight.path);
     const siblings = parts.get(parent);
     if (siblings === undefined) parts.set(parent, [weight]);
@@ -62,6 +70,25 @@ function partsOf(read: SeenContext['read'], weigh: (weight: Weight) => number): 
   }
   for (const siblings of parts.values()) siblings.sort((one, other) => weigh(other) - weigh(one));
   return parts;
+}
+
+/** Each directory with all that is below it, from what it holds itself: there are far fewer directories than files. */
+function withParents(own: ReadonlyMap<string, Weight>): Iterable<Weight> {
+  const sums = new Map<string, Sum>();
+  for (const weight of own.values()) {
+    for (let { path } = weight; path !== ''; path = parentOf(path)) add(sums, path, weight);
+  }
+  return sums.values();
+}
+
+function add(sums: Map<string, Sum>, path: string, { sizeBytes, fileCount }: Weight): void {
+  const sum = sums.get(path);
+  if (sum === undefined) {
+    sums.set(path, { path, sizeBytes, fileCount });
+    return;
+  }
+  sum.sizeBytes += sizeBytes;
+  sum.fileCount += fileCount;
 }
 
 function parentOf(path: string): string {

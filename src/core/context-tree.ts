@@ -1,4 +1,5 @@
 import { cleanPath } from './clean-path.ts';
+import { comparePaths } from './code-point-order.ts';
 import type { ContextEntry } from './dockerignore.ts';
 
 /** What of a context reaches the builder. Paths are relative to it, with `/` between names; `''` is the context itself. */
@@ -11,25 +12,41 @@ export interface ContextTree {
   readLink(path: string): string;
 }
 
-/** The tree of these entries, which are in the order of `walkContext`. */
+/**
+ * The tree of these entries, which are in the order of `walkContext`. They are searched: a map of all paths would be as large
+ * as they are.
+ */
 export function contextTree(entries: readonly ContextEntry[], readLink: (path: string) => string): ContextTree {
-  const positions = new Map(entries.map(({ path }, position) => [path, position]));
+  const pathAt = (position: number): string => entries[position]?.path ?? '';
+  const placeOf = (path: string): number =>
+    firstWhere([0, entries.length], (position) => comparePaths(pathAt(position), path) >= 0);
   return {
     readLink,
     kindOf: (path) => {
       if (path === '') return 'directory';
-      const position = positions.get(path);
-      return position === undefined ? undefined : entries[position]?.kind;
+      const found = entries[placeOf(path)];
+      return found?.path === path ? found.kind : undefined;
     },
     below: (directory) => {
       if (directory === '') return entries;
-      const start = (positions.get(directory) ?? entries.length) + 1;
-      const isBelow = ({ path }: ContextEntry) => path.startsWith(`${directory}/`);
-      let end = start;
-      while (end < entries.length && isBelow(entries[end] ?? { path: '', kind: 'other' })) end += 1;
-      return entries.slice(start, end);
+      const start = placeOf(directory);
+      if (pathAt(start) !== directory) return [];
+      const within = `${directory}/`;
+      const end = firstWhere([start + 1, entries.length], (position) => !pathAt(position).startsWith(within));
+      return entries.slice(start + 1, end);
     },
   };
+}
+
+/** The first position of which this is true, where it is true of all behind that one, too; else the end. */
+function firstWhere([start, end]: readonly [number, number], isReached: (position: number) => boolean): number {
+  let [low, high] = [start, end];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isReached(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** As many links as BuildKit follows for one path (containerd/continuity v0.4, fs.RootPath). */

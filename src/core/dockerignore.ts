@@ -100,16 +100,19 @@ export function walkContext(walk: ContextWalk): Parsed<readonly ContextEntry[]> 
 /** Whether BuildKit would leave this path out; each of its parents is judged first, as in a walk. */
 export function isIgnored(matcher: IgnoreMatcher, path: string): Parsed<boolean> {
   const decision = decide(matcher, path);
-  return decision.ok ? parsed(decision.value.ignored) : decision;
+  return decision.ok ? parsed(hides(matcher, decision.value)) : decision;
 }
 
-function decide(matcher: IgnoreMatcher, path: string): Parsed<Judgement> {
+/** The place of the pattern that has the last word on a path; {@link UNDECIDED} when none has. */
+function decide(matcher: IgnoreMatcher, path: string): Parsed<number> {
   try {
-    let judged: Judgement = { ignored: false, decidedBy: undefined, matched: undefined };
-    for (let end = path.indexOf('/'); ; end = path.indexOf('/', end + 1)) {
-      judged = judge(matcher, end < 0 ? path : path.slice(0, end), judged.matched);
-      if (end < 0) return parsed(judged);
+    let parent: Uint8Array | undefined;
+    for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) {
+      const matched = new Uint8Array(matcher.patterns.length);
+      judge(matcher, path.slice(0, end), parent, matched);
+      parent = matched;
     }
+    return parsed(judge(matcher, path, parent));
   } catch (error) {
     if (error instanceof BadPattern) return unparsable(error.message);
     throw error;
@@ -128,8 +131,8 @@ export function findHidingLine(
   const matcher = patterns.ok ? compileIgnorePatterns(patterns.value) : patterns;
   if (!matcher.ok) return undefined;
   const decision = decide(matcher.value, path);
-  if (!decision.ok || !decision.value.ignored) return undefined;
-  const decisive = matcher.value.patterns[decision.value.decidedBy ?? -1]?.text;
+  if (!decision.ok || !hides(matcher.value, decision.value)) return undefined;
+  const decisive = matcher.value.patterns[decision.value]?.text;
   const lines = linesOf(text);
   const index = lines.findLastIndex((line) => {
     const [pattern] = asPatterns(line);
@@ -168,12 +171,14 @@ interface Ancestor {
 }
 
 function walkDirectory(walk: ContextWalk, entries: ContextEntry[], ancestors: readonly Ancestor[]): void {
+  const { matcher } = walk;
   const parent = ancestors.at(-1);
-  const listed = listOf(walk, parent);
-  const sorted = [...listed].sort((a, b) => compareCodePoints(a.name, b.name));
-  for (const { name, kind } of sorted) {
-    const path = parent === undefined ? name : `${parent.path}/${name}`;
-    const { ignored, matched } = judge(walk.matcher, path, parent?.matched);
+  const start = parent === undefined ? '' : `${parent.path}/`;
+  for (const { name, kind } of [...listOf(walk, parent)].sort((a, b) => compareCodePoints(a.name, b.name))) {
+    const path = start + name;
+    const isDirectory = kind === 'directory';
+    const matched = isDirectory ? new Uint8Array(matcher.patterns.length) : undefined;
+    const ignored = hides(matcher, judge(matcher, path, parent?.matched, matched));
     if (!ignored) {
       for (const ancestor of ancestors) {
         if (!ancestor.entered) entries.push({ path: ancestor.path, kind: 'directory' });
@@ -181,7 +186,7 @@ function walkDirectory(walk: ContextWalk, entries: ContextEntry[], ancestors: re
       }
       entries.push({ path, kind });
     }
-    if (kind === 'directory' && (!ignored || mayBringBack(walk.matcher, path))) {
+    if (isDirectory && (!ignored || mayBringBack(matcher, path))) {
       walkDirectory(walk, entries, [...ancestors, { path, matched, ignored, entered: !ignored }]);
     }
   }
@@ -200,22 +205,22 @@ function isPermissionError(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
 }
 
-interface Judgement {
-  readonly ignored: boolean;
-  /** The place of the pattern that had the last word. */
-  readonly decidedBy: number | undefined;
-  /** For each pattern, whether it matched this path or a parent. */
-  readonly matched: Uint8Array | undefined;
-}
+/** No pattern has matched. */
+const UNDECIDED = -1;
 
 /**
- * The last pattern that matches decides. A pattern that could not change the verdict so far is not compared at all, and
- * then counts as not matching for everything below, too: BuildKit's results depend on that.
+ * The last pattern that matches decides: answers its place. A pattern that could not change the verdict so far is not compared
+ * at all, and then counts as not matching for everything below, too: BuildKit's results depend on that. `parent` has for each
+ * pattern whether it matched a parent, and `matched`, all zeros, takes that for what is below this path.
  */
-function judge({ patterns }: IgnoreMatcher, path: string, parent: Uint8Array | undefined): Judgement {
-  const matched = new Uint8Array(patterns.length);
+function judge(
+  { patterns }: IgnoreMatcher,
+  path: string,
+  parent: Uint8Array | undefined,
+  matched?: Uint8Array,
+): number {
   let ignored = false;
-  let decidedBy: number | undefined;
+  let decidedBy = UNDECIDED;
   for (let index = 0; index < patterns.length; index += 1) {
     const pattern = patterns[index];
     if (pattern === undefined) continue;
@@ -224,11 +229,16 @@ function judge({ patterns }: IgnoreMatcher, path: string, parent: Uint8Array | u
       if (!pattern.test.ok) throw new BadPattern(pattern.test.problem);
       if (!pattern.test.value.matches(path)) continue;
     }
-    matched[index] = 1;
+    if (matched !== undefined) matched[index] = 1;
     ignored = !pattern.exception;
     decidedBy = index;
   }
-  return { ignored, decidedBy, matched };
+  return decidedBy;
+}
+
+/** Whether a path is ignored on which this pattern has the last word. */
+function hides({ patterns }: IgnoreMatcher, decidedBy: number): boolean {
+  return patterns[decidedBy]?.exception === false;
 }
 
 function mayBringBack({ patterns }: IgnoreMatcher, directory: string): boolean {

@@ -70,8 +70,8 @@ const HASH_TAG_DIGITS = 32;
 /** A manifest with what stands for it. */
 export interface SealedInputs {
   readonly manifest: InputManifest;
-  /** Its canonical JSON: what is hashed, and attached to the image. */
-  readonly text: string;
+  /** Its canonical JSON: what is hashed, and attached to the image. Made when it is asked for: it may be large. */
+  readonly text: () => string;
   /** The content hash: sha256 of the text, 64 hexadecimal digits. */
   readonly hash: string;
   /** The tag that stands for the hash. */
@@ -83,11 +83,23 @@ export function isBuilderArg(name: string): boolean {
   return /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/.test(name);
 }
 
-/** Writes a manifest and hashes what was written, once. */
+/** A manifest, its uses, one of them, its entries. */
+const DEPTH_OF_ENTRIES = 4;
+/** Small pieces are put together, since each update of a hash takes longer than its bytes. */
+const BLOCK_LENGTH = 1 << 16;
+
+/** Hashes what is written of a manifest, as it is written. */
 export function sealInputs(manifest: InputManifest): SealedInputs {
-  const text = canonicalJson(manifest);
-  const hash = createHash('sha256').update(text).digest('hex');
-  return { manifest, text, hash, tag: hashTag(hash) };
+  const sum = createHash('sha256');
+  let block = '';
+  for (const piece of canonicalPieces(manifest, DEPTH_OF_ENTRIES)) {
+    block += piece;
+    if (block.length < BLOCK_LENGTH) continue;
+    sum.update(block);
+    block = '';
+  }
+  const hash = sum.update(block).digest('hex');
+  return { manifest, text: () => canonicalJson(manifest), hash, tag: hashTag(hash) };
 }
 
 /** The tag that stands for a content hash: 128 bits of it. The full hash is in the image's annotation. */
@@ -97,7 +109,10 @@ export function hashTag(hash: string): string {
 
 /** JSON with the keys of each object by code point and no blanks: one text for one value. */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (Array.isArray(value)) {
+    // Without an object in it, a list is written as it is: one call instead of one for each text.
+    return isFlat(value) ? JSON.stringify(value) : `[${value.map(canonicalJson).join(',')}]`;
+  }
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   return `{${sortedEntries(value)
     .map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`)
@@ -111,6 +126,10 @@ export function* canonicalPieces(value: unknown, depth: number): Generator<strin
     return;
   }
   const isList = Array.isArray(value);
+  if (isList && value.length > SLICE_LENGTH && isFlat(value)) {
+    yield* slicesOf(value);
+    return;
+  }
   const entries = isList ? value.map((item) => ['', item] as const) : sortedEntries(value);
   yield isList ? '[' : '{';
   for (const [position, [key, item]] of entries.entries()) {
@@ -118,6 +137,21 @@ export function* canonicalPieces(value: unknown, depth: number): Generator<strin
     yield* canonicalPieces(item, depth - 1);
   }
   yield isList ? ']' : '}';
+}
+
+/** Of a long list, so many items are written at once. */
+const SLICE_LENGTH = 500;
+
+function* slicesOf(list: readonly unknown[]): Generator<string> {
+  for (let start = 0; start < list.length; start += SLICE_LENGTH) {
+    const text = JSON.stringify(list.slice(start, start + SLICE_LENGTH));
+    yield `${start === 0 ? '[' : ','}${text.slice(1, -1)}`;
+  }
+  yield ']';
+}
+
+function isFlat(list: readonly unknown[]): boolean {
+  return list.every((item) => (Array.isArray(item) ? isFlat(item) : typeof item !== 'object' || item === null));
 }
 
 function sortedEntries(value: object): readonly (readonly [string, unknown])[] {

@@ -54,3 +54,15 @@ function closingQuote(source: string, open: number): number {
   }
   return -1;
 }
+
+/**
+ * The text that {@link parseList} reads back as these values, whatever its rules. A carriage return does not survive: it
+ * comes back as a line feed.
+ */
+export function formatList(values: readonly string[]): string {
+  return values.map((value) => (isPlainItem(value) ? value : `"${value.replaceAll('"', '""')}"`)).join('\n');
+}
+
+function isPlainItem(value: string): boolean {
+  return value !== '' && value === value.trim() && !/^["#]|[\n,]/.test(value);
+}

@@ -12,6 +12,8 @@ const SIZE =
   /^(?:[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|\+?0x[0-9a-f_.]+p[+-]?[0-9]+) ?(?:b|[kmgtp](?:i?b)?)?$/i;
 /** https://github.com/moby/buildkit/blob/v0.29.0/util/entitlements/entitlements.go */
 const ENTITLEMENTS = ['network.host', 'security.insecure', 'device'];
+/** What a bake file may reach for on this machine, as of `docker buildx bake --allow`; no builder knows them. */
+const GRANTS = /^(?:ssh|fs(?:\.read|\.write)?=.+)$/s;
 const HOST_GATEWAY = 'host-gateway';
 const IPV4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}$/;
 
@@ -59,14 +61,25 @@ export function parseExtraHost(text: string): Parsed<string> {
   return unparsable(`${quote(text)}: ${quote(bad)} is no address: an IP or ${HOST_GATEWAY} is allowed`);
 }
 
-/** Parses one item of `allow`, an entitlement of BuildKit: `device` may name one. */
+/** True for an item of `allow` that is for a builder: the others are for bake files, see {@link parseEntitlement}. */
+export function isBuilderEntitlement(text: string): boolean {
+  return !GRANTS.test(text);
+}
+
+/**
+ * Parses one item of `allow`: an entitlement of BuildKit, where `device` may name one; or what a bake file may use outside of
+ * the workspace, `fs=PATH`, `fs.read=PATH`, `fs.write=PATH`, `fs=*` and `ssh`.
+ */
 export function parseEntitlement(text: string): Parsed<string> {
+  if (GRANTS.test(text)) return parsed(text);
   // An older buildx takes several in one text.
   const bad = text.startsWith('device=') ? undefined : text.split(',').find((one) => !ENTITLEMENTS.includes(one));
   if (bad === undefined) return parsed(text);
   const near = nearest(bad, ENTITLEMENTS);
   const hint = near === undefined ? '' : `; did you mean ${near}?`;
-  return unparsable(`${quote(bad)} is no entitlement: ${ENTITLEMENTS.join(', ')}, device=NAME are${hint}`);
+  return unparsable(
+    `${quote(bad)} is no entitlement: ${ENTITLEMENTS.join(', ')}, device=NAME are, and for bake files ssh, fs=PATH${hint}`,
+  );
 }
 
 /** Parses `cgroup-parent`, which means something to the builder's machine only. */

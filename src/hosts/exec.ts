@@ -60,7 +60,9 @@ export async function execCommand(command: Command, context: ExecContext): Promi
       input: Buffer.from(command.stdin ?? ''),
       listeners: { stdout: counted(stdout.read), stderr: counted(stderr.read) },
     };
-    const { result, child } = await followChild(signal, () => getExecOutput(tool, args, options));
+    const { result, child } = await followChild({ signal, onStart: command.onStart }, () =>
+      getExecOutput(tool, args, options),
+    );
     stdout.end();
     stderr.end();
     signal.throwIfAborted();
@@ -116,7 +118,7 @@ function tooLoud(command: string, maxBytes: number): CommandError {
 
 /** Runs work that starts one child, ends that child when the signal aborts, and answers both. */
 async function followChild<T>(
-  signal: AbortSignal,
+  { signal, onStart }: { readonly signal: AbortSignal; readonly onStart: Command['onStart'] },
   work: () => Promise<T>,
 ): Promise<{ result: T; child: ChildProcess | undefined }> {
   const call: { child?: ChildProcess } = {};
@@ -140,6 +142,7 @@ async function followChild<T>(
       // A program need not read all that it is sent.
       child.stdin?.on('error', () => {});
       if (signal.aborted) stop();
+      onStart?.();
     });
   };
   subscribe(NEW_CHILD, remember);

@@ -1,15 +1,14 @@
-import { createHash, hash as digestOfBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { bytesOfText, holdsBytes, isDoubtful, textOfBytes } from '../core/byte-text.ts';
-import { isLfsPointer } from '../core/lfs-pointer.ts';
-import { FILE_CHANGED, type FileEntry, type Files } from '../host.ts';
+import { isDoubtful, textOfBytes } from '../core/byte-text.ts';
+import type { FileEntry, Files } from '../host.ts';
 import { readRegularFile } from '../regular-file.ts';
 import { writing } from '../unwritable-file.ts';
+import { createDigest, onDisk } from './file-digest.ts';
+import { createReadAhead } from './read-ahead.ts';
 
 const PIECE_BYTES = 1 << 20;
-const OWNER_MAY_EXECUTE = 0o100;
 const OWNER_ONLY = 0o600;
 /** Errors that mean: there cannot be such a file. */
 const ABSENT: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ERR_INVALID_ARG_VALUE']);
@@ -28,40 +27,18 @@ const TAKEN: ReadonlySet<unknown> = new Set([
  */
 export function createFiles(cwd: string, own: (directory: string) => void, temporary = os.tmpdir()): Files {
   const at = (file: string): string => path.resolve(cwd, file);
-  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  // Most paths are whole, and there are many.
+  const inFull = (file: string): string => (path.isAbsolute(file) ? file : path.resolve(cwd, file));
+  const ahead = createReadAhead(createDigest());
   return {
     path,
     resolve: at,
     read: (file) => orAbsent(() => fs.readFileSync(at(file))),
     readText: (file) => orAbsent(() => fs.readFileSync(at(file), 'utf8')),
     readRegular: (file, limitBytes) => orAbsent(() => readRegularFile(at(file), limitBytes)),
-    digest(file) {
-      // What was a file when it was listed may be a pipe by now, and opening one would wait for its writer.
-      const descriptor = fs.openSync(onDisk(at(file)), fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
-      try {
-        const stats = fs.fstatSync(descriptor);
-        const { mode, size } = stats;
-        if (!stats.isFile() && !stats.isDirectory()) throw Object.assign(new Error('not a file'), { code: 'ESPIPE' });
-        const executable = isExecutable(mode);
-        let count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null);
-        // Most files: one read, and no hash object. A file that grew meanwhile is caught when the context is read again.
-        if (count === size) {
-          const bytes = piece.subarray(0, count);
-          const sha256 = digestOfBytes('sha256', bytes, 'hex');
-          return { sha256, executable, sizeBytes: size, isLfsPointer: isLfsPointer(bytes) };
-        }
-        const hash = createHash('sha256');
-        for (; count > 0; count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null))
-          hash.update(piece.subarray(0, count));
-        const after = fs.fstatSync(descriptor);
-        if (after.size !== size || after.mtimeMs !== stats.mtimeMs)
-          throw Object.assign(new Error('it changed while it was read'), { code: FILE_CHANGED });
-        return { sha256: hash.digest('hex'), executable, sizeBytes: size, isLfsPointer: false };
-      } finally {
-        fs.closeSync(descriptor);
-      }
-    },
-    list: (directory) => orAbsent(() => listDirectory(onDisk(at(directory)))),
+    digest: (file) => ahead.digest(inFull(file)),
+    readingAhead: ahead.readingAhead,
+    list: (directory) => orAbsent(() => listDirectory(onDisk(inFull(directory)))),
     kindOf(file) {
       const stats = orAbsent(() => fs.lstatSync(onDisk(at(file))));
       return stats === undefined ? undefined : kindOf(stats);
@@ -80,11 +57,6 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
       return directory;
     },
   };
-}
-
-/** What the system knows a path by: bytes where a name in it is no UTF-8. */
-function onDisk(file: string): string | Buffer {
-  return holdsBytes(file) ? Buffer.from(bytesOfText(file)) : file;
 }
 
 function listDirectory(directory: string | Buffer): readonly FileEntry[] {
@@ -145,11 +117,6 @@ function moved(from: string, to: string): boolean {
     if (error instanceof Error && 'code' in error && TAKEN.has(error.code)) return false;
     throw error;
   }
-}
-
-/** Windows has no such bit: there every file counts as executable, as BuildKit's client sends it. */
-function isExecutable(mode: number): boolean {
-  return process.platform === 'win32' || (mode & OWNER_MAY_EXECUTE) !== 0;
 }
 
 function kindOf(entry: Pick<fs.Stats, 'isFile' | 'isDirectory' | 'isSymbolicLink'>): FileEntry['kind'] {

@@ -9,7 +9,7 @@ import type { Credentials } from './credentials.ts';
 import { Distribution } from './distribution.ts';
 import { Endpoint } from './endpoint.ts';
 import { createKeychain, type KeychainSettings } from './keychain.ts';
-import { type Layout, openLayout } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { ManifestCache } from './manifest-cache.ts';
 import { readProxies } from './proxies.ts';
 import type { PushAccess, RegistryKnowledge, Repository, TagDeletion } from './repository.ts';
@@ -29,8 +29,8 @@ export interface Registries {
    * is refused they go on without. With `once`, no request is repeated. Makes no request.
    */
   open(name: RepositoryName, access?: 'pull' | 'push', patience?: 'once'): RegistryRepository;
-  /** An OCI image layout: a folder that holds what a registry would. */
-  openLayout(directory: string): Layout;
+  /** An OCI image layout: a folder that holds what a registry would. A bundle of its own, which a reused image does not need. */
+  openLayout(directory: string): Promise<Layout>;
   /** The credentials for a registry that Docker's own configuration lacks; see `Keychain`. */
   addition(registry: string): Promise<Credentials | undefined>;
   /** The credentials that reads of this repository use; see `Keychain`. */
@@ -64,7 +64,10 @@ export function openRegistries(settings: RegistriesSettings): Registries {
         cache,
       );
     },
-    openLayout,
+    async openLayout(directory) {
+      const { openLayout } = await import(/* webpackIgnore: true */ './layout.ts');
+      return openLayout(directory);
+    },
     addition: (registry) => keychain.addition(registry),
     credentials: ({ registry, path }) => keychain.credentials(registry, repositoryScope(path, ['pull'])),
     proxyVariables: readProxies(settings.env).variables,

@@ -19,9 +19,13 @@ export const OUTPUT_TABLE = {
   version: 'The main tag: the version, the branch or `pr-N`.',
   labels: 'Labels of the image, one `KEY=VALUE` a line.',
   annotations: 'Annotations of the image, one `KEY=VALUE` a line.',
-  json: '`tags`, `labels` and `annotations` as JSON.',
+  json: '`tags`, `labels` and `annotations` as JSON; of several images, the outputs of each by its name.',
   metadata: "buildx's build metadata as JSON; `{}` when the image was reused.",
   'images-digests': '`repository@digest` of each of `images`, one a line.',
+  matrix:
+    'Of `plan`: the images that are missing, for `strategy.matrix.include`; each behind those that it is built on.',
+  waves: 'The same in several lists, where images are built on others: each list needs nothing but those before it.',
+  any: '`true` when an image is missing: a matrix without entries is an error.',
   'platforms-digests': 'Digest of each platform as JSON: `{"linux/amd64":"sha256:…"}`.',
   pushed: '`true` when the image and its tags are in the registry.',
   'scan-result':

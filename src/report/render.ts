@@ -46,6 +46,7 @@ export function renderMarkdown(report: Report): string {
     const listed = shown(report.tags).map(({ reference, outcome }) => [code(familiarName(reference)), plain(outcome)]);
     parts.push(table(['Tag', 'What happened'], [...listed, ...rest(report.tags).map((more) => [more, ''])]));
   }
+  if (report.several !== undefined) parts.push(report.several.markdown);
   if (report.scan !== undefined) parts.push(report.scan.markdown);
   if (report.prune !== undefined) {
     const { summary, markdown } = report.prune;
@@ -72,6 +73,7 @@ export function renderText(report: Report, all = false): string {
     const indent = ' '.repeat(isMain ? 2 : 2 + NAME_WIDTH);
     for (const line of explanationLines(report.explanation, all)) lines.push(`${indent}${line}`);
   }
+  if (report.several !== undefined) lines.push(report.several.text);
   if (report.hash !== undefined) add('content', report.hash);
   for (const { platform, digest, sizeBytes } of report.platforms)
     add('platform', platform, digest, formatSize(sizeBytes));

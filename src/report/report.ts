@@ -20,6 +20,7 @@ const HEADLINES = {
   explained: 'Compared',
   scanned: 'Scanned',
   verified: 'Verified',
+  planned: 'Planned',
   pruned: 'Retention',
   restored: 'Brought back',
   idle: 'Nothing to build',
@@ -76,7 +77,13 @@ export interface ScanSection {
 }
 
 /** What a pruning, or the undoing of one, did. */
-export interface PruneSection {
+export type PruneSection = Section;
+
+/** What became of several images. */
+export type SeveralSection = Section;
+
+/** A part of a report that is put into words where it is known what it is about. */
+export interface Section {
   /** One sentence. */
   readonly summary: string;
   /** Everything, for programs. */
@@ -95,6 +102,7 @@ export interface Report {
     | 'explained'
     | 'scanned'
     | 'verified'
+    | 'planned'
     | 'pruned'
     | 'restored'
     | 'idle'
@@ -126,6 +134,8 @@ export interface Report {
   readonly scan: ScanSection | undefined;
   /** What retention planned and did; `undefined` without it. */
   readonly prune: PruneSection | undefined;
+  /** What became of each of several images; `undefined` for a run about one. */
+  readonly several: SeveralSection | undefined;
   /** What this run has built and pushed, for an attestation of its provenance: none of a reused image, nor of another run's. */
   readonly subjects: readonly ProvenanceSubject[];
   readonly steps: readonly Step[];
@@ -156,6 +166,7 @@ export function reportOf(run: Run, durationMs: number, error?: unknown): Report 
     signatures: signatureLines(run.results),
     scan: scanOf(run),
     prune: pruneOf(run),
+    several: undefined,
     subjects: error === undefined ? subjectsOf(run) : [],
     steps: run.journal.map(({ stage, durationMs: tookMs, skipped }) => ({ name: stage, durationMs: tookMs, skipped })),
     durationMs,
@@ -179,6 +190,7 @@ export function redacted(report: Report, hide: (text: string) => string): Report
     signatures: report.signatures.map(hide),
     scan: report.scan && { ...report.scan, ...hiddenSection(report.scan, hide) },
     prune: report.prune && hiddenSection(report.prune, hide),
+    several: report.several && hiddenSection(report.several, hide),
     failure: failure && redactedFailure(failure, hide),
   };
 }
@@ -196,7 +208,7 @@ function pruneOf({ results: { prune, undo } }: Run): PruneSection | undefined {
   return { summary, document, markdown, text };
 }
 
-function hiddenSection(section: PruneSection, hide: (text: string) => string): PruneSection {
+function hiddenSection(section: Section, hide: (text: string) => string): Section {
   return {
     summary: hide(section.summary),
     document: hiddenObject(section.document, hide),
@@ -217,16 +229,16 @@ function hiddenValue(value: unknown, hide: (text: string) => string): unknown {
 
 /** The report as JSON shows it: what is for people is left out where there is the same for programs. */
 export function reportDocument(report: Report): object {
-  const { scan, prune, ...rest } = report;
-  if (scan === undefined && prune === undefined) return report;
+  const { scan, prune, several, ...rest } = report;
   return {
     ...rest,
     ...(scan === undefined ? {} : { scan: forPrograms(scan) }),
     ...(prune === undefined ? {} : { prune: forPrograms(prune) }),
+    ...(several === undefined ? {} : forPrograms(several)),
   };
 }
 
-function forPrograms(section: PruneSection): object {
+function forPrograms(section: Section): object {
   const { markdown: _, text: __, document, ...rest } = section;
   return { ...rest, ...document };
 }

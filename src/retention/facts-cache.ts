@@ -6,7 +6,7 @@ import type { ManifestFacts } from '../core/retention/inventory.ts';
 import { isBuildOnceError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { cacheDirectory } from '../tools/cache-directory.ts';
-import { loadJobCache } from '../tools/load.ts';
+import { openCache } from '../tools/load.ts';
 import type { ImageStore } from './store.ts';
 
 /**
@@ -31,8 +31,7 @@ const NAME = 'manifests';
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 export async function openFactsCaches(host: Host): Promise<FactsCaches> {
-  const { openJobCache } = await loadJobCache();
-  const shared = openJobCache(host, NAME);
+  const shared = await openCache(host, NAME);
   const key = `build-once-${NAME}-`;
   await shared?.restore(`${key}${host.env['GITHUB_RUN_ID'] ?? ''}-${host.env['GITHUB_RUN_ATTEMPT'] ?? ''}`, key);
   const directory = shared?.directory ?? path.join(cacheDirectory(host), NAME);

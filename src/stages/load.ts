@@ -130,7 +130,7 @@ function lost(name: string): BuildOnceError {
 /** Copies the one platform into a layout, and the index that names it, so that the digest stays. */
 async function fetchPlatform({ image, platform }: LoadPlan, run: Run): Promise<string> {
   const directory = run.host.files.makeTemporaryDirectory('build-once-layout-');
-  const layout = run.registries.openLayout(directory);
+  const layout = await run.registries.openLayout(directory);
   const from = openImage(run, image.repository);
   await copyImage(from, layout, platformOf(image, platform));
   const root = await from.fetch({ digest: image.descriptor.digest });
@@ -142,7 +142,7 @@ async function loadFrom(layoutPath: string, plan: LoadPlan, docker: Docker, run:
   // The one that stands for this content, whatever other runs do.
   const name = plan.names.find(({ tag }) => tag === run.results.hash?.tag) ?? plan.names[0];
   const platform = platformOf(plan.image, plan.platform);
-  const found = await fetchImage(run.registries.openLayout(layoutPath), { digest: platform.digest });
+  const found = await fetchImage(await run.registries.openLayout(layoutPath), { digest: platform.digest });
   if (name === undefined || found?.manifest.kind !== 'manifest') {
     throw new RegistryError('LAYOUT_INVALID', `the layout lacks the image of ${formatPlatform(plan.platform)}`);
   }

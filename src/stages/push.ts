@@ -17,7 +17,7 @@ export const pushStage: Stage<'push', Built> = {
     return { image: build.image, layoutPath: build.layoutPath };
   },
   async apply({ image, layoutPath }, run) {
-    await copyImage(run.registries.openLayout(layoutPath), openImage(run, image.repository), image.descriptor);
+    await copyImage(await run.registries.openLayout(layoutPath), openImage(run, image.repository), image.descriptor);
     return { layoutPath };
   },
 };

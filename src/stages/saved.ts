@@ -1,5 +1,6 @@
 import { formatDuration } from '../core/timestamp.ts';
 import type { RunnableStage } from '../stage.ts';
+import { withinTime } from '../within-time.ts';
 
 /** How long a run that has done everything else waits for what is only good to know. */
 const MAX_WAIT_MS = 1500;
@@ -8,15 +9,8 @@ const MAX_WAIT_MS = 1500;
 export const tellSaved: RunnableStage = async (run) => {
   const asked = run.results.lookup?.buildSeconds;
   if (asked === undefined) return run;
-  const savedSeconds = await Promise.race([asked, giveUp(MAX_WAIT_MS)]);
+  const savedSeconds = await withinTime(asked, MAX_WAIT_MS);
   if (savedSeconds === undefined) return run;
   run.host.log.info(`saved ${formatDuration(savedSeconds * 1000)}, which the build of this image took`);
   return { ...run, savedSeconds };
 };
-
-/** Its timer does not keep the process. */
-function giveUp(afterMs: number): Promise<undefined> {
-  return new Promise((resolve) => {
-    AbortSignal.timeout(afterMs).addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-}

@@ -105,11 +105,19 @@ async function findReplaced(run: Run, { read, pins }: ResolvedInputs): Promise<r
   const found = contextImages(read.baseContexts).map(async (use) => {
     const image = pins.find(({ reference }) => reference === use.reference);
     const wanted = image && { image, platforms, place: placeOf('', use), isRoot: false };
-    const configs = wanted === undefined ? new Map() : await readBaseConfigs(run.registries, wanted);
+    const configs = wanted === undefined ? new Map() : await readBaseConfigs(run, wanted);
     const isPlain = [...configs.values()].every((config) => config?.triggers.length === 0);
     return isPlain && wanted !== undefined ? [] : [notSeen(use.reference, undefined)];
   });
-  return (await Promise.all(found)).flat();
+  return [...(await Promise.all(found)).flat(), ...findLinked(run, read)];
+}
+
+/** Other images of the run that stand in for bases; they are there after this one's hash only. */
+function findLinked({ links }: Run, { baseContexts }: ResolvedInputs['read']): readonly Unpinned[] {
+  return baseContexts.flatMap(({ name }) => {
+    const link = links?.get(name);
+    return link?.mayTrigger === true ? [notSeen(link.target, undefined)] : [];
+  });
 }
 
 function notSeen(reference: string, line: number | undefined): Unpinned {

@@ -1,4 +1,4 @@
-import { toLine } from '../core/printable.ts';
+import { quote, toLine } from '../core/printable.ts';
 import { CommandError } from '../errors.ts';
 import type { Location } from '../host.ts';
 
@@ -10,6 +10,10 @@ export interface BuildFailure {
   readonly reason: string;
   /** The line of the Dockerfile, from 1. */
   readonly line: number | undefined;
+  /** What buildx shows of the Dockerfile: its lines by their numbers, each without outer blanks. */
+  readonly excerpt: ReadonlyMap<number, string>;
+  /** Of a call that builds several: the one that buildx blames. Its name is in neither `step` nor `reason`. */
+  readonly target: string | undefined;
   /** The last lines that the failing step wrote, or else the last lines of all. */
   readonly log: readonly string[];
   /** What usually helps against this. */
@@ -30,6 +34,10 @@ const ERROR = /^ERROR: (.*)$/;
 /** What docker says of an argument that it does not take; how it is used follows. */
 const ARGUMENT = /^(invalid argument .*)$/;
 const REASON_PREFIX = /^(?:failed to build: |failed to solve: )+/;
+/** `docker buildx bake` puts the target's name before what went wrong, and into the brackets of each step. */
+const REASON_TARGET = /^target ([A-Za-z0-9_-]+): /;
+const STEP_TARGET = /^\[([A-Za-z0-9_-]+)(?:\] | (?=[^\]]*\]))/;
+const EXCERPT_LINE = /^ *(\d{1,9}) \| (?:>>> |    )(.*)$/;
 
 const LOCKED_BLOB =
   /^ERROR: \(\*service\)\.Write failed: rpc error: code = Unavailable desc = ref \S+ locked for \S+ \(since [^()]*\): unavailable$/;
@@ -72,26 +80,47 @@ export function isHarmless(line: string): boolean {
   return LOCKED_BLOB.test(line);
 }
 
-/** Reads the output of a build that failed. Pure; what the build printed itself can never be taken for buildx's words. */
-export function parseBuildFailure(output: string): BuildFailure {
-  const lines = output.split('\n').map((line) => line.replace(/\r$/, ''));
+/**
+ * Reads the output of a build that failed; `targets` are the names of those that a bake builds. Pure; what the build printed
+ * itself can never be taken for buildx's words.
+ */
+export function parseBuildFailure(output: string, targets: readonly string[] = []): BuildFailure {
+  const lines = output
+    .split('\n')
+    .map((line) => line.replace(/\r$/, ''))
+    .filter((line) => !isHarmless(line));
   const rest = lines.filter((line) => line.trim() !== '');
-  const reason =
-    lastMatch(lines, ERROR)?.replace(REASON_PREFIX, '') ??
-    lastMatch(lines, ARGUMENT) ??
-    rest.at(-1) ??
-    'it gave no reason';
+  const said = lastMatch(lines, ERROR) ?? lastMatch(lines, ARGUMENT) ?? rest.at(-1) ?? 'it gave no reason';
+  const blamed = cutTarget(said.replace(REASON_PREFIX, ''), REASON_TARGET, targets);
+  const reason = blamed.rest.replace(REASON_PREFIX, '');
   const failed = failedVertex(lines, reason);
   const ownLog = failed === undefined ? [] : vertexLog(lines, failed);
   const log = (ownLog.length > 0 ? ownLog : rest).slice(-LOG_LINES).map((line) => toLine(line, MAX_LOG_LINE_LENGTH));
   const symptoms = [reason, ...log].join('\n');
+  const step = failed === undefined ? undefined : cutTarget(vertexName(lines, failed), STEP_TARGET, targets);
+  const head = excerptHead(lines);
   return {
-    step: failed === undefined ? undefined : toLine(vertexName(lines, failed), MAX_STEP_LENGTH),
+    step: step === undefined ? undefined : toLine(step.rest, MAX_STEP_LENGTH),
     reason: toLine(reason, MAX_REASON_LENGTH),
-    line: excerptLine(lines),
+    line: head === undefined ? undefined : head.line,
+    excerpt: head === undefined ? new Map() : excerptLines(lines.slice(head.index + 2)),
+    target: blamed.target ?? step?.target,
     log,
     hint: HINTS.find(([symptom]) => symptom.test(symptoms))?.[1],
   };
+}
+
+/** The text without the name of one of these targets at its start. */
+function cutTarget(
+  text: string,
+  pattern: RegExp,
+  targets: readonly string[],
+): { readonly target: string | undefined; readonly rest: string } {
+  const [start = '', name] = pattern.exec(text) ?? [];
+  const target = targets.find((candidate) => candidate === name);
+  const rest = text.slice(start.length);
+  if (target === undefined) return { target, rest: text };
+  return { target, rest: start.startsWith('[') && !start.includes(']') ? `[${rest}` : rest };
 }
 
 /**
@@ -120,15 +149,32 @@ function vertexName(lines: readonly string[], vertex: string): string {
 }
 
 /** The last excerpt is the one of the error; earlier ones belong to warnings. */
-function excerptLine(lines: readonly string[]): number | undefined {
-  const head = lines.findLast((line, index) => EXCERPT.test(line) && EXCERPT_RULE.test(lines[index + 1] ?? ''));
-  const line = Number(head === undefined ? 0 : EXCERPT.exec(head)?.[1]);
-  return line > 0 ? line : undefined;
+function excerptHead(lines: readonly string[]): { readonly index: number; readonly line: number } | undefined {
+  const index = lines.findLastIndex((line, at) => EXCERPT.test(line) && EXCERPT_RULE.test(lines[at + 1] ?? ''));
+  const line = Number(EXCERPT.exec(lines[index] ?? '')?.[1] ?? 0);
+  return line > 0 ? { index, line } : undefined;
+}
+
+function excerptLines(lines: readonly string[]): ReadonlyMap<number, string> {
+  const shown = new Map<number, string>();
+  for (const line of lines) {
+    const [, number, text = ''] = EXCERPT_LINE.exec(line) ?? [];
+    if (number === undefined) break;
+    shown.set(Number(number), text.trim());
+  }
+  return shown;
 }
 
 function lastMatch(lines: readonly string[], pattern: RegExp): string | undefined {
   const line = lines.findLast((candidate) => pattern.test(candidate));
   return line === undefined ? undefined : pattern.exec(line)?.[1];
+}
+
+interface BuildErrorDetails {
+  readonly command: string;
+  readonly status: number;
+  readonly location?: Location | undefined;
+  readonly target?: string | undefined;
 }
 
 /** A build that failed: `BUILD_FAILED`, with the place in the Dockerfile that is to blame, where buildx names one. */
@@ -137,9 +183,12 @@ export class BuildError extends CommandError {
   readonly location: Location | undefined;
   /** The last lines of the failing step. */
   readonly log: readonly string[];
+  /** Of a call that builds several images: the name of the one that failed, where buildx says which. */
+  readonly target: string | undefined;
 
-  constructor(failure: BuildFailure, details: { command: string; status: number; location?: Location }) {
-    const subject = failure.step === undefined ? 'the build failed' : `the build failed at ${failure.step}`;
+  constructor(failure: BuildFailure, details: BuildErrorDetails) {
+    const build = details.target === undefined ? 'the build' : `the build of ${quote(details.target)}`;
+    const subject = failure.step === undefined ? `${build} failed` : `${build} failed at ${failure.step}`;
     const log = failure.log.map((line) => `  ${line}`);
     super('BUILD_FAILED', [`${subject}: ${failure.reason}`, ...log].join('\n'), {
       command: details.command,
@@ -149,6 +198,7 @@ export class BuildError extends CommandError {
     });
     this.location = details.location;
     this.log = failure.log;
+    this.target = details.target;
   }
 }
 

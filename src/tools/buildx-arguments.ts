@@ -1,7 +1,8 @@
 import type { BuildSettings } from '../core/build-options.ts';
-import { csvRecord } from '../core/csv.ts';
+import { csvRecord, parseCsvRecord } from '../core/csv.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { formatRepositoryName, type RepositoryName } from '../core/reference.ts';
+import { isBuilderEntitlement } from '../core/run-options.ts';
 
 /** Where the image goes: pushed by digest without a tag, or into a directory as an OCI layout. */
 export type Destination =
@@ -23,8 +24,6 @@ export interface BuildCall {
   readonly destination: Destination;
   readonly metadataFile: string;
   readonly origin: BuildOrigin | undefined;
-  /** `attests` asks for a provenance of its own. */
-  readonly hasOwnProvenance: boolean;
 }
 
 /** Levels of buildx at which an annotation goes: https://docs.docker.com/build/metadata/annotations/ */
@@ -46,10 +45,11 @@ export function buildArguments(call: BuildCall): readonly string[] {
     ...sourceArguments(settings),
     ...many('label', settings.labels),
     ...many('annotation', settings.annotations.map(withLevel)),
-    ...secretArguments(settings),
+    ...many('secret', secretRecords(settings)),
+    ...many('ssh', settings.ssh),
     ...runArguments(settings),
     ...cacheArguments(settings),
-    ...attestationArguments(call),
+    ...attestationArguments(settings, call.origin),
     '--',
     settings.context,
   ];
@@ -74,6 +74,35 @@ export function secretVariables(settings: Pick<BuildSettings, 'secrets'>): Reado
   return Object.fromEntries(settings.secrets.map(({ value }, index) => [secretVariable(index), value]));
 }
 
+/** Each secret as buildx takes it: an id, and where its value is. The variables are those of {@link secretVariables}. */
+export function secretRecords(
+  { secrets, secretEnvs, secretFiles }: Pick<BuildSettings, 'secrets' | 'secretEnvs' | 'secretFiles'>,
+  firstVariable = 0,
+): readonly string[] {
+  return [
+    ...secrets.map(({ id }, index) => csvRecord([`id=${id}`, `env=${secretVariable(firstVariable + index)}`])),
+    ...secretEnvs.map(({ id, env }) => csvRecord([`id=${id}`, `env=${env}`])),
+    ...secretFiles.map(({ id, path }) => csvRecord([`id=${id}`, `src=${path}`])),
+  ];
+}
+
+/** The build args of the user and our own, which is last, so that it holds. */
+export function buildArgsOf({
+  platforms,
+  buildArgs,
+}: Pick<BuildSettings, 'platforms' | 'buildArgs'>): readonly string[] {
+  // One platform becomes an index too: it carries annotations and names its platform.
+  return platforms.length === 1 ? [...buildArgs, 'BUILDKIT_MULTI_PLATFORM=1'] : buildArgs;
+}
+
+/** The provenance that is to be asked for beside `attests`, and nothing where those ask for one. */
+export function provenanceOf(
+  { provenance, attests }: Pick<BuildSettings, 'provenance' | 'attests'>,
+  origin: BuildOrigin | undefined,
+): string | undefined {
+  return provenance === undefined && attests.some(isProvenance) ? undefined : provenanceArgument(provenance, origin);
+}
+
 /**
  * The provenance to ask for. As docker/build-push-action 7 does, a CI run names itself as the builder and, when nothing is
  * asked for, the provenance tells everything in public repositories and the minimum in private ones.
@@ -86,7 +115,8 @@ export function provenanceArgument(given: string | undefined, origin: BuildOrigi
   return [attributes, csvRecord([`builder-id=${origin.url}`])].filter((part) => part !== '').join(',');
 }
 
-function outputAttributes(destination: Destination): string {
+/** The output as buildx takes it. */
+export function outputAttributes(destination: Destination): string {
   if (destination.kind === 'layout') return csvRecord(['type=oci', 'tar=false', `dest=${destination.path}`]);
   const name = `name=${formatRepositoryName(destination.repository)}`;
   return csvRecord([
@@ -105,9 +135,7 @@ function sourceArguments(settings: BuildSettings): string[] {
     `--file=${settings.file}`,
     `--platform=${settings.platforms.map(formatPlatform).join(',')}`,
     ...one('target', settings.target),
-    ...many('build-arg', settings.buildArgs),
-    // One platform becomes an index too: it carries annotations and names its platform. Last, so that it holds.
-    ...many('build-arg', settings.platforms.length === 1 ? ['BUILDKIT_MULTI_PLATFORM=1'] : []),
+    ...many('build-arg', buildArgsOf(settings)),
     ...many(
       'build-context',
       settings.buildContexts.map(({ name, value }) => `${name}=${value}`),
@@ -115,29 +143,11 @@ function sourceArguments(settings: BuildSettings): string[] {
   ];
 }
 
-function secretArguments({ secrets, secretEnvs, secretFiles, ssh }: BuildSettings): string[] {
-  return [
-    ...many(
-      'secret',
-      secrets.map(({ id }, index) => csvRecord([`id=${id}`, `env=${secretVariable(index)}`])),
-    ),
-    ...many(
-      'secret',
-      secretEnvs.map(({ id, env }) => csvRecord([`id=${id}`, `env=${env}`])),
-    ),
-    ...many(
-      'secret',
-      secretFiles.map(({ id, path }) => csvRecord([`id=${id}`, `src=${path}`])),
-    ),
-    ...many('ssh', ssh),
-  ];
-}
-
 /** How the build's commands run. */
 function runArguments(settings: BuildSettings): string[] {
   return [
     ...many('add-host', settings.addHosts),
-    ...many('allow', settings.allow),
+    ...many('allow', settings.allow.filter(isBuilderEntitlement)),
     ...one('network', settings.network),
     ...one('shm-size', settings.shmSize),
     ...many('ulimit', settings.ulimit),
@@ -155,13 +165,21 @@ function cacheArguments(settings: BuildSettings): string[] {
   ];
 }
 
-function attestationArguments({ settings, origin, hasOwnProvenance }: BuildCall): string[] {
-  const given = settings.provenance;
-  const provenance = given === undefined && hasOwnProvenance ? undefined : provenanceArgument(given, origin);
-  return [...many('attest', settings.attests), ...one('provenance', provenance), ...one('sbom', settings.sbom)];
+function attestationArguments(settings: BuildSettings, origin: BuildOrigin | undefined): string[] {
+  return [
+    ...many('attest', settings.attests),
+    ...one('provenance', provenanceOf(settings, origin)),
+    ...one('sbom', settings.sbom),
+  ];
 }
 
-function withLevel(annotation: string): string {
+function isProvenance(attestation: string): boolean {
+  const fields = parseCsvRecord(attestation);
+  return fields.ok && fields.value.some((field) => /^\s*type\s*=\s*provenance\s*$/.test(field));
+}
+
+/** The annotation with the levels that it goes to: without one, the index and every platform. */
+export function withLevel(annotation: string): string {
   return ANNOTATION_LEVEL.test(annotation) ? annotation : `index,manifest:${annotation}`;
 }
 

@@ -1,19 +1,9 @@
 import path from 'node:path';
-// The toolkit is loaded with this file, which itself is loaded only for a build: importing it makes a directory and takes time.
-import { Build } from '@docker/actions-toolkit/lib/buildx/build.js';
-import { Builder as ToolkitBuilder } from '@docker/actions-toolkit/lib/buildx/builder.js';
-import { Context } from '@docker/actions-toolkit/lib/context.js';
-import type { BuildSettings } from '../core/build-options.ts';
-import { parseDigest } from '../core/digest.ts';
-import { numberAt, textAt } from '../core/json.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { quote } from '../core/printable.ts';
 import type { Reference } from '../core/reference.ts';
-import { BuildOnceError, UsageError } from '../errors.ts';
-import type { Host, Location } from '../host.ts';
-import type { Descriptor, Platform } from '../oci/types.ts';
-import { BuildError, isHarmless, parseBuildFailure } from './build-log.ts';
-import { findSecretProblems, secretTexts } from './build-secrets.ts';
+import { BuildOnceError } from '../errors.ts';
+import type { Platform } from '../oci/types.ts';
 import {
   type Builder,
   type BuilderDescription,
@@ -25,41 +15,17 @@ import {
   findMissingPlatforms,
   readInspectExtras,
 } from './builder.ts';
-import { type BuildOrigin, buildArguments, type Destination, secretVariables } from './buildx-arguments.ts';
 import { checkBuildx, type Docker, errorOf, runDocker, unreachableEngine } from './docker.ts';
 import { emulate, planEmulation } from './emulation.ts';
 import { describeEngine } from './engine.ts';
-import { type Pin, sourcePolicy } from './source-policy.ts';
+import { loadToolkit } from './load.ts';
 
-/** One image to build, for all its platforms at once. */
-export interface BuildRequest {
-  readonly settings: BuildSettings;
-  readonly builder: Builder;
-  readonly destination: Destination;
-  /** The images that were hashed, the `# syntax=` frontend among them: the build uses exactly these. */
-  readonly pins: readonly Pin[];
-  readonly origin: BuildOrigin | undefined;
-}
-
-/** What was built. */
-export interface BuildOutcome {
-  /** Of the index, whose digest is the image's. */
-  readonly descriptor: Descriptor;
-  /** buildx's name for this build, for `docker buildx history`. */
-  readonly buildRef: string | undefined;
-  /** Everything buildx says of the result: the parsed JSON. */
-  readonly metadata: unknown;
-}
+export { bakeImages } from './bake.ts';
+export { type BuildRequest, buildImage } from './build-image.ts';
+export type { BuildOutcome } from './build-run.ts';
 
 const EMULATION_OFF =
   'Set emulation to auto, set it up in an earlier step (docker/setup-qemu-action), or use a builder that has these platforms.';
-
-const POLICY_VARIABLE = 'EXPERIMENTAL_BUILDKIT_SOURCE_POLICY';
-
-/** Removes the directory that the toolkit makes as it is loaded, and that nothing of ours uses. */
-export async function dropToolkitDirectory(host: Host): Promise<void> {
-  await host.cleanup({ kind: 'remove', path: Context.tmpDir() })();
-}
 
 /**
  * The builder to use: the one that is named (`builder`, else BUILDX_BUILDER), else the current one, started when it sleeps.
@@ -97,44 +63,12 @@ export async function chooseBuilder(
   return { name: builder.name, driver: builder.driver, delivery, created: builder !== found };
 }
 
-/**
- * Builds, and pushes by digest or writes an OCI layout. BuildError (`BUILD_FAILED`) with the failing step, its last lines and
- * its place in the Dockerfile; UsageError for a secret that is not there.
- */
-export async function buildImage(docker: Docker, request: BuildRequest): Promise<BuildOutcome> {
-  const { host } = docker;
-  const { settings } = request;
-  const problems = findSecretProblems(host, settings);
-  if (problems.length > 0) throw new UsageError(problems);
-  const hidden = secretTexts(host, settings);
-  for (const text of hidden) host.log.mask(text);
-  const directory = host.files.makeTemporaryDirectory('build-once-build-');
-  const metadataFile = path.join(directory, 'metadata.json');
-  const args = buildArguments({
-    settings,
-    builder: request.builder.name,
-    destination: request.destination,
-    metadataFile,
-    origin: request.origin,
-    hasOwnProvenance: Build.hasAttestationType('provenance', settings.attests.join('\n')),
-  });
-  const env = {
-    ...secretVariables(settings),
-    ...policyVariable(host, request.pins, path.join(directory, 'policy.json')),
-  };
-  const onLine = (line: string): void => {
-    if (line !== '' && !isHarmless(line)) host.log.info(line);
-  };
-  const result = await runDocker(docker, args, { env, onLine });
-  if (result.status === 0) return readOutcome(host, metadataFile);
-  const output = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), result.stderr);
-  throw buildError(host, settings, { output, status: result.status });
-}
-
 async function inspectBuilder(docker: Docker, name: string | undefined): Promise<BuilderDescription> {
   const args = ['buildx', 'inspect', '--bootstrap', ...(name === undefined ? [] : ['--', name])];
+  // The toolkit takes as long to load as buildx to answer; that it cannot be loaded is said below.
+  const onStart = (): void => void loadToolkit(docker.host).catch(() => {});
   // Without DEBUG the answer leaves out what the driver can do.
-  const { status, stdout, stderr } = await runDocker(docker, args, { env: { DEBUG: '1' } });
+  const { status, stdout, stderr } = await runDocker(docker, args, { env: { DEBUG: '1' }, onStart });
   if (status !== 0) {
     await checkBuildx(docker);
     if (name === undefined) await describeEngine(docker);
@@ -144,7 +78,8 @@ async function inspectBuilder(docker: Docker, name: string | undefined): Promise
       hint: hintOfBuilder(reason, name),
     });
   }
-  const { name: found = name ?? 'default', driver = '', nodes } = ToolkitBuilder.parseInspect(stdout);
+  const { parseInspect } = await loadToolkit(docker.host);
+  const { name: found = name ?? 'default', driver = '', nodes } = parseInspect(stdout);
   return {
     name: found,
     driver,
@@ -217,60 +152,4 @@ function platformMissing(builder: BuilderDescription, missing: readonly Platform
     1,
     { hint },
   );
-}
-
-/** The pins as a source policy; a policy that the user set stays in force after them. */
-function policyVariable(host: Host, pins: readonly Pin[], file: string): Readonly<Record<string, string>> {
-  if (pins.length === 0) return {};
-  const ownFile = host.env[POLICY_VARIABLE] || undefined;
-  const own = ownFile === undefined ? undefined : host.files.readText(ownFile);
-  host.files.write(file, sourcePolicy(pins, parsePolicy(own)));
-  return { [POLICY_VARIABLE]: file };
-}
-
-function parsePolicy(text: string | undefined): unknown {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new UsageError([{ input: POLICY_VARIABLE, message: 'names a file that is not JSON' }], { cause });
-  }
-}
-
-function buildError(host: Host, settings: BuildSettings, failed: { output: string; status: number }): BuildError {
-  const failure = parseBuildFailure(failed.output);
-  const location = failure.line === undefined ? undefined : dockerfileLocation(host, settings.file, failure.line);
-  return new BuildError(failure, {
-    command: 'docker buildx build',
-    status: failed.status,
-    ...(location === undefined ? {} : { location }),
-  });
-}
-
-/** buildx prints the bare file name; a Dockerfile outside of the workspace has no place that a runner could show. */
-function dockerfileLocation(host: Host, file: string, line: number): Location | undefined {
-  // One in a git context is no file of this machine.
-  if (!path.isAbsolute(file)) return undefined;
-  const relative = path.relative(host.cwd, file);
-  if (relative === '' || relative.startsWith('..') || path.isAbsolute(relative)) return undefined;
-  return { file: relative.split(path.sep).join('/'), line };
-}
-
-function readOutcome(host: Host, metadataFile: string): BuildOutcome {
-  const metadata: unknown = JSON.parse(host.files.readText(metadataFile) ?? '{}');
-  const descriptor = readDescriptor(metadata);
-  if (descriptor !== undefined) return { descriptor, buildRef: textAt(metadata, 'buildx.build.ref'), metadata };
-  throw new BuildOnceError('BUILD_FAILED', 'buildx ended well but did not say what it built', 1, {
-    hint: 'The builder may be too old: take a current buildx and BuildKit.',
-  });
-}
-
-/** `containerimage.descriptor` is there since BuildKit 0.9. */
-function readDescriptor(metadata: unknown): Descriptor | undefined {
-  const key = 'containerimage.descriptor';
-  const digest = parseDigest(textAt(metadata, key, 'digest') ?? '');
-  const mediaType = textAt(metadata, key, 'mediaType');
-  const sizeBytes = numberAt(metadata, key, 'size');
-  if (digest === undefined || mediaType === undefined || sizeBytes === undefined) return undefined;
-  return { mediaType, digest, sizeBytes };
 }

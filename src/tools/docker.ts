@@ -13,6 +13,8 @@ export interface DockerCall {
   readonly env?: Readonly<Record<string, string>>;
   readonly onLine?: (line: string) => void;
   /** As in `Command`. */
+  readonly onStart?: () => void;
+  /** As in `Command`. */
   readonly timeoutMs?: number;
   readonly maxOutputBytes?: number;
 }

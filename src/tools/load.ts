@@ -1,20 +1,33 @@
 import { textAt } from '../core/json.ts';
 import type { Host } from '../host.ts';
 import { unwritable } from '../unwritable-file.ts';
+import type { Toolkit } from './toolkit.ts';
+import type { DirectoryCache } from './trivy-database.ts';
+
+/** buildx: a bundle of its own, loaded when a build is needed. */
+export function loadBuildx(): Promise<typeof import('./buildx.ts')> {
+  return import(/* webpackIgnore: true */ './buildx.ts');
+}
 
 /**
- * buildx and the toolkit behind it: a bundle of its own, loaded when a build is needed. The toolkit makes a temporary folder
- * as soon as it is loaded, which goes at once: BuildOnceError `UNWRITABLE_FILE` when it cannot be made.
+ * Docker's toolkit and GitHub's cache of jobs: one bundle, the largest, loaded for what only they do. The toolkit makes a
+ * temporary folder as soon as it is loaded, which goes at once: BuildOnceError `UNWRITABLE_FILE` when it cannot be made.
  */
-export async function loadBuildx(host: Host): Promise<typeof import('./buildx.ts')> {
+export async function loadToolkit(host: Host): Promise<Toolkit> {
   try {
-    const buildx = await import(/* webpackIgnore: true */ './buildx.ts');
-    await buildx.dropToolkitDirectory(host);
-    return buildx;
+    const { openToolkit } = await import(/* webpackIgnore: true */ './toolkit.ts');
+    return await openToolkit(host);
   } catch (cause) {
     if (textAt(cause, 'syscall') !== 'mkdtemp') throw cause;
     throw unwritable((textAt(cause, 'path') ?? '').replace(/[\\/][^\\/]*$/, ''), cause);
   }
+}
+
+/** GitHub's cache of jobs, which fetches what is large; `undefined` where there is none, and then nothing is loaded. */
+export async function openCache(host: Host, name: string): Promise<DirectoryCache | undefined> {
+  if (!host.env['ACTIONS_RESULTS_URL'] && !host.env['ACTIONS_CACHE_URL']) return undefined;
+  const { openJobCache } = await loadToolkit(host);
+  return openJobCache(host, name);
 }
 
 /** What buildx says of a Dockerfile: a bundle of its own, without the toolkit, loaded when an image is to be scanned. */
@@ -45,11 +58,6 @@ export function loadTrivy(): Promise<typeof import('./trivy.ts')> {
 /** Cosign and where to find it: a bundle of its own, loaded when an image is to be signed with a key, or verified with one. */
 export function loadCosign(): Promise<typeof import('./cosign.ts')> {
   return import(/* webpackIgnore: true */ './cosign.ts');
-}
-
-/** The cache of GitHub's jobs: a bundle of its own, loaded when something is to be fetched that it may have. */
-export function loadJobCache(): Promise<typeof import('./job-cache.ts')> {
-  return import(/* webpackIgnore: true */ './job-cache.ts');
 }
 
 /** Sigstore: signing with the job's identity, and verifying. A bundle of its own, loaded when an image is to be signed or trusted. */

@@ -1,5 +1,6 @@
 import type { Digest } from '../core/digest.ts';
 import { valueAt } from '../core/json.ts';
+import { quote } from '../core/printable.ts';
 
 /** One image that the build names, and the digest that was hashed for it. */
 export interface Pin {
@@ -45,4 +46,19 @@ export function sourcePolicy(pins: readonly Pin[], own?: unknown): string {
   }
   const ownRules = valueAt(own, 'rules');
   return JSON.stringify({ version: 1, rules: [...rules.values(), ...(Array.isArray(ownRules) ? ownRules : [])] });
+}
+
+/** The pins of several builds that one policy holds for. Two digests for one image are an error of the caller's. */
+export function unitePins(lists: readonly (readonly Pin[])[]): readonly Pin[] {
+  const united = new Map<string, Pin>();
+  for (const pin of lists.flat()) {
+    const identifier = sourceIdentifier(pin.reference);
+    if (identifier === undefined) continue;
+    const known = united.get(identifier);
+    if (known !== undefined && known.digest !== pin.digest) {
+      throw new Error(`${quote(pin.reference)} is pinned to ${known.digest} and to ${pin.digest}`);
+    }
+    united.set(identifier, pin);
+  }
+  return [...united.values()];
 }

@@ -1,0 +1,179 @@
+import { counted } from '../core/counted.ts';
+import { quote } from '../core/printable.ts';
+import { formatReference } from '../core/reference.ts';
+import { BuildOnceError } from '../errors.ts';
+import type { BaseBuild, ImageBuild } from '../image-build.ts';
+import { inParallel } from '../in-parallel.ts';
+import { createSharedWork } from '../shared-work.ts';
+import { type Results, type Run, resultOf } from '../stage.ts';
+import type { BakeRequest } from '../tools/bake.ts';
+import { namedLog } from './image-log.ts';
+import type { ImagePipeline } from './image-pipeline.ts';
+import { errorOf, type ImageRun } from './image-run.ts';
+
+/** How many images are looked at once, beside the build and after it. */
+const AT_ONCE = 4;
+
+/** What was built of an image, or why not. */
+type Result = Results['build'] | Error;
+
+/**
+ * Builds all that is missing by one call of bake, so that what the images share is built once. As that call ends as a whole,
+ * one that fails leaves none; images that are there already are not touched.
+ */
+export async function buildTogether(
+  images: readonly ImageRun[],
+  pipeline: ImagePipeline,
+  host: Run['host'],
+): Promise<readonly ImageRun[]> {
+  const missing = new Map(images.filter(isMissing).flatMap((image) => planned(image, pipeline)));
+  if (missing.size === 0) return images.map(skipped);
+  const startedAt = host.now().getTime();
+  const built = await host.log.group(`Build ${counted(missing.size, 'image')}`, async () => {
+    try {
+      return await bake(missing, { images: byName(images), pipeline, host });
+    } catch (thrown) {
+      const error = errorOf(thrown, host.signal);
+      return new Map([...missing.keys()].map((name) => [name, failureFor(name, error)]));
+    }
+  });
+  const durationMs = host.now().getTime() - startedAt;
+  return images.map((image) => {
+    const result = built.get(image.target.name);
+    return result === undefined ? skipped(image) : withBuild(image, result, durationMs);
+  });
+}
+
+/** Whether an image is to be built for its own sake. */
+export function isMissing({ target, run, error }: ImageRun): boolean {
+  return target.isRequested && error === undefined && resultOf(run, 'lookup').image === undefined;
+}
+
+function planned(image: ImageRun, { build }: ImagePipeline): readonly (readonly [string, ImageBuild])[] {
+  const plan = build.plan(image.run);
+  return plan === undefined ? [] : [[image.target.name, plan]];
+}
+
+function withBuild(image: ImageRun, result: Result, buildMs: number): ImageRun {
+  const durationMs = image.durationMs + buildMs;
+  if (result instanceof Error) return { ...image, error: result, durationMs };
+  const { run } = image;
+  const journal = [...run.journal, { stage: 'build' as const, skipped: undefined, durationMs: buildMs }];
+  return { ...image, run: { ...run, results: { ...run.results, build: result }, journal }, durationMs };
+}
+
+function skipped(image: ImageRun): ImageRun {
+  const { run, error } = image;
+  if (error !== undefined || run.results.lookup?.image === undefined) return image;
+  const entry = { stage: 'build' as const, skipped: 'the image is in the registry', durationMs: 0 };
+  return { ...image, run: { ...run, journal: [...run.journal, entry] } };
+}
+
+interface Kitchen {
+  readonly images: ReadonlyMap<string, ImageRun>;
+  readonly pipeline: ImagePipeline;
+  readonly host: Run['host'];
+}
+
+async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen): Promise<ReadonlyMap<string, Result>> {
+  const { pipeline, host } = kitchen;
+  const { build } = pipeline;
+  const all = basesOf(missing, kitchen, () => false);
+  const bench = await build.open([...missing.values()], [...all.values()]);
+  const { docker, builder, buildx } = bench;
+  // Where the builder pushes, it can read the registry as well; elsewhere a base is built again, from the builder's cache.
+  const bases = basesOf(missing, kitchen, (image) => builder.delivery === 'push' && isThere(image));
+  const destinations = new Map([...missing].map(([name, one]) => [name, build.destinationOf(one, builder)]));
+  const inside = new Map<string, BaseBuild>([...bases, ...missing]);
+  const images = [...inside].map(([name, { run, settings }]): BakeRequest['images'][number] => {
+    const contexts = settings.buildContexts.map((named) => ({ ...named, value: linked(named, run, inside, kitchen) }));
+    return {
+      name,
+      settings: { ...settings, buildContexts: contexts },
+      destination: destinations.get(name),
+      pins: resultOf(run, 'hash').pins,
+      origin: build.originOf(run),
+    };
+  });
+  const baking = buildx.bakeImages(docker, { images, builder });
+  const [checks] = await Promise.allSettled([
+    inParallel([...missing], AT_ONCE, async ([name, one]) => [name, await build.findProblems(one, bench)] as const),
+    baking,
+  ]);
+  const outcomes = await baking;
+  if (checks.status === 'rejected') throw checks.reason;
+  const problems = new Map(checks.value);
+  // What was read before the build says nothing of what the builder has read.
+  const shared = createSharedWork(host.files);
+  const taken = await inParallel([...missing], AT_ONCE, async ([name, one]): Promise<[string, Result]> => {
+    const outcome = outcomes.get(name);
+    const destination = destinations.get(name);
+    try {
+      if (outcome === undefined || destination === undefined) throw notBuilt(name);
+      const run = { ...one.run, host: { ...one.run.host, log: namedLog(host.log, name) }, shared };
+      const { descriptor, metadata } = outcome;
+      const found = { destination, digest: descriptor.digest, metadata, problems: problems.get(name) ?? [] };
+      return [name, await build.take({ ...one, run }, found)];
+    } catch (thrown) {
+      return [name, errorOf(thrown, host.signal)];
+    }
+  });
+  return new Map(taken);
+}
+
+/** What the call has to make besides: all that these are built on, directly or not, and that cannot be taken from a registry. */
+function basesOf(
+  missing: ReadonlyMap<string, ImageBuild>,
+  { images, pipeline }: Kitchen,
+  isTaken: (image: ImageRun) => boolean,
+): ReadonlyMap<string, BaseBuild> {
+  const bases = new Map<string, BaseBuild>();
+  const waiting = [...missing.keys()];
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    for (const target of images.get(name)?.target.links.values() ?? []) {
+      const base = images.get(target);
+      if (base === undefined || missing.has(target) || bases.has(target) || isTaken(base)) continue;
+      bases.set(target, pipeline.build.planBase(base.run));
+      waiting.push(target);
+    }
+  }
+  return bases;
+}
+
+function isThere({ run }: ImageRun): boolean {
+  return run.results.lookup?.image !== undefined;
+}
+
+/** What a named context is for bake: another image of the call, or one of a registry by its digest. */
+function linked(
+  { name, value }: { readonly name: string; readonly value: string },
+  { links }: Run,
+  inside: ReadonlyMap<string, BaseBuild>,
+  { images }: Kitchen,
+): string {
+  const target = links?.get(name)?.target;
+  if (target === undefined) return value;
+  const image = images.get(target)?.run.results.lookup?.image;
+  if (inside.has(target) || image === undefined) return `target:${target}`;
+  const { repository, descriptor } = image;
+  return `docker-image://${formatReference({ repository, tag: undefined, digest: descriptor.digest })}`;
+}
+
+function byName(images: readonly ImageRun[]): ReadonlyMap<string, ImageRun> {
+  return new Map(images.map((image) => [image.target.name, image]));
+}
+
+/** The one that failed has the error; the others were not built because of it. */
+function failureFor(name: string, error: Error): Error {
+  const failed = 'target' in error && typeof error.target === 'string' ? error.target : undefined;
+  if (failed === undefined || failed === name) return error;
+  return new BuildOnceError('BUILD_STOPPED', `${quote(name)} was not built: the build of ${quote(failed)} failed`, 1, {
+    hint: `See what is said of ${quote(failed)}; what was built of this one is in the builder's cache.`,
+  });
+}
+
+function notBuilt(name: string): BuildOnceError {
+  return new BuildOnceError('BUILD_FAILED', `buildx ended well but did not say what it built of ${quote(name)}`, 1, {
+    hint: 'The builder may be too old: take a current buildx and BuildKit.',
+  });
+}

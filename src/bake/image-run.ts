@@ -1,0 +1,33 @@
+import { orInterruption } from '../interruption.ts';
+import type { Run, RunnableStage } from '../stage.ts';
+import type { ImageTarget } from './image-target.ts';
+
+/** One image of several, and how far its run has come. */
+export interface ImageRun {
+  readonly target: ImageTarget;
+  readonly run: Run;
+  /** What ended it; nothing more is done for this image. */
+  readonly error: Error | undefined;
+  readonly durationMs: number;
+}
+
+/** Takes an image through stages, unless it has failed. An error ends it and no other: it is kept, with how far it came. */
+export async function goThrough(image: ImageRun, stages: readonly RunnableStage[]): Promise<ImageRun> {
+  if (image.error !== undefined) return image;
+  let { run } = image;
+  const { now, signal } = run.host;
+  const startedAt = now().getTime();
+  const took = (): number => image.durationMs + now().getTime() - startedAt;
+  try {
+    for (const stage of stages) run = await stage(run);
+    return { ...image, run, durationMs: took() };
+  } catch (thrown) {
+    return { ...image, run, error: errorOf(thrown, signal), durationMs: took() };
+  }
+}
+
+/** What was thrown, as an error. */
+export function errorOf(thrown: unknown, signal: AbortSignal): Error {
+  const cause = orInterruption(thrown, signal);
+  return cause instanceof Error ? cause : new Error('something was thrown that is no error', { cause });
+}

@@ -1,0 +1,211 @@
+import { assemble, type Configuration } from '../core/bake/configuration.ts';
+import { dockerfileTargets, type ListedDockerfile } from '../core/bake/dockerfile-targets.ts';
+import { createFindings, type Finding, type Findings } from '../core/bake/findings.ts';
+import { imageInputs, otherOutput } from '../core/bake/image-inputs.ts';
+import { type ResolvedTarget, resolveTargets } from '../core/bake/resolve.ts';
+import { cleanPath } from '../core/clean-path.ts';
+import { quote } from '../core/printable.ts';
+import { isRemoteSource } from '../core/remote-source.ts';
+import type { Problem } from '../errors.ts';
+import type { Host } from '../host.ts';
+import { refusals } from './access.ts';
+import { findDockerfiles, isGlob } from './find-dockerfiles.ts';
+import type { ImageTarget } from './image-target.ts';
+import { printTargets } from './print-targets.ts';
+import { kindOfFile, readFiles } from './read-files.ts';
+
+export interface TargetsRequest {
+  /** Bake files, compose files, Dockerfiles and globs of Dockerfiles; none for the files that bake takes by default. */
+  readonly files: readonly string[];
+  /** Names of targets and groups, and patterns of them; none for bake's `default`, else all, and for all Dockerfiles. */
+  readonly targets: readonly string[];
+  /** The input `allow`. */
+  readonly allow: readonly string[];
+}
+
+export interface TargetsReading {
+  /** Each behind all that it is built on, else by name. */
+  readonly targets: readonly ImageTarget[];
+  /** Every problem at once; then the targets are not for use. */
+  readonly problems: readonly Problem[];
+  /** Sentences for the log. */
+  readonly notices: readonly string[];
+}
+
+/** In the order of buildx 0.29; the later ones add to the earlier. */
+export const DEFAULT_FILES: readonly string[] = [
+  'compose.yaml',
+  'compose.yml',
+  'docker-compose.yml',
+  'docker-compose.yaml',
+  'docker-bake.json',
+  'docker-bake.hcl',
+  'docker-bake.override.json',
+  'docker-bake.override.hcl',
+];
+const DEFAULT = 'default';
+
+/**
+ * The images that a run is about. Bake files in JSON and compose files are read here; where one says more than is certain,
+ * buildx reads all of them in one call. Errors as of `printTargets`.
+ */
+export async function readTargets(request: TargetsRequest, host: Host): Promise<TargetsReading> {
+  const findings = createFindings();
+  const problems: Problem[] = [];
+  const files = chooseFiles(request.files, host, problems);
+  const listed = dockerfileTargets(files.dockerfiles, workspaceName(host));
+  for (const message of listed.problems) problems.push({ input: 'files', message });
+  const own = problems.length > 0 ? undefined : readFiles(host, files.bakeFiles, findings);
+  const isPrinted =
+    findings.beyond.length > 0 && !findings.problems.some(({ message }) => message === 'there is no such file');
+  const names = new Set(listed.targets.map(({ name }) => name));
+  const asked = { files: files.bakeFiles, targets: request.targets.filter((name) => !names.has(name)) };
+  const printed = createFindings();
+  const configuration =
+    isPrinted && (request.targets.length === 0 || asked.targets.length > 0)
+      ? await printTargets(host, { ...asked, reason: reasonOf(findings) }, printed)
+      : own;
+  const active = isPrinted ? printed : findings;
+  if (configuration === undefined) return { targets: [], problems, notices: [] };
+  for (const { name, file } of listed.targets) {
+    const other = configuration.targets.get(name) ?? configuration.groups.get(name);
+    if (other !== undefined)
+      problems.push({
+        input: 'files',
+        message: `${quote(name)} is the name of a Dockerfile of ${quote(file)} and of a target of ${quote(other.file)}`,
+      });
+  }
+  const all: Configuration = {
+    ...configuration,
+    targets: assemble([...configuration.targets.values(), ...listed.targets], []).targets,
+  };
+  const wanted = isPrinted
+    ? [...byDefault(configuration), ...request.targets.filter((name) => names.has(name))]
+    : request.targets;
+  const dockerfiles = request.targets.length === 0 ? [...names] : [];
+  const resolution = resolveTargets(
+    all,
+    wanted.length > 0 && !(isPrinted && request.targets.length === 0)
+      ? wanted
+      : [...byDefault(configuration), ...dockerfiles],
+  );
+  for (const finding of [...active.problems, ...resolution.findings]) problems.push(asProblem(finding));
+  // An empty file has its own problem.
+  if (active.problems.length === 0)
+    for (const message of resolution.unknown) problems.push({ input: 'targets', message });
+  const notices = active.notices.map((finding) => asProblem(finding).message);
+  return finish({ request, host, targets: resolution.targets, problems, notices });
+}
+
+interface Rest {
+  readonly request: TargetsRequest;
+  readonly host: Host;
+  readonly targets: readonly ResolvedTarget[];
+  readonly problems: Problem[];
+  readonly notices: string[];
+}
+
+/** Turns targets into inputs and checks what they reach for. */
+function finish({ request, host, targets, problems, notices }: Rest): TargetsReading {
+  const images: ImageTarget[] = [];
+  for (const target of targets) {
+    const { name, file, line, links } = target;
+    const place = `${quote(file)}${line === undefined ? '' : ` line ${line}`}: target ${quote(name)}`;
+    const other = target.wanted === 'linked' ? undefined : otherOutput(target);
+    const isNamed = target.wanted === 'named' && request.targets.includes(name);
+    if (other !== undefined && isNamed)
+      problems.push({ input: 'targets', message: `${place} makes no image: ${other}` });
+    if (other !== undefined && !isNamed) notices.push(`${place} is left out, since it makes no image: ${other}`);
+    const isNeeded = targets.some((one) => [...one.links.values()].includes(name));
+    if (other !== undefined && !isNeeded) continue;
+    const { inputs, inlineDockerfile, paths, usesAgent, problems: unfit } = imageInputs(target, host.env);
+    const entitlements = target.attributes.lists.get('entitlements') ?? [];
+    const refused = refusals({ paths, usesAgent, entitlements }, request.allow, host);
+    for (const message of [...unfit, ...refused]) problems.push({ input: 'files', message: `${place}: ${message}` });
+    const file_ =
+      inlineDockerfile === undefined || problems.length > 0 ? {} : { file: writeDockerfile(host, inlineDockerfile) };
+    images.push({
+      name,
+      source: file,
+      inputs: { ...inputs, ...file_ },
+      links,
+      isRequested: target.wanted !== 'linked' && other === undefined,
+    });
+  }
+  return { targets: images, problems, notices };
+}
+
+/** In a directory of its own, so that the ignore file of the context counts. */
+function writeDockerfile({ files }: Host, text: string): string {
+  const file = files.path.join(files.makeTemporaryDirectory('build-once-dockerfile-'), 'Dockerfile');
+  files.write(file, text);
+  return file;
+}
+
+/** What bake builds when no name is given; where there is no such target, all. */
+function byDefault({ groups, targets }: Configuration): readonly string[] {
+  return groups.has(DEFAULT) || targets.has(DEFAULT) ? [DEFAULT] : [...targets.keys()];
+}
+
+function asProblem({ file, line, message }: Finding): Problem {
+  return { input: 'files', message: `${quote(file)}${line === undefined ? '' : ` line ${line}`}: ${message}` };
+}
+
+function reasonOf({ beyond }: Findings): string {
+  const [first] = beyond;
+  return first === undefined
+    ? 'it'
+    : `${first.message} (${quote(first.file)}${first.line === undefined ? '' : ` line ${first.line}`})`;
+}
+
+interface ChosenFiles {
+  readonly bakeFiles: readonly string[];
+  readonly dockerfiles: readonly ListedDockerfile[];
+}
+
+function chooseFiles(lines: readonly string[], { files }: Host, problems: Problem[]): ChosenFiles {
+  if (lines.length === 0) {
+    const bakeFiles = DEFAULT_FILES.filter((file) => files.kindOf(file) !== undefined);
+    if (bakeFiles.length === 0) {
+      problems.push({
+        input: 'files',
+        message: `is empty, and there is none of ${DEFAULT_FILES.join(', ')} in the workspace`,
+      });
+    }
+    return { bakeFiles, dockerfiles: [] };
+  }
+  const bakeFiles: string[] = [];
+  const dockerfiles = new Map<string, ListedDockerfile>();
+  for (const line of lines) {
+    if (line === '-' || isRemoteSource(line) || line.startsWith('cwd://')) {
+      problems.push({
+        input: 'files',
+        message: `${quote(line)} is no file of the workspace: paths and globs are allowed`,
+      });
+    } else if (isGlob(line)) {
+      const found = findDockerfiles(files, line);
+      if (!found.ok) problems.push({ input: 'files', message: found.problem });
+      for (const path of found.ok ? found.value : [])
+        if (!dockerfiles.has(path)) dockerfiles.set(path, { path, source: line });
+    } else if (kindOfFile(line) !== 'dockerfile') {
+      bakeFiles.push(line);
+    } else {
+      const path = cleanPath(line);
+      const problem = whyNoDockerfile(files.kindOf(line));
+      if (problem !== undefined) problems.push({ input: 'files', message: `${quote(line)} ${problem}` });
+      else dockerfiles.set(path, { path, source: line });
+    }
+  }
+  return { bakeFiles: [...new Set(bakeFiles)], dockerfiles: [...dockerfiles.values()] };
+}
+
+function whyNoDockerfile(kind: ReturnType<Host['files']['kindOf']>): string | undefined {
+  if (kind === undefined) return 'is not there';
+  return kind === 'directory' ? 'is a directory: name its Dockerfile' : undefined;
+}
+
+/** The name of the image whose Dockerfile is at the top: that of the GitHub repository, else of the directory. */
+function workspaceName({ env, cwd, files }: Host): string {
+  const repository = env['GITHUB_REPOSITORY']?.split('/').at(-1) ?? '';
+  return (repository || files.path.basename(cwd)).toLowerCase();
+}

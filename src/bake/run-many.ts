@@ -1,0 +1,248 @@
+import { type MissingImage, matrixOf } from '../core/bake/matrix.ts';
+import { ENTRY_INPUTS } from '../core/bake/matrix-entry.ts';
+import { counted } from '../core/counted.ts';
+import { quote } from '../core/printable.ts';
+import { formatReference } from '../core/reference.ts';
+import { BuildOnceError, isBuildOnceError, isUsageError, type Problem, UsageError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import { inParallel } from '../in-parallel.ts';
+import type { Options, RawOptions } from '../options.ts';
+import type { Finished } from '../pipeline.ts';
+import { Turns } from '../registry/turns.ts';
+import { reportMany } from '../report/many.ts';
+import { saidOnce } from '../said-once.ts';
+import { createSharedWork } from '../shared-work.ts';
+import { candidatesFor, type RunnableStage, resultOf } from '../stage.ts';
+import { buildTogether, isMissing } from './build-together.ts';
+import { keptLog, namedLog } from './image-log.ts';
+import type { ImagePipeline, ManyCall } from './image-pipeline.ts';
+import { errorOf, goThrough, type ImageRun } from './image-run.ts';
+import type { ImageTarget } from './image-target.ts';
+import { lookAtImages } from './look-at-images.ts';
+import { readTargets } from './read-targets.ts';
+import { findStrayInputs, type GivenInputs, givenInputs, inputsOf, someNames } from './target-inputs.ts';
+
+/** How many images are finished at once. */
+const AT_ONCE = 16;
+
+/**
+ * `plan` and `build` over several images: each is hashed and looked up; a plan ends there, a build makes what is missing in one
+ * call and takes each image through what a build does after that. Bad input is a UsageError with the problems of all images; a
+ * failure after that comes back as `error`, and ends only the images that it is about.
+ */
+export async function runMany(asked: ManyCall, pipeline: ImagePipeline): Promise<Finished> {
+  try {
+    return await runAll(asked, pipeline);
+  } finally {
+    pipeline.close();
+  }
+}
+
+async function runAll({ command, raw, host: own, call }: ManyCall, pipeline: ImagePipeline): Promise<Finished> {
+  const host = { ...own, log: saidOnce(own.log) };
+  const startedAt = host.now().getTime();
+  const step = readStep(raw, { host, pipeline, found: call.found ?? [] });
+  const { options } = step;
+  const targets = await targetsOf(step, host);
+  const prepared = await prepareAll(targets, step, { host, pipeline });
+  const isIdle = prepared.some(({ run }) => pipeline.isIdle(run));
+  let images = isIdle ? prepared : await lookAtImages(prepared, pipeline, host);
+  warnOfOthers(images, step.hashes, host);
+  if (command === 'build' && !isIdle) images = await buildImages(images, pipeline, host);
+  const error = failureOf(images, host.signal);
+  const requested = images.filter(({ target }) => target.isRequested);
+  const matrix = matrixOf(missingOf(requested), inputsToHandOn(step), options.maxJobs);
+  const durationMs = host.now().getTime() - startedAt;
+  const report = reportMany({ command, images: requested, matrix, durationMs, error }, pipeline.report);
+  return { report, manifest: undefined, options, error };
+}
+
+interface Setting {
+  readonly host: Host;
+  readonly pipeline: ImagePipeline;
+}
+
+/** What holds for all images. */
+interface Step {
+  readonly raw: RawOptions;
+  /** Of that, what a person wrote. */
+  readonly given: GivenInputs;
+  readonly options: Options;
+  /** What the plan has seen, in the order of `targets`; empty without an entry. */
+  readonly hashes: readonly string[];
+}
+
+/** The step's inputs, with those of its entry. UsageError with what is wrong for all images alike. */
+function readStep(raw: RawOptions, { host, pipeline, found }: Setting & { readonly found: readonly Problem[] }): Step {
+  // What images are called is told of for each, with its own name in it.
+  const read = (inputs: RawOptions) => pipeline.parseOptions({ ...inputs, images: undefined }, host.env);
+  const { entry } = read({ entry: raw['entry'] }).options;
+  const own = givenInputs(raw, pipeline.isGiven);
+  const clashes = Object.entries(entry?.inputs ?? {}).flatMap(([input, text]) => {
+    const given = own[input];
+    if (given === undefined || given.trim() === text.trim()) return [];
+    return [{ input, message: `${quote(given)} is not what the entry says: leave it out` }];
+  });
+  const all = { ...raw, ...entry?.inputs };
+  const { options, problems } = read(all);
+  const wrong = [...found, ...problems, ...clashes];
+  if (wrong.length > 0) throw new UsageError(wrong);
+  return { raw: all, given: givenInputs(all, pipeline.isGiven), options, hashes: entry?.hashes ?? [] };
+}
+
+async function targetsOf({ given, options }: Step, host: Host): Promise<readonly ImageTarget[]> {
+  const { files, targets: names, allow } = options;
+  const { targets, problems, notices } = await readTargets({ files, targets: names, allow }, host);
+  const all = problems.length > 0 ? problems : findStrayInputs(given, targets);
+  if (all.length > 0) throw new UsageError(all);
+  for (const notice of notices) host.log.notice(notice);
+  return targets;
+}
+
+/** UsageError with the problems of all images. */
+async function prepareAll(
+  targets: readonly ImageTarget[],
+  { raw, given }: Step,
+  { host, pipeline }: Setting,
+): Promise<readonly ImageRun[]> {
+  const shared = createSharedWork(host.files);
+  const problems = new Map<string, { readonly problem: Problem; readonly names: string[] }>();
+  const images: ImageRun[] = [];
+  for (const target of targets) {
+    try {
+      const run = await pipeline.prepare(inputsOf(raw, given, target), host, target.isRequested);
+      images.push({ target, run: { ...run, shared }, error: undefined, durationMs: 0 });
+    } catch (error) {
+      if (!isUsageError(error)) throw error;
+      for (const problem of error.problems) {
+        const key = JSON.stringify(problem);
+        const { names } = problems.get(key) ?? { names: [] };
+        problems.set(key, { problem, names: [...names, target.name] });
+      }
+    }
+  }
+  const found = [...problems.values()].map(({ problem, names }) => named(problem, names, targets.length));
+  const all = [...found, ...(found.length > 0 ? [] : findSharedTags(images))];
+  if (all.length > 0) throw new UsageError(all);
+  return images;
+}
+
+/** Which images have a problem, unless all have it. */
+function named({ input, message }: Problem, names: readonly string[], count: number): Problem {
+  if (names.length === count && count > 1) return { input, message };
+  return { input, message: `${someNames(names)}: ${message}` };
+}
+
+/** Of two images under one tag, nobody could say which one it is on. */
+function findSharedTags(images: readonly ImageRun[]): readonly Problem[] {
+  const owners = new Map<string, string>();
+  const problems: Problem[] = [];
+  for (const { target, run } of images) {
+    if (!target.isRequested) continue;
+    const references = run.options.images.flatMap((repository) =>
+      candidatesFor(run, repository).map(({ tag }) => formatReference({ repository, tag, digest: undefined })),
+    );
+    for (const reference of new Set(references)) {
+      const owner = owners.get(reference);
+      if (owner === undefined) owners.set(reference, target.name);
+      else
+        problems.push({
+          input: 'tags',
+          message: `${quote(owner)} and ${quote(target.name)} would both be ${reference}`,
+        });
+    }
+  }
+  return problems;
+}
+
+async function buildImages(
+  images: readonly ImageRun[],
+  pipeline: ImagePipeline,
+  host: Host,
+): Promise<readonly ImageRun[]> {
+  const scanned = images.find((image) => isMissing(image) && image.run.options.scan);
+  const { scanner } = scanned === undefined ? {} : await pipeline.ready(scanned.run);
+  const withScanner = (image: ImageRun): ImageRun =>
+    scanner === undefined ? image : { ...image, run: { ...image.run, scanner } };
+  try {
+    const built = await buildTogether(images.map(withScanner), pipeline, host);
+    return await finishImages(built, pipeline, host);
+  } finally {
+    await scanner?.stop();
+  }
+}
+
+/** Images that were there are many, and quick; one after the other, those that were built say what they do. */
+async function finishImages(
+  images: readonly ImageRun[],
+  { finish, inTurn }: ImagePipeline,
+  { log }: Host,
+): Promise<readonly ImageRun[]> {
+  const turns = new Turns();
+  const stages = finish.map(
+    (stage): RunnableStage => (inTurn.has(stage) ? (run) => turns.take(() => stage(run)) : stage),
+  );
+  return log.group(`Tag ${counted(images.length, 'image')}`, () =>
+    inParallel(images, AT_ONCE, async (image) => {
+      if (!image.target.isRequested) return image;
+      const { host } = image.run;
+      const kept = keptLog(namedLog(log, image.target.name));
+      const done = await goThrough({ ...image, run: { ...image.run, host: { ...host, log: kept.log } } }, stages);
+      kept.release();
+      return { ...done, run: { ...done.run, host } };
+    }),
+  );
+}
+
+/** The plan looked at other content: its job had other inputs, or something has moved since. */
+function warnOfOthers(images: readonly ImageRun[], hashes: readonly string[], { log }: Host): void {
+  if (hashes.length === 0) return;
+  for (const { target, run, error } of images) {
+    const { hash } = run.results.hash ?? {};
+    if (!target.isRequested || error !== undefined || hash === undefined || hashes.includes(hash)) continue;
+    log.notice(
+      `${target.name}: the plan has seen other content; were its inputs the same (build-args, secrets, labels), and has no base image moved since?`,
+    );
+  }
+}
+
+function missingOf(images: readonly ImageRun[]): readonly MissingImage[] {
+  const missing = images.filter((image) => image.run.results.lookup !== undefined && isMissing(image));
+  const names = new Set(missing.map(({ target }) => target.name));
+  return missing.map(({ target, run }) => ({
+    name: target.name,
+    hash: resultOf(run, 'hash').hash,
+    reason: resultOf(run, 'lookup').reason,
+    needs: [...new Set(target.links.values())].filter((name) => names.has(name)),
+  }));
+}
+
+/** What says what the images are; a plan that was given no files has found those that bake would, and so will the job. */
+function inputsToHandOn({ given }: Step): Readonly<Record<string, string>> {
+  const inputs = ENTRY_INPUTS.flatMap((name): [string, string][] => {
+    const text = given[name];
+    return text === undefined ? [] : [[name, text.trim()]];
+  });
+  return { files: '', ...Object.fromEntries(inputs) };
+}
+
+/** Of several images, each failure is named. */
+function failureOf(images: readonly ImageRun[], signal: AbortSignal): Error | undefined {
+  const failed = images.flatMap(({ target, error }) => (error === undefined ? [] : [{ name: target.name, error }]));
+  const [first] = failed;
+  if (first === undefined) return undefined;
+  if (signal.aborted) return errorOf(first.error, signal);
+  if (images.length === 1) return first.error;
+  const told = failed.map(({ name, error }) => `${name}: ${messageOf(error)}`);
+  const codes = new Set(failed.map(({ error }) => (isBuildOnceError(error) ? error.exitCode : 1)));
+  const [exitCode = 1] = codes.size === 1 ? codes : [];
+  const message = `${failed.length} of ${counted(images.length, 'image')} failed\n${told.join('\n')}`;
+  return new BuildOnceError('IMAGES_FAILED', message, exitCode, {
+    hint: 'Mend these and run it again: the others are there, and are not built again.',
+  });
+}
+
+function messageOf(error: Error): string {
+  if (!isBuildOnceError(error)) return `UNEXPECTED: ${error.message}`;
+  return `${error.code}: ${error.message}${error.hint === undefined ? '' : `\n${error.hint}`}`;
+}

@@ -1,0 +1,204 @@
+import { cleanPath } from '../clean-path.ts';
+import { compareCodePoints } from '../code-point-order.ts';
+import { csvRecord } from '../csv.ts';
+import { formatList } from '../lists.ts';
+import { quote } from '../printable.ts';
+import { isGitSource, isRemoteSource } from '../remote-source.ts';
+import type { Entry } from './attributes.ts';
+import type { ResolvedTarget } from './resolve.ts';
+
+/** A path of the builder's side that a target names. */
+export interface PathUse {
+  /** `its context`, for messages. */
+  readonly what: string;
+  /** Relative to the workspace, or absolute. */
+  readonly path: string;
+  readonly access: 'read' | 'write';
+}
+
+/** What a target asks for, by the names of inputs. */
+export interface ImageInputs {
+  readonly inputs: Readonly<Record<string, string>>;
+  /** The Dockerfile, where the target brings it along: `inputs.file` has no path yet. */
+  readonly inlineDockerfile: string | undefined;
+  readonly paths: readonly PathUse[];
+  /** It asks for the agent in SSH_AUTH_SOCK. */
+  readonly usesAgent: boolean;
+  readonly problems: readonly string[];
+}
+
+const DEFAULT_DOCKERFILE = 'Dockerfile';
+const WORKING_DIRECTORY = 'cwd://';
+const IMAGE_OUTPUTS = ['image', 'registry', 'docker'];
+
+/** What comes of a target besides its image: files, or nothing at all. `undefined` where it is an image. */
+export function otherOutput({ attributes }: ResolvedTarget): string | undefined {
+  const call = attributes.texts.get('call') ?? '';
+  if (call !== '' && call !== 'build') return `it is made for call ${quote(call)}`;
+  const outputs = attributes.entries.get('output') ?? [];
+  const isImage = (entry: Entry): boolean => IMAGE_OUTPUTS.includes(entry.get('type') ?? '') && !entry.has('dest');
+  if (outputs.length === 0 || outputs.some(isImage)) return undefined;
+  return `its output is ${quote(outputs.map((entry) => entry.get('type') ?? '').join(', '))}`;
+}
+
+/**
+ * A target in the words of our inputs. Paths are the workspace's, as bake has them. Problems are what no input can carry
+ * (a carriage return, an equals sign in the name of a build arg) and what bake refuses.
+ */
+export function imageInputs(target: ResolvedTarget, env: Readonly<Record<string, string | undefined>>): ImageInputs {
+  const { texts, flags, lists, maps, entries } = target.attributes;
+  const problems: string[] = [];
+  const paths: PathUse[] = [];
+  const inputs: Record<string, string> = {};
+  const list = (input: string, values: readonly string[] | undefined): void => {
+    const bad = values?.find((value) => /[\r\0]/.test(value));
+    if (bad !== undefined)
+      problems.push(`${input} cannot hold ${quote(bad)}: there is a carriage return or a NUL in it`);
+    else if (values !== undefined && values.length > 0) inputs[input] = formatList(values);
+  };
+  const pairs = (input: string, map: ReadonlyMap<string, string> | undefined): void => {
+    const bad = [...(map?.keys() ?? [])].find((key) => key === '' || key.includes('=') || key !== key.trim());
+    if (bad !== undefined)
+      problems.push(`${input} cannot hold the name ${quote(bad)}: "=" and outer blanks are not allowed in it`);
+    else list(input, map && byKey(map).map(([key, value]) => `${key}=${value}`));
+  };
+  const text = (input: string, value: string | undefined): void => {
+    if (value === undefined) return;
+    if (value !== value.trim() || /\p{Cc}/u.test(value)) {
+      problems.push(`${input} cannot be ${quote(value)}: there are outer blanks or control characters in it`);
+    } else inputs[input] = value;
+  };
+
+  const build = dockerfileOf(target);
+  problems.push(...build.problems);
+  paths.push(...build.paths);
+  text('context', build.context);
+  text('file', build.file);
+  text('target', texts.get('target'));
+  pairs('build-args', maps.get('args'));
+  const contexts = byKey(maps.get('contexts') ?? new Map()).filter(([name]) => !target.links.has(name));
+  pairs('build-contexts', new Map(contexts.map(([name, value]) => [name, withoutScheme(value)])));
+  for (const [name, value] of contexts) {
+    const path = localPathOf(value);
+    if (path !== undefined) paths.push({ what: `its context ${quote(name)}`, path, access: 'read' });
+  }
+  list('platforms', lists.get('platforms'));
+  list('tags', lists.get('tags'));
+  pairs('labels', maps.get('labels'));
+  list('annotations', lists.get('annotations'));
+  const secrets = (entries.get('secret') ?? []).map((entry) => secretOf(entry, env));
+  list(
+    'secret-envs',
+    secrets.flatMap(({ id, variable }) => (variable === undefined ? [] : [`${id}=${variable}`])),
+  );
+  list(
+    'secret-files',
+    secrets.flatMap(({ id, path }) => (path === undefined ? [] : [`${id}=${path}`])),
+  );
+  for (const { id, path } of secrets) {
+    if (path !== undefined) paths.push({ what: `its secret ${quote(id)}`, path, access: 'read' });
+  }
+  const agents = entries.get('ssh') ?? [];
+  list(
+    'ssh',
+    agents.map((entry) => [entry.get('id') ?? '', ...(entry.has('paths') ? [entry.get('paths') ?? ''] : [])].join('=')),
+  );
+  for (const path of agents.flatMap((entry) => (entry.get('paths') ?? '').split(','))) {
+    if (path !== '') paths.push({ what: 'its ssh key', path, access: 'read' });
+  }
+  list('cache-from', entries.get('cache-from')?.map(recordOf));
+  list('cache-to', entries.get('cache-to')?.map(recordOf));
+  paths.push(
+    ...localCaches(entries.get('cache-from'), 'src', 'read'),
+    ...localCaches(entries.get('cache-to'), 'dest', 'write'),
+  );
+  if (flags.has('no-cache')) inputs['no-cache'] = String(flags.get('no-cache'));
+  if (flags.has('pull')) inputs['pull'] = String(flags.get('pull'));
+  list('no-cache-filters', lists.get('no-cache-filter'));
+  text('network', texts.get('network'));
+  text('shm-size', texts.get('shm-size'));
+  // Of compose files, bake has them in any order.
+  list('ulimit', [...(lists.get('ulimits') ?? [])].sort(compareCodePoints));
+  pairs('add-hosts', maps.get('extra-hosts'));
+  list('attests', entries.get('attest')?.map(recordOf));
+  list('allow', lists.get('entitlements'));
+  const usesAgent = agents.some((entry) => (entry.get('paths') ?? '') === '');
+  return { inputs, inlineDockerfile: texts.get('dockerfile-inline'), paths, usesAgent, problems };
+}
+
+interface BuildPlace {
+  readonly context: string;
+  /** Empty: the one in the context. */
+  readonly file: string;
+  readonly paths: readonly PathUse[];
+  readonly problems: readonly string[];
+}
+
+/** As buildx joins them (bake/bake.go, toBuildOpt). */
+function dockerfileOf({ attributes: { texts } }: ResolvedTarget): BuildPlace {
+  const given = texts.get('context') ?? '';
+  const dockerfile = texts.get('dockerfile') || DEFAULT_DOCKERFILE;
+  const isInline = texts.has('dockerfile-inline');
+  const path = localPathOf(given);
+  const context = path ?? given;
+  const problems: string[] = [];
+  if (given === '-' || dockerfile === '-') problems.push('there is no standard input to read "-" from');
+  if (isRemoteSource(dockerfile)) problems.push(`${quote(dockerfile)} cannot be the Dockerfile: a path is allowed`);
+  const isDefault = dockerfile === DEFAULT_DOCKERFILE || isInline;
+  if (path === undefined) {
+    const isOutside = dockerfile.startsWith(WORKING_DIRECTORY) || dockerfile.startsWith('/') || isInline;
+    if (isOutside && isGitSource(given)) problems.push('the Dockerfile of a context from git must be a path in it');
+    return { context, file: isDefault ? '' : dockerfile, paths: [], problems };
+  }
+  const paths: PathUse[] = [{ what: 'its context', path, access: 'read' }];
+  const own = dockerfile.startsWith(WORKING_DIRECTORY) || dockerfile.startsWith('/');
+  const file = own ? cleanPath(withoutScheme(dockerfile)) : cleanPath(`${path}/${dockerfile}`);
+  if (!isInline) paths.push({ what: 'its Dockerfile', path: file, access: 'read' });
+  return { context, file: isDefault ? '' : file, paths, problems };
+}
+
+/** The path behind a context on this machine; `undefined` for all others. */
+function localPathOf(context: string): string | undefined {
+  const layout = /^oci-layout:\/\/([^@]*?)(?::[^/:@]*)?(?:@.*)?$/s.exec(context)?.[1];
+  if (layout !== undefined) return cleanPath(layout);
+  if (isRemoteSource(context) || /^(?:docker-image|target|input):/.test(context)) return undefined;
+  return cleanPath(withoutScheme(context));
+}
+
+function withoutScheme(path: string): string {
+  return path.startsWith(WORKING_DIRECTORY) ? cleanPath(path.slice(WORKING_DIRECTORY.length)) : path;
+}
+
+/** Without more than an id, buildx takes the variable of that name, else the file. */
+function secretOf(
+  entry: Entry,
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly id: string; readonly variable?: string; readonly path?: string } {
+  const id = entry.get('id') ?? '';
+  const [path, variable] = [entry.get('src'), entry.get('env')];
+  if (variable !== undefined) return { id, variable };
+  if (path !== undefined) return { id, path };
+  return env[id] === undefined ? { id, path: id } : { id, variable: id };
+}
+
+function recordOf(entry: Entry): string {
+  const type = entry.get('type') ?? '';
+  const others = byKey(entry).filter(([key]) => key !== 'type');
+  return csvRecord([`type=${type}`, ...others.map(([key, value]) => `${key}=${value}`)]);
+}
+
+/** As `--print` has them. */
+function byKey(map: ReadonlyMap<string, string>): readonly (readonly [string, string])[] {
+  return [...map].sort(([a], [b]) => compareCodePoints(a, b));
+}
+
+function localCaches(
+  entries: readonly Entry[] | undefined,
+  key: string,
+  access: PathUse['access'],
+): readonly PathUse[] {
+  return (entries ?? []).flatMap((entry) => {
+    const path = entry.get('type') === 'local' ? entry.get(key) : undefined;
+    return path === undefined ? [] : [{ what: 'its local cache', path, access }];
+  });
+}

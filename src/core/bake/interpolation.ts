@@ -1,0 +1,61 @@
+import { quote } from '../printable.ts';
+import type { Reader } from './findings.ts';
+import type { Tree } from './tree.ts';
+
+type Lookup = (name: string) => string | undefined;
+
+/** Default texts may hold `$$`, but no variables of their own: those are for buildx. */
+const PIECE = /\$(?:(\$)|([_a-zA-Z][_a-zA-Z0-9]*)|\{([_a-zA-Z][_a-zA-Z0-9]*)(?:(:?[-+])((?:[^${}]|\$\$)*))?\})|\$/g;
+const MAX_LENGTH = 1 << 20;
+
+/**
+ * Replaces the variables in all values of a compose file: `$NAME`, `${NAME}`, `${NAME:-DEFAULT}`, `${NAME-DEFAULT}`,
+ * `${NAME:+VALUE}`, `${NAME+VALUE}` and `$$`
+ * (https://github.com/compose-spec/compose-spec/blob/main/12-interpolation.md). All else is for buildx, errors included.
+ */
+export function interpolate(tree: Tree, lookup: Lookup, reader: Reader): Tree {
+  if (tree.kind === 'list') return { ...tree, items: tree.items.map((item) => interpolate(item, lookup, reader)) };
+  if (tree.kind === 'map') {
+    const entries = tree.entries.map((entry) => ({ ...entry, value: interpolate(entry.value, lookup, reader) }));
+    return { ...tree, entries };
+  }
+  if (tree.kind !== 'text' || !tree.text.includes('$')) return tree;
+  return { ...tree, text: interpolateText(tree, lookup, reader) };
+}
+
+function interpolateText({ text, line }: { text: string; line: number }, lookup: Lookup, reader: Reader): string {
+  let result = '';
+  let end = 0;
+  for (const found of text.matchAll(PIECE)) {
+    result += text.slice(end, found.index);
+    end = found.index + found[0].length;
+    const [, escaped, bare, name = bare, operator = '', given = ''] = found;
+    if (escaped !== undefined) result += '$';
+    else if (name === undefined) reader.beyond(line, `the expression in ${quote(text)}`);
+    else
+      result += valueOf({ name, operator, given }, lookup, () => {
+        reader.notice(line, `the variable ${quote(name)} is not set: it counts as empty`);
+      });
+  }
+  result += text.slice(end);
+  if (result.length <= MAX_LENGTH) return result;
+  reader.problem(line, `a text comes to more than ${MAX_LENGTH} characters`);
+  return '';
+}
+
+interface Expression {
+  readonly name: string;
+  /** `:-`, `-`, `:+`, `+`, or empty. */
+  readonly operator: string;
+  readonly given: string;
+}
+
+function valueOf({ name, operator, given }: Expression, lookup: Lookup, onMissing: () => void): string {
+  const value = lookup(name);
+  const isThere = value !== undefined && (value !== '' || !operator.startsWith(':'));
+  const other = given.replaceAll('$$', '$');
+  if (operator.endsWith('-')) return isThere ? value : other;
+  if (operator.endsWith('+')) return isThere ? other : '';
+  if (value === undefined) onMissing();
+  return value ?? '';
+}

@@ -1,0 +1,194 @@
+import { compareCodePoints } from '../code-point-order.ts';
+import { compileGlob } from '../go-match.ts';
+import { quote } from '../printable.ts';
+import { type Attributes, mergeAttributes, NO_ATTRIBUTES, normalize } from './attributes.ts';
+import type { Configuration, TargetDefinition } from './configuration.ts';
+import type { Finding } from './findings.ts';
+import { meant } from './variables.ts';
+
+/** A target with all that it inherits. */
+export interface ResolvedTarget extends TargetDefinition {
+  /** `NAME` of a context → the target that it is. */
+  readonly links: ReadonlyMap<string, string>;
+  /** `named`: somebody wrote its name. `grouped`: it came by a group, a pattern or with all. `linked`: others need it. */
+  readonly wanted: 'named' | 'grouped' | 'linked';
+}
+
+export interface Resolution {
+  /** Each behind all that it is built on, else by name. */
+  readonly targets: readonly ResolvedTarget[];
+  /** What is wrong in the files. */
+  readonly findings: readonly Finding[];
+  /** What is wrong with the names that were asked for. */
+  readonly unknown: readonly string[];
+}
+
+/** Longer chains are a trap for whoever follows them. */
+const MAX_CHAIN = 500;
+const PATTERN = /[*?[\]]/;
+
+/**
+ * The targets behind these names of targets and groups, or patterns of names (`*`, `?`, `[a-z]`), with what they inherit
+ * and those that they are built on, as buildx 0.29 puts them together. Circles are problems, also where bake cuts them.
+ */
+export function resolveTargets(configuration: Configuration, wanted: readonly string[]): Resolution {
+  const resolver = new Resolver(configuration);
+  resolver.choose(wanted);
+  return resolver.resolve();
+}
+
+class Resolver {
+  readonly #configuration: Configuration;
+  readonly #names: readonly string[];
+  readonly #findings: Finding[] = [];
+  readonly #unknown: string[] = [];
+  readonly #wanted = new Map<string, 'named' | 'grouped'>();
+  readonly #groups = new Map<string, readonly string[]>();
+  readonly #inherited = new Map<string, Attributes | undefined>();
+  readonly #resolved = new Map<string, ResolvedTarget | undefined>();
+
+  constructor(configuration: Configuration) {
+    this.#configuration = configuration;
+    this.#names = [...configuration.groups.keys(), ...configuration.targets.keys()];
+  }
+
+  choose(wanted: readonly string[]): void {
+    for (const given of wanted) {
+      // Bake renames services with a dot.
+      const name = given.replaceAll('.', '_');
+      const isPattern = PATTERN.test(name);
+      const matches = isPattern ? compileGlob(name) : (known: string) => known === name;
+      const found = this.#names.filter((known) => matches(known));
+      if (found.length === 0) {
+        const hint = isPattern ? '' : this.#known(name);
+        this.#unknown.push(
+          isPattern ? `no target matches ${quote(given)}` : `there is no target ${quote(given)}${hint}`,
+        );
+      }
+      for (const one of new Set(found)) this.#want(one, isPattern);
+    }
+  }
+
+  resolve(): Resolution {
+    const names = [...this.#wanted.keys()].sort(compareCodePoints);
+    for (const name of names) this.#link(name, []);
+    const targets = [...this.#resolved.values()].flatMap((target) => target ?? []);
+    return { targets, findings: this.#findings, unknown: this.#unknown };
+  }
+
+  #want(name: string, isPattern: boolean): void {
+    const isGroup = this.#configuration.groups.has(name);
+    for (const target of isGroup ? this.#flatten(name, []) : [name]) {
+      const how = isGroup || isPattern ? 'grouped' : 'named';
+      if (this.#wanted.get(target) !== 'named') this.#wanted.set(target, how);
+    }
+  }
+
+  /** The targets of a group and of the groups in it. A group may hold the target of its own name. */
+  #flatten(name: string, chain: readonly string[]): readonly string[] {
+    const known = this.#groups.get(name);
+    const group = this.#configuration.groups.get(name);
+    if (known !== undefined || group === undefined) return known ?? [];
+    const flat = new Set<string>();
+    for (const member of group.targets) {
+      const isGroup =
+        this.#configuration.groups.has(member) && !(member === name && this.#configuration.targets.has(name));
+      if (isGroup && this.#isCircle('groups', [...chain, name], member, group)) continue;
+      if (isGroup) for (const target of this.#flatten(member, [...chain, name])) flat.add(target);
+      else if (this.#configuration.targets.has(member)) flat.add(member);
+      else this.#find(group, `group ${quote(name)} names ${quote(member)}, which is no target${this.#known(member)}`);
+    }
+    const targets = [...flat];
+    this.#groups.set(name, targets);
+    return targets;
+  }
+
+  /** What a target says with all that it inherits. */
+  #inherit(name: string, chain: readonly string[]): Attributes | undefined {
+    if (this.#inherited.has(name)) return this.#inherited.get(name);
+    const target = this.#configuration.targets.get(name);
+    if (target === undefined) return undefined;
+    let attributes = NO_ATTRIBUTES;
+    for (const parent of target.attributes.lists.get('inherits') ?? []) {
+      if (this.#isCircle('inherits', [...chain, name], parent, target)) continue;
+      const inherited = this.#inherit(parent, [...chain, name]);
+      if (inherited !== undefined) attributes = mergeAttributes(attributes, inherited);
+      else
+        this.#find(target, `target ${quote(name)} inherits ${quote(parent)}, which is no target${this.#known(parent)}`);
+    }
+    const own = normalize(mergeAttributes(attributes, target.attributes));
+    this.#inherited.set(name, own);
+    return own;
+  }
+
+  #link(name: string, chain: readonly string[]): ResolvedTarget | undefined {
+    if (this.#resolved.has(name)) return this.#resolved.get(name);
+    const target = this.#configuration.targets.get(name);
+    const attributes = this.#inherit(name, []);
+    if (target === undefined || attributes === undefined) return undefined;
+    const links = linksOf(attributes);
+    const entitlements = new Set(attributes.lists.get('entitlements'));
+    for (const linked of links.values()) {
+      if (this.#isCircle('contexts', [...chain, name], linked, target)) continue;
+      const base = this.#link(linked, [...chain, name]);
+      for (const one of base?.attributes.lists.get('entitlements') ?? []) entitlements.add(one);
+      if (base === undefined) {
+        this.#find(
+          target,
+          `target ${quote(name)} is built on ${quote(linked)}, which is no target${this.#known(linked)}`,
+        );
+      } else this.#comparePlatforms(target, attributes, base);
+    }
+    const lists = new Map([...attributes.lists, ['entitlements', [...entitlements]] as const]);
+    const wanted = this.#wanted.get(name) ?? 'linked';
+    const resolved: ResolvedTarget = { ...target, attributes: { ...attributes, lists }, links, wanted };
+    this.#resolved.set(name, resolved);
+    return resolved;
+  }
+
+  #comparePlatforms(target: TargetDefinition, attributes: Attributes, base: ResolvedTarget): void {
+    const own = attributes.lists.get('platforms') ?? [];
+    const others = base.attributes.lists.get('platforms') ?? [];
+    const missing = own.filter((platform) => !others.includes(platform));
+    if (own.length < 2 || others.length < 2 || missing.length === 0) return;
+    const platforms = missing.map((platform) => quote(platform)).join(', ');
+    this.#find(
+      target,
+      `target ${quote(target.name)} is built on ${quote(base.name)}, which is not built for ${platforms}`,
+    );
+  }
+
+  #isCircle(
+    what: string,
+    chain: readonly string[],
+    next: string,
+    at: { file: string; line: number | undefined },
+  ): boolean {
+    const start = chain.indexOf(next);
+    if (start >= 0)
+      this.#find(
+        at,
+        `${what} lead in a circle: ${[...chain.slice(start), next].map((name) => quote(name)).join(' → ')}`,
+      );
+    else if (chain.length > MAX_CHAIN) this.#find(at, `${what} follow each other more than ${MAX_CHAIN} times`);
+    return start >= 0 || chain.length > MAX_CHAIN;
+  }
+
+  #find({ file, line }: { file: string; line: number | undefined }, message: string): void {
+    if (!this.#findings.some((one) => one.message === message)) this.#findings.push({ file, line, message });
+  }
+
+  /** `; did you mean X?`, or what there is. */
+  #known(name: string): string {
+    const hint = meant(name, this.#names);
+    if (hint !== '' || this.#names.length === 0) return hint;
+    const shown = this.#names.slice(0, 10).map((known) => quote(known));
+    return `; there ${shown.length === 1 ? 'is' : 'are'} ${shown.join(', ')}${this.#names.length > shown.length ? ' …' : ''}`;
+  }
+}
+
+function linksOf({ maps }: Attributes): ReadonlyMap<string, string> {
+  const contexts = [...(maps.get('contexts') ?? [])].filter(([, value]) => value.startsWith('target:'));
+  const links = contexts.map(([name, value]) => [name, value.slice('target:'.length)] as const);
+  return new Map(links.sort(([a], [b]) => compareCodePoints(a, b)));
+}

@@ -1,0 +1,116 @@
+import { nearest } from '../nearest.ts';
+import { quote } from '../printable.ts';
+import type { Reader } from './findings.ts';
+import { parseTemplate } from './template.ts';
+import { entriesOf, type Tree, type TreeEntry, valueOf } from './tree.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+/** A value of HCL. Numbers are whole. */
+export interface Value {
+  readonly kind: 'text' | 'number' | 'boolean';
+  readonly text: string;
+}
+
+/** Answers what a scalar of a bake file comes to; `undefined` when something was reported. */
+export type ReadScalar = (tree: Tree, reader: Reader) => Value | undefined;
+
+/** A `variable` block, and what stands in it. */
+export interface VariableBlock {
+  readonly entry: TreeEntry;
+  readonly reader: Reader;
+}
+
+/** Those that buildx makes itself. */
+const BUILT_IN = ['BAKE_CMD_CONTEXT', 'BAKE_LOCAL_PLATFORM'];
+/** A switch of buildx against the environment; which releases know it is buildx's to say. */
+const NO_ENVIRONMENT = 'BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP';
+const PLAIN_KEYS = ['default', 'description', 'sensitive'];
+const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
+const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
+const WHOLE = /^(?:0|-?[1-9][0-9]{0,14})$/;
+const MAX_LENGTH = 1 << 20;
+
+/**
+ * Evaluates the variables of all files, of which the last block of a name stands and the environment wins, and answers
+ * how texts with their names are read. Circles, and names that nobody gave, are problems.
+ */
+export function readVariables(blocks: readonly VariableBlock[], env: Environment): ReadScalar {
+  const byName = new Map(blocks.map((block) => [block.entry.key, block]));
+  const values = new Map<string, Value | undefined>();
+  const open: string[] = [];
+
+  const valueOfVariable = (name: string, line: number, reader: Reader): Value | undefined => {
+    if (values.has(name)) return values.get(name);
+    const block = byName.get(name);
+    if (block === undefined || BUILT_IN.includes(name)) {
+      if (BUILT_IN.includes(name)) reader.beyond(line, `the variable ${name}`);
+      else reader.problem(line, `there is no variable ${quote(name)}${meant(name, byName.keys())}`);
+      return undefined;
+    }
+    if (open.includes(name)) {
+      const circle = [...open.slice(open.indexOf(name)), name].join(' → ');
+      block.reader.problem(block.entry.line, `variables lead in a circle: ${circle}`);
+      return undefined;
+    }
+    open.push(name);
+    const value = evaluate(block, env, readScalar);
+    open.pop();
+    values.set(name, value);
+    return value;
+  };
+
+  const readScalar: ReadScalar = (tree, reader) => {
+    if (tree.kind === 'number' || tree.kind === 'boolean') return { kind: tree.kind, text: tree.text };
+    if (tree.kind !== 'text') {
+      reader.beyond(tree.line, tree.kind === 'other' ? `the number ${tree.text}` : 'a value that is no text');
+      return undefined;
+    }
+    const parts = parseTemplate(tree.text);
+    if (parts === undefined) {
+      reader.beyond(tree.line, `the expression ${quote(tree.text)}`);
+      return undefined;
+    }
+    const found = parts.map((part) =>
+      'text' in part ? { kind: 'text' as const, text: part.text } : valueOfVariable(part.variable, tree.line, reader),
+    );
+    const [only] = found;
+    if (found.length === 1 && only !== undefined) return only;
+    if (found.some((part) => part === undefined)) return undefined;
+    const text = found.map((part) => part?.text ?? '').join('');
+    if (text.length <= MAX_LENGTH) return { kind: 'text', text };
+    reader.problem(tree.line, `a text comes to more than ${MAX_LENGTH} characters`);
+    return undefined;
+  };
+
+  for (const { entry, reader } of blocks) {
+    if (env[NO_ENVIRONMENT] !== undefined) reader.beyond(undefined, `the environment variable ${NO_ENVIRONMENT}`);
+    valueOfVariable(entry.key, entry.line, reader);
+  }
+  return readScalar;
+}
+
+function evaluate({ entry, reader }: VariableBlock, env: Environment, readScalar: ReadScalar): Value | undefined {
+  const { key: name, value: body, line } = entry;
+  const stray = entriesOf(body).find(({ key }) => !PLAIN_KEYS.includes(key));
+  if (body.kind !== 'map' || stray !== undefined) {
+    reader.beyond(stray?.line ?? line, `the variable ${quote(name)} with ${quote(stray?.key ?? body.kind)}`);
+    return undefined;
+  }
+  const given = env[name];
+  const standIn = valueOf(body, 'default');
+  if (standIn === undefined) return { kind: 'text', text: given ?? '' };
+  const value =
+    standIn.kind === 'null' && given !== undefined ? { kind: 'text' as const, text: '' } : readScalar(standIn, reader);
+  if (given === undefined || value === undefined) return value;
+  if (value.kind === 'text') return { kind: 'text', text: given };
+  const isFit = value.kind === 'number' ? WHOLE.test(given) : [...TRUE, ...FALSE].includes(given);
+  if (isFit) return { kind: value.kind, text: value.kind === 'number' ? given : String(TRUE.includes(given)) };
+  reader.beyond(line, `the variable ${quote(name)}, whose value in the environment is no plain ${value.kind}`);
+  return undefined;
+}
+
+/** `; did you mean X?`, or nothing. */
+export function meant(name: string, known: Iterable<string>): string {
+  const near = nearest(name, known);
+  return near === undefined ? '' : `; did you mean ${near}?`;
+}

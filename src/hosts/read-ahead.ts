@@ -1,0 +1,109 @@
+import os from 'node:os';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { FileDigest, FilesToRead } from '../host.ts';
+import { Chunks, chunkOf, createBoard, type ReadOrder, Results } from './read-board.ts';
+
+/** When a second thread is worth its start, which takes some 40 ms of a processor. */
+interface Patience {
+  /** How long this thread reads alone, and how often it looks. */
+  readonly aloneMs: number;
+  /** How much longer it would take alone. */
+  readonly remainingMs: number;
+  readonly processors: number;
+}
+
+const PATIENCE: Patience = { aloneMs: 30, remainingMs: 250, processors: os.availableParallelism() };
+/** Files after which the clock is looked at. */
+const LOOK_EVERY = 64;
+/** What the other thread may need for a few files; after that, this one reads them itself. */
+const MAX_WAIT_MS = 10_000;
+/** How many files may have been known already without losing the place. */
+const MAX_SKIPPED = 64;
+
+/** Reads files one by one, with the help of a second thread where there are many. */
+export interface ReadAhead {
+  digest(file: string): FileDigest;
+  /** As `Files.readingAhead`. */
+  readingAhead<T>(files: FilesToRead, work: () => T): T;
+}
+
+/** `digest` reads one file, by its absolute path, and knows nothing of threads. */
+export function createReadAhead(digest: (file: string) => FileDigest, patience = PATIENCE): ReadAhead {
+  let reading: Reading | undefined;
+  return {
+    digest: (file) => (reading === undefined ? digest(file) : reading.digest(file)),
+    readingAhead(files, work) {
+      const outer = reading;
+      reading = new Reading(files, digest, patience);
+      try {
+        return work();
+      } finally {
+        reading.stop();
+        reading = outer;
+      }
+    },
+  };
+}
+
+/** This thread goes from the first file to the last, the other one from the last to the first. */
+class Reading {
+  readonly #files: FilesToRead;
+  readonly #digest: (file: string) => FileDigest;
+  readonly #patience: Patience;
+  readonly #startedAt = performance.now();
+  #position = 0;
+  #help: { readonly first: number; readonly chunks: Chunks; readonly results: Results } | undefined;
+
+  constructor(files: FilesToRead, digest: (file: string) => FileDigest, patience: Patience) {
+    this.#files = files;
+    this.#digest = digest;
+    this.#patience = patience;
+  }
+
+  digest(file: string): FileDigest {
+    const position = this.#find(file);
+    if (position === undefined) return this.#digest(file);
+    if (this.#help === undefined && position % LOOK_EVERY === 0 && this.#isSlow(position)) this.#callHelp(position);
+    if (this.#help === undefined) return this.#digest(file);
+    const { first, chunks, results } = this.#help;
+    const isRead = chunks.takeOrAwait(chunkOf(position - first), MAX_WAIT_MS);
+    // What the other thread failed on is read again here, for the error.
+    return (isRead ? results.get(position - first) : undefined) ?? this.#digest(file);
+  }
+
+  stop(): void {
+    this.#help?.chunks.close();
+  }
+
+  /** The place of a file, which is the next one but for those that were known already. */
+  #find(file: string): number | undefined {
+    const { count, pathAt } = this.#files;
+    for (let at = this.#position; at < Math.min(count, this.#position + MAX_SKIPPED); at += 1) {
+      if (pathAt(at) !== file) continue;
+      this.#position = at + 1;
+      return at;
+    }
+    return undefined;
+  }
+
+  #isSlow(position: number): boolean {
+    const { aloneMs, remainingMs, processors } = this.#patience;
+    if (processors < 2) return false;
+    const tookMs = performance.now() - this.#startedAt;
+    return tookMs >= aloneMs && (tookMs / Math.max(1, position)) * (this.#files.count - position) >= remainingMs;
+  }
+
+  #callHelp(first: number): void {
+    const { count, pathAt } = this.#files;
+    const paths = Array.from({ length: count - first }, (_, at) => pathAt(first + at));
+    const board = createBoard(paths.length);
+    const workerData: ReadOrder = { paths, board };
+    // Beside this file, as a bundle too: dist/ is flat.
+    const here = import.meta.url;
+    const worker = new Worker(new URL(`read-worker${extname(here)}`, here), { workerData });
+    worker.on('error', () => {});
+    worker.unref();
+    this.#help = { first, chunks: new Chunks(board), results: new Results(board) };
+  }
+}
