@@ -11,12 +11,12 @@
  */
 import { parseArgs } from 'node:util';
 import { inspectMachine, type Machine } from '../__tests__/support/layers.ts';
-import { startToolchain } from '../__tests__/support/toolchain.ts';
+import { startToolchain, type Toolchain } from '../__tests__/support/toolchain.ts';
 import { GROUPS, type Group, idsOf, type Measurable, measurablesOf } from './groups.ts';
 import { inspectHardware, readCommit, readVersions } from './machine.ts';
-import { measureGroup } from './measured-group.ts';
+import { type MeasuredGroup, measureGroup } from './measured-group.ts';
 import { readResults, writePerformance, writeResults } from './performance.ts';
-import { type Result, type Session, withSession } from './results.ts';
+import { withSession } from './results.ts';
 import { openScenes } from './scenes.ts';
 import { selectGroups } from './selection.ts';
 import { describeMachine, describeSession } from './session-text.ts';
@@ -73,48 +73,72 @@ function listGroups(): string {
 async function runBench({ groups, rounds, write }: BenchOptions): Promise<boolean> {
   const interrupt = new AbortController();
   process.once('SIGINT', () => interrupt.abort(new Error('interrupted')));
-  const found = await inspectMachine(process.env);
+  const failures: string[] = [];
   const wanted = groups.flatMap(measurablesOf);
-  const needsToolchain = wanted.some((one) => one.needs.length > 0 && whyNot(one, found.missing) === undefined);
-  const running = needsToolchain ? await startToolchain(found) : undefined;
-  const missing = running?.missing ?? found.missing;
-  const scenes = openScenes(running?.toolchain);
+  const { toolchain, missing, stop } = await startNeeded(wanted, failures);
+  const scenes = openScenes(toolchain);
   const circumstances = {
     ...(await readCommit()),
     rounds,
     machine: inspectHardware(),
-    versions: await readVersions(running?.toolchain),
+    versions: await readVersions(toolchain),
   };
-  const failures: string[] = [];
   try {
     for (const group of groups) {
+      if (interrupt.signal.aborted) break;
       const possible = (one: Measurable): boolean => whyNot(one, missing) === undefined;
       const part = { ...group, facts: group.facts.filter(possible), rows: group.rows.filter(possible) };
       const measured = await measureGroup(part, { scenes, circumstances, signal: interrupt.signal, say });
-      const { session, rows } = measured;
       failures.push(...measured.failures);
-      if (rows.length > 0) {
-        process.stdout.write(`\n${group.title}\n\n${renderRows(rows)}\n\n${describeSession(session)}\n`);
-        if (write) keep(session, rows);
-      }
-      if (interrupt.signal.aborted) break;
+      if (measured.rows.length === 0) continue;
+      const shown = [group.title, renderRows(measured.rows), describeSession(measured.session)];
+      process.stdout.write(`\n${shown.join('\n\n')}\n`);
+      if (write) keep(measured);
     }
   } finally {
-    await scenes.close();
-    await running?.stop();
+    failures.push(...(await scenes.close()));
+    await stop();
   }
   process.stdout.write(`\n${describeMachine(circumstances)}\n`);
-  for (const one of wanted) {
-    const why = whyNot(one, missing);
-    if (why !== undefined) process.stdout.write(`\`${one.name}\` was left out: ${why}\n`);
-  }
+  for (const line of leftOut(wanted, missing)) process.stdout.write(`${line}\n`);
   for (const failure of failures) say(failure);
   if (interrupt.signal.aborted) say('interrupted: what had been measured is above');
   return failures.length === 0 && !interrupt.signal.aborted;
 }
 
+interface Started {
+  readonly toolchain: Toolchain | undefined;
+  readonly missing: Machine['missing'];
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts engine and registries where a row can use them. What needs them is missing when they do not start. */
+async function startNeeded(wanted: readonly Measurable[], failures: string[]): Promise<Started> {
+  const found = await inspectMachine(process.env);
+  const nothing = { toolchain: undefined, missing: found.missing, stop: () => Promise.resolve() };
+  const layers = wanted.flatMap(({ needs }) => needs);
+  if (!wanted.some((one) => one.needs.length > 0 && whyNot(one, found.missing) === undefined)) return nothing;
+  try {
+    return await startToolchain(found);
+  } catch (error) {
+    failures.push(error instanceof Error ? error.message : String(error));
+    const broken = { why: 'the toolchain did not start', command: 'see docs/development.md' };
+    return { ...nothing, missing: { ...Object.fromEntries(layers.map((layer) => [layer, broken])), ...found.missing } };
+  }
+}
+
+/** One line for each reason, with the rows that it keeps from being measured. */
+function leftOut(wanted: readonly Measurable[], missing: Machine['missing']): readonly string[] {
+  const byReason = new Map<string, string[]>();
+  for (const one of wanted) {
+    const why = whyNot(one, missing);
+    if (why !== undefined) byReason.set(why, [...(byReason.get(why) ?? []), one.name]);
+  }
+  return [...byReason].map(([why, names]) => `left out, with what is kept of it: ${names.join(', ')}: ${why}`);
+}
+
 /** After each group, so that nothing is lost when a later one ends the bench. */
-function keep(session: Session, rows: readonly Result[]): void {
+function keep({ session, rows }: MeasuredGroup): void {
   const results = withSession(readResults(), session, rows, idsOf(GROUPS));
   writeResults(results);
   writePerformance(results);

@@ -1,12 +1,9 @@
-import { MANY_FILES, MANY_IMAGES, type ManyScene, SOME_IMAGES } from './many.ts';
+import { MANY_FILES, MANY_IMAGES, type PlanRun, SOME_IMAGES } from './many.ts';
 import type { Fact, Row } from './rows.ts';
 
 const FILES = `${MANY_FILES.toLocaleString('en')} files`;
 
-function planFact(
-  shown: Pick<Fact, 'name' | 'what' | 'unit' | 'target'>,
-  pick: (plan: Awaited<ReturnType<ManyScene['plan']>>) => number,
-): Fact {
+function planFact(shown: Pick<Fact, 'name' | 'what' | 'unit' | 'target'>, pick: (plan: PlanRun) => number): Fact {
   return { ...shown, needs: [], count: async (scenes) => pick(await (await scenes.many()).plan()) };
 }
 
@@ -23,6 +20,10 @@ export const MANY_FACTS: readonly Fact[] = [
   planFact(
     { name: 'many-plan-reads', what: 'the file that it read most', unit: 'reads', target: 1 },
     ({ mostReads }) => mostReads,
+  ),
+  planFact(
+    { name: 'many-plan-copied-reads', what: 'of those that are no Dockerfile', unit: 'reads', target: 1 },
+    ({ mostCopiedReads }) => mostCopiedReads,
   ),
   {
     name: 'many-requests',

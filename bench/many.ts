@@ -5,7 +5,7 @@ import { plantImage } from '../__tests__/support/planted-image.ts';
 import { run } from '../__tests__/support/programs.ts';
 import { parseJson, textAt } from '../src/core/json.ts';
 import { countReads } from './file-reads.ts';
-import { CLI, PLATFORMS, plainEnvironment, type RegistryProcess, startRegistryProcess } from './hit.ts';
+import { CLI, PLATFORMS, plainEnvironment, startRegistryProcess } from './hit.ts';
 import { type Contest, type Step, setUp, time, type Work } from './measure.ts';
 import { writeManyImages } from './source-tree.ts';
 
@@ -13,12 +13,21 @@ import { writeManyImages } from './source-tree.ts';
 export const MANY_IMAGES = 500;
 export const MANY_FILES = 50_000;
 export const SOME_IMAGES = 50;
-const BASES = 5;
+const BASE = 'base/busybox';
+
+/** What a plan took. */
+export interface PlanRun {
+  readonly seconds: number;
+  readonly requests: number;
+  /** How often it opened the file that it opened most, and that of those which are no Dockerfile. */
+  readonly mostReads: number;
+  readonly mostCopiedReads: number;
+}
 
 /** Lists of images, each in a bake file over one tree; the registry is a process of its own. */
 export interface ManyScene {
-  /** A plan of all of the long list, none of which is in the registry; seconds, requests, and the most that one file was read. */
-  plan(): Promise<{ readonly seconds: number; readonly requests: number; readonly mostReads: number }>;
+  /** A plan of all of the long list, none of which is in the registry. */
+  plan(): Promise<PlanRun>;
   /** One run over the short list, all of it there already, against a run for each. */
   readonly singles: Contest;
   /** The same, against a process of Node that makes a HEAD for each. */
@@ -30,10 +39,10 @@ export interface ManyScene {
 
 /** The calls that the rows make: where a command or a flag changes its name, it changes here. */
 const CALLS = {
-  plan: ['plan', '--files=many.json'],
+  plan: ['plan', '--files=../many.json'],
   /** The JSON of a plan, whose entries have a name and a hash. */
-  planned: ['plan', '--files=some.json', '--json'],
-  build: (files: string) => ['build', `--files=${files}`, '--scan=false'],
+  planned: ['plan', '--files=../some.json', '--json'],
+  build: (files: string) => ['build', `--files=../${files}.json`, '--scan=false'],
 };
 
 export async function openManyScene(): Promise<ManyScene> {
@@ -45,14 +54,16 @@ export async function openManyScene(): Promise<ManyScene> {
   };
   try {
     const place = { cwd: join(directory, 'tree'), env: plainEnvironment(directory) };
-    const bases = await plantBases(registry);
-    writeManyImages(place.cwd, MANY_IMAGES, MANY_FILES, bases);
-    writeBakeFile(join(place.cwd, 'many.json'), namesOf(MANY_IMAGES), registry.host);
-    writeBakeFile(join(place.cwd, 'some.json'), namesOf(SOME_IMAGES), registry.host);
-    for (const name of namesOf(SOME_IMAGES)) writeBakeFile(join(place.cwd, `${name}.json`), [name], registry.host);
+    await plantImage({ image: `${registry.host}/${BASE}`, tags: ['1.38'], platforms: PLATFORMS.split(',') });
+    writeManyImages(place.cwd, MANY_IMAGES, MANY_FILES, `${registry.host}/${BASE}:1.38`);
+    const lists = { many: namesOf(MANY_IMAGES), some: namesOf(SOME_IMAGES) };
+    const single = Object.fromEntries(lists.some.map((name) => [name, [name]]));
+    for (const [list, names] of Object.entries({ ...lists, ...single })) {
+      writeFileSync(join(directory, `${list}.json`), bakeFile(names, registry.host));
+    }
     const cli = (args: readonly string[]): Step => ({ ...place, argv: [process.execPath, CLI, ...args] });
     const planted = lazily(() => plantSome(cli(CALLS.planned), registry.host));
-    const some: Work = { steps: [cli(CALLS.build('some.json'))], check: allHit(SOME_IMAGES) };
+    const some: Work = { steps: [cli(CALLS.build('some'))], check: allHit(SOME_IMAGES) };
     const heads = namesOf(SOME_IMAGES).map((name) => `http://${registry.host}/v2/acme/${name}/manifests/main`);
     const onSome = (theirs: Work): Contest => ({
       async ours() {
@@ -68,14 +79,13 @@ export async function openManyScene(): Promise<ManyScene> {
         await registry.countRequests();
         const { tookMs } = await time(work);
         const requests = await registry.countRequests();
-        return {
-          seconds: tookMs / 1000,
-          requests,
-          mostReads: Math.max(...(await countReads(work, place.cwd)).values()),
-        };
+        const reads = [...(await countReads(work, place.cwd))];
+        const most = (counted: typeof reads): number => counted.reduce((most, [, count]) => Math.max(most, count), 0);
+        const copied = reads.filter(([name]) => !name.endsWith('/Dockerfile'));
+        return { seconds: tookMs / 1000, requests, mostReads: most(reads), mostCopiedReads: most(copied) };
       }),
       singles: onSome({
-        steps: namesOf(SOME_IMAGES).map((name) => cli(CALLS.build(`${name}.json`))),
+        steps: namesOf(SOME_IMAGES).map((name) => cli(CALLS.build(name))),
         check: allHit(SOME_IMAGES),
       }),
       heads: onSome({ steps: [{ ...place, argv: [process.execPath, '-e', HEADS, ...heads] }], check: () => '' }),
@@ -104,12 +114,6 @@ function allHit(images: number): Work['check'] {
   };
 }
 
-async function plantBases({ host }: RegistryProcess): Promise<readonly string[]> {
-  const bases = Array.from({ length: BASES }, (_, index) => `${host}/base/${index}`);
-  for (const image of bases) await plantImage({ image, tags: ['1'], platforms: PLATFORMS.split(',') });
-  return bases.map((image) => `${image}:1`);
-}
-
 /** Puts the images of the short list where a run looks for them. */
 async function plantSome(step: Step, host: string): Promise<void> {
   const { stdout, stderr } = await run(step.argv, { env: step.env, cwd: step.cwd });
@@ -134,7 +138,8 @@ function namesOf(count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => `service-${index}`);
 }
 
-function writeBakeFile(file: string, names: readonly string[], host: string): void {
+/** In JSON; relative paths in it are those of the working directory. */
+function bakeFile(names: readonly string[], host: string): string {
   const targets = names.map((name) => [
     name,
     {
@@ -144,7 +149,7 @@ function writeBakeFile(file: string, names: readonly string[], host: string): vo
       tags: [`${host}/acme/${name}:main`],
     },
   ]);
-  writeFileSync(file, JSON.stringify({ group: { default: { targets: names } }, target: Object.fromEntries(targets) }));
+  return JSON.stringify({ group: { default: { targets: names } }, target: Object.fromEntries(targets) });
 }
 
 function lazily<T>(make: () => Promise<T>): () => Promise<T> {

@@ -23,8 +23,8 @@ export interface Scenes {
   many(): Promise<ManyScene>;
   cases(): Promise<CaseCounts>;
   worlds(): Promise<WorldCounts>;
-  /** Takes down what was set up, the newest first. */
-  close(): Promise<void>;
+  /** Takes down what was set up, the newest first, all of it; answers what went wrong. */
+  close(): Promise<readonly string[]>;
 }
 
 /** As many as DESIGN §8 asks for. */
@@ -93,7 +93,11 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
       return worlds;
     },
     async close() {
-      for (const scene of opened.reverse()) await scene.close();
+      const failures: string[] = [];
+      for (const scene of opened.reverse()) {
+        await scene.close().catch((error: unknown) => failures.push(`taking down: ${String(error)}`));
+      }
+      return failures;
     },
   };
 }

@@ -27,10 +27,10 @@ export function writeSourceTree(directory: string, files: number): void {
 
 /** Writes 1 GB in ten files, and a Dockerfile that copies them. */
 export function writeLargeFiles(directory: string): void {
-  const random = seededRandom(2);
+  const { fraction } = seededRandom(2);
   const content = Buffer.alloc(LARGE_BYTES);
   for (let number = 0; number < LARGE_FILES; number++) {
-    for (let at = 0; at < LARGE_BYTES; at += 4096) content.writeUInt32LE(random.fraction() * 2 ** 32, at);
+    for (let at = 0; at < LARGE_BYTES; at += 4096) content.writeUInt32LE(fraction() * 2 ** 32, at);
     mkdirSync(join(directory, 'models'), { recursive: true });
     writeFileSync(join(directory, `models/weights-${number}.bin`), content);
   }
@@ -49,13 +49,8 @@ const COMMON_FILES = 20;
 /** Dockerfile, package.json and package-lock.json. */
 const OWN_FILES = 3;
 
-/** `bases`: the images that they are built on, in turn. */
-export function writeManyImages(
-  directory: string,
-  images: number,
-  files: number,
-  bases: readonly string[] = ['scratch'],
-): ManyImages {
+/** `base`: the image that all of them are built on. */
+export function writeManyImages(directory: string, images: number, files: number, base = 'scratch'): ManyImages {
   const write = writerOf(directory);
   for (let number = 0; number < COMMON_FILES; number++) write(`common/file-${number}.ts`);
   const each = Math.floor((files - COMMON_FILES - 1) / images) - OWN_FILES;
@@ -66,7 +61,7 @@ export function writeManyImages(
       [`${service}/package.json`]: `{ "name": "service-${image}" }\n`,
       [`${service}/package-lock.json`]: '{ "lockfileVersion": 3 }\n',
       [`${service}/Dockerfile`]: [
-        `FROM ${bases[image % bases.length]}`,
+        `FROM ${base}`,
         'WORKDIR /app',
         `COPY ${service}/package*.json ./`,
         'COPY common /common',
@@ -82,12 +77,12 @@ export function writeManyImages(
 }
 
 function writerOf(directory: string): (name: string) => void {
-  const random = seededRandom(1);
-  const pool = Buffer.from(Uint32Array.from({ length: POOL_BYTES / 4 }, () => random.fraction() * 2 ** 32).buffer);
+  const { fraction } = seededRandom(1);
+  const pool = Buffer.from(Uint32Array.from({ length: POOL_BYTES / 4 }, () => fraction() * 2 ** 32).buffer);
   return (name) => {
-    const normal = Math.sqrt(-2 * Math.log(1 - random.fraction())) * Math.cos(2 * Math.PI * random.fraction());
+    const normal = Math.sqrt(-2 * Math.log(1 - fraction())) * Math.cos(2 * Math.PI * fraction());
     const size = Math.min(SIZES.largestBytes, Math.round(SIZES.medianBytes * Math.exp(SIZES.sigma * normal)));
-    const start = Math.floor(random.fraction() * (POOL_BYTES - size));
+    const start = Math.floor(fraction() * (POOL_BYTES - size));
     const file = join(directory, name);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, pool.subarray(start, start + size));

@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { GROUPS, idsOf } from '../../bench/groups.ts';
 import { CHECKOUT, run } from '../support/programs.ts';
 
+const BENCH = join(CHECKOUT, 'bench/bench.ts');
+
 function bench(...args: string[]): ReturnType<typeof run> {
-  return run([process.execPath, join(CHECKOUT, 'bench/bench.ts'), ...args], { cwd: CHECKOUT });
+  return run([process.execPath, BENCH, ...args], { cwd: CHECKOUT });
 }
 
 describe('npm run bench', () => {
@@ -32,6 +34,17 @@ describe('npm run bench', () => {
     expect(stdout).toMatch(/^\nSize and start\n\n\| counted[^]*\| `dist\/` \| [\d.]+ MB \| ≤ 6 MB \|/);
     expect(stdout).toMatch(
       /commit [0-9a-f]{12}[^\n]*, 1 round, load [\d.]+ → [\d.]+\n\n\d+ × .*, build-once .*, Node /,
+    );
+  });
+
+  it('leaves out what this machine cannot run, and says why', async () => {
+    const env = { HOME: '/nonexistent', PATH: '/usr/bin:/bin', TOOLCHAIN_PREFIX: '/nonexistent' };
+    const argv = [process.execPath, BENCH, '--only=sign-cosign,dist-size', '--rounds=1'] as const;
+    const { status, stdout } = await run(argv, { cwd: CHECKOUT, env });
+    expect(status).toBe(0);
+    expect(stdout).toContain('`dist/`');
+    expect(stdout).toMatch(
+      /^left out, with what is kept of it: sign-cosign: .+; set up: tools\/toolchain\/bootstrap\.sh$/m,
     );
   });
 });

@@ -8,7 +8,7 @@ const TARGETS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'a skip: a fully cached build on a warm builder': { 'cached-docker': 2.5, 'cached-container': 2.5 },
   'a skip: a fresh builder with registry cache': { 'fresh-small': 8, 'fresh-large': 30 },
   'requests on a hit': { requests: 3 },
-  'plan of 500 images over one tree': { 'many-plan': 2, 'many-plan-reads': 1 },
+  'plan of 500 images over one tree': { 'many-plan': 2, 'many-plan-reads': 1, 'many-plan-copied-reads': 1 },
   'the acceptance cases': { 'cases-stale': 0, 'cases-wasted': 0, 'cases-unhashed': 0 },
   'prune plan, 10,000 versions': { 'prune-plan-10000-field': 0.25, 'prune-violations': 0 },
   'action start': { 'start-empty': 60, 'dist-size': 6 },
