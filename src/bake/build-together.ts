@@ -2,11 +2,12 @@ import { counted } from '../core/counted.ts';
 import { quote } from '../core/printable.ts';
 import { formatReference } from '../core/reference.ts';
 import { BuildOnceError } from '../errors.ts';
-import type { BaseBuild, ImageBuild } from '../image-build.ts';
+import type { BaseBuild, ImageBuild, Workbench } from '../image-build.ts';
 import { inParallel } from '../in-parallel.ts';
 import { createSharedWork } from '../shared-work.ts';
 import { type Results, type Run, resultOf } from '../stage.ts';
 import type { BakeRequest } from '../tools/bake.ts';
+import type { BuildOutcome } from '../tools/build-run.ts';
 import { namedLog } from './image-log.ts';
 import type { ImagePipeline } from './image-pipeline.ts';
 import { errorOf, type ImageRun } from './image-run.ts';
@@ -80,7 +81,7 @@ async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen):
   const { build } = pipeline;
   const all = basesOf(missing, kitchen, () => false);
   const bench = await build.open([...missing.values()], [...all.values()]);
-  const { docker, builder, buildx } = bench;
+  const { builder } = bench;
   // Where the builder pushes, it can read the registry as well; elsewhere a base is built again, from the builder's cache.
   const bases = basesOf(missing, kitchen, (image) => builder.delivery === 'push' && isThere(image));
   const destinations = new Map([...missing].map(([name, one]) => [name, build.destinationOf(one, builder)]));
@@ -95,7 +96,7 @@ async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen):
       origin: build.originOf(run),
     };
   });
-  const baking = buildx.bakeImages(docker, { images, builder });
+  const baking = callBuildx(bench, images);
   const [checks] = await Promise.allSettled([
     inParallel([...missing], AT_ONCE, async ([name, one]) => [name, await build.findProblems(one, bench)] as const),
     baking,
@@ -119,6 +120,17 @@ async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen):
     }
   });
   return new Map(taken);
+}
+
+/** An image alone is built as a run about one image builds it. */
+async function callBuildx(
+  { docker, builder, buildx }: Workbench,
+  images: BakeRequest['images'],
+): Promise<ReadonlyMap<string, BuildOutcome>> {
+  const [first, ...more] = images;
+  if (first?.destination === undefined || more.length > 0) return buildx.bakeImages(docker, { images, builder });
+  const { name, destination, ...image } = first;
+  return new Map([[name, await buildx.buildImage(docker, { ...image, destination, builder })]]);
 }
 
 /** What the call has to make besides: all that these are built on, directly or not, and that cannot be taken from a registry. */

@@ -15,14 +15,14 @@ export interface ImageRun {
 export async function goThrough(image: ImageRun, stages: readonly RunnableStage[]): Promise<ImageRun> {
   if (image.error !== undefined) return image;
   let { run } = image;
-  const { now, signal } = run.host;
-  const startedAt = now().getTime();
-  const took = (): number => image.durationMs + now().getTime() - startedAt;
+  const { host } = run;
+  const startedAt = host.now().getTime();
+  const took = (): number => image.durationMs + host.now().getTime() - startedAt;
   try {
     for (const stage of stages) run = await stage(run);
     return { ...image, run, durationMs: took() };
   } catch (thrown) {
-    return { ...image, run, error: errorOf(thrown, signal), durationMs: took() };
+    return { ...image, run, error: errorOf(thrown, host.signal), durationMs: took() };
   }
 }
 
