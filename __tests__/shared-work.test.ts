@@ -74,7 +74,8 @@ async function together(images: readonly RawOptions[]) {
 
 const inRoot = (...names: readonly string[]): readonly string[] => names.map((name) => join(root, name));
 const once = (names: readonly string[]): ReadonlyMap<string, number> => new Map(names.map((name) => [name, 1]));
-const sorted = (counts: ReadonlyMap<string, number>): ReadonlyMap<string, number> => new Map([...counts].sort());
+const sorted = (counts: ReadonlyMap<string, number>): ReadonlyMap<string, number> =>
+  new Map([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
 
 const SERVICES = ['a', 'b', 'c'];
 
@@ -95,6 +96,19 @@ describe('images of one run', () => {
     expect(sorted(reads)).toEqual(sorted(once(inRoot('common/x', ...own))));
     const directories = SERVICES.flatMap((name) => [`services/${name}`, `services/${name}/src`]);
     expect(sorted(lists)).toEqual(sorted(once(inRoot('', 'common', 'services', ...directories))));
+  });
+
+  it('over one context share one walk', async () => {
+    writeServices();
+    const shared = createSharedWork(realFiles());
+    const images = SERVICES.map((name) => ({ file: `services/${name}/Dockerfile` }));
+    const found = await Promise.all(
+      [...images, { ...images[0], 'hash-ignore': 'x' }].map((raw) => hashOf(raw, { shared })),
+    );
+    const walks = found.map(({ reading }) => reading.contexts[0]?.open.tree.below(''));
+    expect(walks[1]).toBe(walks[0]);
+    expect(walks[2]).toBe(walks[0]);
+    expect(walks[3]).not.toBe(walks[0]);
   });
 
   it('read a file once whatever contexts they reach it through', async () => {

@@ -1,6 +1,7 @@
 import type { Toolchain } from '../__tests__/support/toolchain.ts';
 import { type CaseCounts, measureCases } from './cases.ts';
 import { type DockerScene, openDockerScene } from './docker.ts';
+import { type HashScene, openHashScene } from './hash.ts';
 import { type HitScene, openHitScene } from './hit.ts';
 import { type ManyScene, openManyScene } from './many.ts';
 import { openPruneScene, type PruneScene } from './prune.ts';
@@ -18,6 +19,7 @@ export interface Scenes {
   scan(): Promise<ScanScene>;
   sign(): Promise<SignScene>;
   prune(): PruneScene;
+  hash(): HashScene;
   many(): Promise<ManyScene>;
   cases(): Promise<CaseCounts>;
   worlds(): Promise<WorldCounts>;
@@ -43,6 +45,7 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
   let many: Promise<ManyScene> | undefined;
   let cases: Promise<CaseCounts> | undefined;
   let worlds: Promise<WorldCounts> | undefined;
+  let hash: HashScene | undefined;
   const docker = new Map<SampleSize, Promise<DockerScene>>();
   return {
     hit() {
@@ -72,6 +75,10 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
     prune() {
       prune ??= openPruneScene();
       return prune;
+    },
+    hash() {
+      if (hash === undefined) opened.push((hash = openHashScene()));
+      return hash;
     },
     many() {
       many ??= remember(openManyScene());

@@ -27,10 +27,10 @@ export function writeSourceTree(directory: string, files: number): void {
 
 /** Writes 1 GB in ten files, and a Dockerfile that copies them. */
 export function writeLargeFiles(directory: string): void {
-  const { fraction } = seededRandom(2);
+  const random = seededRandom(2);
   const content = Buffer.alloc(LARGE_BYTES);
   for (let number = 0; number < LARGE_FILES; number++) {
-    for (let at = 0; at < LARGE_BYTES; at += 4096) content.writeUInt32LE(fraction() * 2 ** 32, at);
+    for (let at = 0; at < LARGE_BYTES; at += 4096) content.writeUInt32LE(random.fraction() * 2 ** 32, at);
     mkdirSync(join(directory, 'models'), { recursive: true });
     writeFileSync(join(directory, `models/weights-${number}.bin`), content);
   }
@@ -77,12 +77,12 @@ export function writeManyImages(directory: string, images: number, files: number
 }
 
 function writerOf(directory: string): (name: string) => void {
-  const { fraction } = seededRandom(1);
-  const pool = Buffer.from(Uint32Array.from({ length: POOL_BYTES / 4 }, () => fraction() * 2 ** 32).buffer);
+  const random = seededRandom(1);
+  const pool = Buffer.from(Uint32Array.from({ length: POOL_BYTES / 4 }, () => random.fraction() * 2 ** 32).buffer);
   return (name) => {
-    const normal = Math.sqrt(-2 * Math.log(1 - fraction())) * Math.cos(2 * Math.PI * fraction());
+    const normal = Math.sqrt(-2 * Math.log(1 - random.fraction())) * Math.cos(2 * Math.PI * random.fraction());
     const size = Math.min(SIZES.largestBytes, Math.round(SIZES.medianBytes * Math.exp(SIZES.sigma * normal)));
-    const start = Math.floor(fraction() * (POOL_BYTES - size));
+    const start = Math.floor(random.fraction() * (POOL_BYTES - size));
     const file = join(directory, name);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, pool.subarray(start, start + size));

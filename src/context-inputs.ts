@@ -265,14 +265,14 @@ export function findUnpinnedContexts(contexts: readonly NamedContext[]): readonl
  * it is taken; `again` is for several images that are looked at one after the other.
  */
 export function findChanges(
-  { shared: _, ...setting }: Setting,
+  setting: Setting,
   order: ReadingOrder,
   then: ContextReading,
   again?: SharedWork,
 ): readonly string[] {
-  const { host } = setting;
+  const { host, options, git } = setting;
   const { path } = host.files;
-  const now = readContextInputs(again === undefined ? setting : { ...setting, shared: again }, order);
+  const now = readContextInputs({ host, options, ...(git && { git }), ...(again && { shared: again }) }, order);
   const before = then.leaves();
   const after = now.leaves();
   const differing = [...new Set([...before.keys(), ...after.keys()])].filter((at) => before.get(at) !== after.get(at));

@@ -184,9 +184,6 @@ interface Leaves {
   readonly leavesOf: OpenContext['leavesOf'];
 }
 
-/** A second thread is not worth it for less. */
-const MANY_FILES = 1000;
-
 function openLeaves(
   files: Files,
   directory: string,
@@ -214,7 +211,7 @@ function openLeaves(
     const work = (): void => {
       for (const entry of entries) take(entry, leaf(entry));
     };
-    if (entries.length < MANY_FILES) return work();
+    if (entries.length < 2) return work();
     const unread = entries.filter(({ path: at, kind }) => kind === 'file' && !seen.has(at));
     files.readingAhead({ count: unread.length, pathAt: (at) => inFull(unread[at]?.path ?? '') }, work);
   };

@@ -23,6 +23,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
   'image-signer': 'image-signer.js',
   'image-trust': 'image-trust.js',
   exec: 'hosts/exec.js',
+  'read-worker': 'hosts/read-worker.js',
   'build-check': 'tools/build-check.js',
   buildx: 'tools/buildx.js',
   cosign: 'tools/cosign.js',

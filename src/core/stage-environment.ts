@@ -122,7 +122,10 @@ export function environmentAfter(
       const key = expandIn(environment, name, escape);
       return [key.text ?? name, knownText(expandIn(environment, value, escape))];
     });
-    return { ...environment, known: environment.known.with(set), kept: environment.kept.with(set) };
+    const kept = environment.kept.with(set);
+    // They are one as long as no ARG has set anything.
+    const known = environment.known === environment.kept ? kept : environment.known.with(set);
+    return { ...environment, known, kept };
   }
   if (instruction.name !== 'ARG') return environment;
   let { known } = environment;

@@ -37,7 +37,7 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
     readText: (file) => orAbsent(() => fs.readFileSync(at(file), 'utf8')),
     readRegular: (file, limitBytes) => orAbsent(() => readRegularFile(at(file), limitBytes)),
     digest: (file) => ahead.digest(inFull(file)),
-    readingAhead: ahead.readingAhead,
+    readingAhead: (given, work) => ahead.readingAhead(given, work),
     list: (directory) => orAbsent(() => listDirectory(onDisk(inFull(directory)))),
     kindOf(file) {
       const stats = orAbsent(() => fs.lstatSync(onDisk(at(file))));

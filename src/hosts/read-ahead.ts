@@ -2,11 +2,11 @@ import os from 'node:os';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { FileDigest, FilesToRead } from '../host.ts';
-import { Chunks, chunkOf, createBoard, type ReadOrder, Results } from './read-board.ts';
+import { Chunks, createBoard, type ReadOrder, Results } from './read-board.ts';
 
 /** When a second thread is worth its start, which takes some 40 ms of a processor. */
 interface Patience {
-  /** How long this thread reads alone, and how often it looks. */
+  /** How long this thread reads alone. */
   readonly aloneMs: number;
   /** How much longer it would take alone. */
   readonly remainingMs: number;
@@ -14,8 +14,6 @@ interface Patience {
 }
 
 const PATIENCE: Patience = { aloneMs: 30, remainingMs: 250, processors: os.availableParallelism() };
-/** Files after which the clock is looked at. */
-const LOOK_EVERY = 64;
 /** What the other thread may need for a few files; after that, this one reads them itself. */
 const MAX_WAIT_MS = 10_000;
 /** How many files may have been known already without losing the place. */
@@ -64,10 +62,10 @@ class Reading {
   digest(file: string): FileDigest {
     const position = this.#find(file);
     if (position === undefined) return this.#digest(file);
-    if (this.#help === undefined && position % LOOK_EVERY === 0 && this.#isSlow(position)) this.#callHelp(position);
+    if (this.#help === undefined && this.#isSlow(position)) this.#callHelp(position);
     if (this.#help === undefined) return this.#digest(file);
     const { first, chunks, results } = this.#help;
-    const isRead = chunks.takeOrAwait(chunkOf(position - first), MAX_WAIT_MS);
+    const isRead = chunks.takeOrAwait(position - first, MAX_WAIT_MS);
     // What the other thread failed on is read again here, for the error.
     return (isRead ? results.get(position - first) : undefined) ?? this.#digest(file);
   }

@@ -9,6 +9,7 @@ export interface ReadOrder {
 
 /** Memory that both threads see. */
 export interface ReadBoard {
+  readonly chunkFiles: number;
   /** One number for each chunk of files: who has it. */
   readonly owners: SharedArrayBuffer;
   /** Each file's sha256 in hex. */
@@ -17,35 +18,37 @@ export interface ReadBoard {
   readonly flags: SharedArrayBuffer;
 }
 
-/** Files that one thread takes at once: few, so that nobody waits long for the other's last ones. */
-const CHUNK_FILES = 16;
+/** Files that one thread takes at once: few, so that nobody waits long for the other's last ones, and one where they are few. */
+const MAX_CHUNK_FILES = 16;
+const CHUNKS = 64;
 const SUM_BYTES = 64;
 const [FREE, MINE, THEIRS, DONE] = [0, 1, 2, 3];
 const [READ, EXECUTABLE, LFS_POINTER] = [1, 2, 4];
 
 export function createBoard(files: number): ReadBoard {
+  const chunkFiles = Math.max(1, Math.min(MAX_CHUNK_FILES, Math.floor(files / CHUNKS)));
   return {
-    owners: new SharedArrayBuffer(Math.ceil(files / CHUNK_FILES) * Int32Array.BYTES_PER_ELEMENT),
+    chunkFiles,
+    owners: new SharedArrayBuffer(Math.ceil(files / chunkFiles) * Int32Array.BYTES_PER_ELEMENT),
     sums: new SharedArrayBuffer(files * SUM_BYTES),
     sizesBytes: new SharedArrayBuffer(files * Float64Array.BYTES_PER_ELEMENT),
     flags: new SharedArrayBuffer(files),
   };
 }
 
-export function chunkOf(file: number): number {
-  return Math.floor(file / CHUNK_FILES);
-}
-
 /** Who reads which files. */
 export class Chunks {
   readonly #owners: Int32Array;
+  readonly #chunkFiles: number;
 
-  constructor({ owners }: ReadBoard) {
+  constructor({ owners, chunkFiles }: ReadBoard) {
     this.#owners = new Int32Array(owners);
+    this.#chunkFiles = chunkFiles;
   }
 
-  /** False when the files of this chunk are for this thread; true when the other one has read them; waits while it does. */
-  takeOrAwait(chunk: number, maxWaitMs: number): boolean {
+  /** False when a file is for this thread, as those around it; true when the other one has read it; waits while it does. */
+  takeOrAwait(file: number, maxWaitMs: number): boolean {
+    const chunk = Math.floor(file / this.#chunkFiles);
     const owner = Atomics.compareExchange(this.#owners, chunk, FREE, MINE);
     if (owner === THEIRS) Atomics.wait(this.#owners, chunk, THEIRS, maxWaitMs);
     return Atomics.load(this.#owners, chunk) === DONE;
@@ -61,8 +64,8 @@ export class Chunks {
   serve(read: (file: number) => void, files: number): void {
     for (let chunk = this.#owners.length - 1; chunk >= 0; chunk -= 1) {
       if (Atomics.compareExchange(this.#owners, chunk, FREE, THEIRS) !== FREE) return;
-      const end = Math.min(files, (chunk + 1) * CHUNK_FILES);
-      for (let file = chunk * CHUNK_FILES; file < end; file += 1) read(file);
+      const end = Math.min(files, (chunk + 1) * this.#chunkFiles);
+      for (let file = chunk * this.#chunkFiles; file < end; file += 1) read(file);
       Atomics.store(this.#owners, chunk, DONE);
       Atomics.notify(this.#owners, chunk);
     }
