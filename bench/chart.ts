@@ -26,11 +26,13 @@ const STYLE = [
 type Scale = (factor: number) => number;
 
 /**
- * docs/performance.svg: a bar for each row that says how many times faster, from the lowest pair to the highest, on a
+ * docs/performance.svg: a bar for each row whose target says how many times faster, from the lowest pair to the highest, on a
  * logarithmic axis. The same results make the same bytes.
  */
 export function renderChart({ rows }: Results): string {
-  const shown = rows.filter(isCompared).filter(({ comparison }) => comparison === 'faster');
+  const shown = rows
+    .filter(isCompared)
+    .filter(({ comparison, target }) => comparison === 'faster' && target !== undefined);
   const height = TOP + shown.length * ROW + BOTTOM;
   const ticks = ticksFor(shown);
   const scale = scaleOf(ticks);

@@ -23,7 +23,7 @@ export const GROUPS: readonly Group[] = [
   { name: 'start', title: 'Size and start', facts: START_FACTS, rows: START_ROWS },
   { name: 'hit', title: 'A hit', facts: HIT_FACTS, rows: [...HIT_ROWS, ...CACHED_ROWS] },
   { name: 'miss', title: 'A miss', facts: [], rows: MISS_ROWS },
-  { name: 'hash', title: 'The content hash', facts: HASH_FACTS, rows: HASH_ROWS },
+  { name: 'hash', title: 'Hashing many files', facts: HASH_FACTS, rows: HASH_ROWS },
   { name: 'many', title: 'Many images', facts: MANY_FACTS, rows: MANY_ROWS },
   { name: 'cases', title: 'The content hash by its cases', facts: CASE_FACTS, rows: [] },
   { name: 'scan', title: 'A scan', facts: [], rows: SCAN_ROWS },

@@ -54,7 +54,7 @@ export const MANY_ROWS: readonly Row[] = [
     comparison: 'faster',
     target: undefined,
     needs: [],
-    pairs: 1,
+    pairs: 0.5,
     open: async (scenes) => (await scenes.many()).singles,
   },
 ];

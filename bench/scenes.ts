@@ -42,10 +42,10 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
   let scan: Promise<ScanScene> | undefined;
   let sign: Promise<SignScene> | undefined;
   let prune: PruneScene | undefined;
-  let hash: HashScene | undefined;
   let many: Promise<ManyScene> | undefined;
   let cases: Promise<CaseCounts> | undefined;
   let worlds: Promise<WorldCounts> | undefined;
+  let hash: HashScene | undefined;
   const docker = new Map<SampleSize, Promise<DockerScene>>();
   return {
     hit() {

@@ -15,7 +15,7 @@ const UNITS: Readonly<Record<Fact['unit'], { readonly unit: string; readonly dig
   requests: { unit: ' requests', digits: 0 },
   s: { unit: ' s', digits: 1 },
   '×': { unit: '×', digits: 2 },
-  reads: { unit: ' reads', digits: 0 },
+  reads: { unit: '×', digits: 0 },
   cases: { unit: ' cases', digits: 0 },
   packages: { unit: ' packages', digits: 0 },
   violations: { unit: ' violations', digits: 0 },

@@ -8,6 +8,11 @@ const TARGETS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'a skip: a fully cached build on a warm builder': { 'cached-docker': 2.5, 'cached-container': 2.5 },
   'a skip: a fresh builder with registry cache': { 'fresh-small': 8, 'fresh-large': 30 },
   'requests on a hit': { requests: 3 },
+  'hash of 100,000 files': {
+    'hash-100k-sha256sum': 3,
+    'hash-100k-hashfiles': 30,
+    'hash-memory-100k': 300,
+  },
   'plan of 500 images over one tree': { 'many-plan': 2, 'many-plan-reads': 1, 'many-plan-copied-reads': 1 },
   'the acceptance cases': { 'cases-stale': 0, 'cases-wasted': 0, 'cases-unhashed': 0 },
   'prune plan, 10,000 versions': { 'prune-plan-10000-field': 0.25, 'prune-violations': 0 },
