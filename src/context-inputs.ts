@@ -76,7 +76,7 @@ interface Setting {
   readonly host: Pick<Host, 'files' | 'cwd' | 'env'>;
   readonly options: Pick<Options, 'context' | 'buildContexts' | 'hashFiles' | 'hashIgnore' | 'hashScope' | 'cacheTo'>;
   readonly git?: GitContexts;
-  readonly shared?: Pick<SharedWork, 'files' | 'names'>;
+  readonly shared?: Pick<SharedWork, 'files' | 'matchers' | 'names'>;
 }
 
 /** What a Dockerfile reads, as far as that is known. */
@@ -101,11 +101,15 @@ function open({ host: { files }, shared }: Setting, read: ContextRead): OpenCont
   return openContext(files, read, names);
 }
 
-function ownContext({ host: { files }, options, git }: Setting, dockerfile: string): ContextRead {
-  const matcher =
-    git?.main === undefined
-      ? readIgnoreFile(files, findIgnoreFile(files, options.context, dockerfile))
-      : compileOwn(GIT_FILES);
+function matcherOf({ host: { files }, shared }: Setting, directory: string, dockerfile?: string): IgnoreMatcher {
+  const file = findIgnoreFile(files, directory, dockerfile);
+  const read = (): IgnoreMatcher => readIgnoreFile(files, file);
+  return shared?.matchers(file ?? '', read) ?? read();
+}
+
+function ownContext(setting: Setting, dockerfile: string): ContextRead {
+  const { options, git } = setting;
+  const matcher = git?.main === undefined ? matcherOf(setting, options.context, dockerfile) : compileOwn(GIT_FILES);
   const uncounted = compileUncounted(options);
   const read = { directory: options.context, matcher, scope: options.hashScope };
   return uncounted.ok && options.hashIgnore.length > 0 ? { ...read, uncounted: uncounted.value } : read;
@@ -287,8 +291,8 @@ export function findChanges(
 }
 
 /** A named context has an ignore file of its own. */
-function namedContext({ host: { files }, options }: Setting, directory: string): ContextRead {
-  return { directory, matcher: readIgnoreFile(files, findIgnoreFile(files, directory)), scope: options.hashScope };
+function namedContext(setting: Setting, directory: string): ContextRead {
+  return { directory, matcher: matcherOf(setting, directory), scope: setting.options.hashScope };
 }
 
 function byPath(inputs: ContextInputs, { host, options }: Setting): ReadonlyMap<string, string> {

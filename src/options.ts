@@ -100,7 +100,7 @@ function isNothing(value: unknown): boolean {
 }
 
 function isComplete(values: Record<string, unknown>): values is Options {
-  return OPTION_NAMES.every((name) => Object.hasOwn(values, camelCase(name)));
+  return Object.keys(values).length === OPTION_NAMES.length;
 }
 
 function unknownName(name: string): string {

@@ -1,5 +1,6 @@
 import type { ContextNames } from './context.ts';
 import type { Digest } from './core/digest.ts';
+import type { IgnoreMatcher } from './core/dockerignore.ts';
 import type { FileDigest, Files } from './host.ts';
 import type { ImageConfig } from './oci/types.ts';
 import type { FoundImage } from './registry/image.ts';
@@ -15,6 +16,8 @@ export type Once<T> = (name: string, work: () => T) => T;
 export interface SharedWork {
   /** What is read through it is kept; the rest goes to the files behind it. */
   readonly files: Files;
+  /** Ignore files, by their paths as they were given. */
+  readonly matchers: Once<IgnoreMatcher>;
   /** The walks, by what decides on them. */
   readonly names: Once<ContextNames>;
   /** What stands behind the names of images. An error is that of all who ask. */
@@ -27,7 +30,14 @@ export interface SharedWork {
 
 /** Nothing is known yet. For runs that reach the same registries with the same credentials. */
 export function createSharedWork(files: Files): SharedWork {
-  return { files: readOnce(files), names: once(), digests: once(), images: once(), configs: once() };
+  return {
+    files: readOnce(files),
+    matchers: once(),
+    names: once(),
+    digests: once(),
+    images: once(),
+    configs: once(),
+  };
 }
 
 function once<T>(): Once<T> {
@@ -40,6 +50,9 @@ function once<T>(): Once<T> {
     return result;
   };
 }
+
+/** For fewer, to look which of them are known already takes longer than it saves. */
+const MANY_FILES = 1000;
 
 function readOnce(files: Files): Files {
   // Most paths are whole, and there are many.
@@ -59,6 +72,7 @@ function readOnce(files: Files): Files {
       return digest;
     },
     readingAhead({ count, pathAt }, work) {
+      if (count < MANY_FILES) return work();
       const unread = Array.from({ length: count }, (_, at) => pathAt(at)).filter((path) => !digests.has(path));
       return files.readingAhead({ count: unread.length, pathAt: (at) => unread[at] ?? '' }, work);
     },

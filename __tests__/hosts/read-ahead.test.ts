@@ -5,11 +5,13 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FileDigest } from '../../src/host.ts';
 import { createDigest } from '../../src/hosts/file-digest.ts';
-import { createReadAhead } from '../../src/hosts/read-ahead.ts';
+import { createReadAhead, type Help } from '../../src/hosts/read-ahead.ts';
 import { Chunks, createBoard, type ReadOrder, Results } from '../../src/hosts/read-board.ts';
 import { writeTree } from '../support/write-tree.ts';
 
 const COUNT = 300;
+/** As `read-board.ts` marks a chunk that the second thread has taken. */
+const THEIRS = 2;
 
 let root: string;
 let paths: readonly string[];
@@ -69,6 +71,30 @@ describe('files that are read ahead', () => {
     expect(work).toThrow(expect.objectContaining({ code: 'ENOENT' }));
     expect(read).toHaveLength(gone);
     expect(ahead.digest(paths[1] ?? '')).toEqual(createDigest()(paths[1] ?? ''));
+  });
+});
+
+describe('a second thread that does not help', () => {
+  it.each<[string, Partial<Help>]>([
+    [
+      'because it cannot start',
+      {
+        start() {
+          throw new Error('no thread');
+        },
+      },
+    ],
+    ['because it never comes so far', { start: () => {} }],
+    [
+      'because it dies with files in its hands',
+      { maxWaitMs: 1, start: ({ board }) => void new Int32Array(board.owners).fill(THEIRS, -2) },
+    ],
+    ['because it can read nothing', { start: ({ board, paths }) => new Chunks(board).serve(() => {}, paths.length) }],
+  ])('changes nothing, %s', (_, help) => {
+    const digest = createDigest();
+    const ahead = createReadAhead(digest, { ...EAGER, ...help });
+    const found = ahead.readingAhead(toRead(), () => paths.map((path) => ahead.digest(path)));
+    expect(found).toEqual(paths.map((path) => digest(path)));
   });
 });
 

@@ -126,7 +126,7 @@ export function* canonicalPieces(value: unknown, depth: number): Generator<strin
     return;
   }
   const isList = Array.isArray(value);
-  if (isList && value.length > SLICE_LENGTH && isFlat(value)) {
+  if (isList && isFlat(value)) {
     yield* slicesOf(value);
     return;
   }
@@ -143,6 +143,10 @@ export function* canonicalPieces(value: unknown, depth: number): Generator<strin
 const SLICE_LENGTH = 500;
 
 function* slicesOf(list: readonly unknown[]): Generator<string> {
+  if (list.length <= SLICE_LENGTH) {
+    yield JSON.stringify(list);
+    return;
+  }
   for (let start = 0; start < list.length; start += SLICE_LENGTH) {
     const text = JSON.stringify(list.slice(start, start + SLICE_LENGTH));
     yield `${start === 0 ? '[' : ','}${text.slice(1, -1)}`;
