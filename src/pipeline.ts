@@ -15,6 +15,7 @@ import { engineStage } from './stages/engine.ts';
 import { explainStage } from './stages/explain.ts';
 import { passGate } from './stages/gate.ts';
 import { pinGitContexts } from './stages/git-contexts.ts';
+import { greetRegistries } from './stages/greet.ts';
 import { hashStage } from './stages/hash.ts';
 import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
@@ -41,6 +42,7 @@ const COMMANDS = {
     scans: ({ scan }) => scan,
     stages: [
       pinGitContexts,
+      greetRegistries,
       runnable(hashStage),
       runnable(engineStage),
       runnable(lookupStage),
