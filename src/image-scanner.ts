@@ -170,8 +170,14 @@ function isComparable({ platforms, baseline }: ReadScanRecord, published: Publis
   return baseline?.digest === published.image.descriptor.digest;
 }
 
+/** Of several images, one after the other: each takes as many programs as the machine has room for. */
+function scanAll(scene: Scene): Promise<FreshScan> {
+  const scan = (): Promise<FreshScan> => scanNow(scene);
+  return scene.run.scanner?.turns?.take(scan) ?? scan();
+}
+
 /** Scans with one database the image, and what it is compared with when there is something to compare. */
-async function scanAll({ run, task, order, members, published }: Scene): Promise<FreshScan> {
+async function scanNow({ run, task, order, members, published }: Scene): Promise<FreshScan> {
   const scanner = await (run.scanner?.ready ?? openScanner(run));
   const { settings } = order;
   const own = await scanMembers(scanner, run, task, { members, settings });

@@ -27,12 +27,13 @@ import { engineStage } from './stages/engine.ts';
 import { explainStage } from './stages/explain.ts';
 import { passGate } from './stages/gate.ts';
 import { pinGitContexts } from './stages/git-contexts.ts';
+import { greetRegistries } from './stages/greet.ts';
 import { hashStage } from './stages/hash.ts';
 import { loadStage } from './stages/load.ts';
 import { lookupStage } from './stages/lookup.ts';
 import { judgePrune, pruneStage } from './stages/prune.ts';
 import { pushStage } from './stages/push.ts';
-import { readyScanner } from './stages/ready.ts';
+import { openReadyScanner, readyScanner } from './stages/ready.ts';
 import { tellSaved } from './stages/saved.ts';
 import { scanStage } from './stages/scan.ts';
 import { signStage } from './stages/sign.ts';
@@ -49,18 +50,18 @@ import { isIdle, type Prepared, prepare, pruneRules } from './prepare.ts';
 /** Up to where it is known whether the image is there, and why not. */
 const LOOK = [
   pinGitContexts,
+  greetRegistries,
   runnable(hashStage),
   runnable(engineStage),
   runnable(lookupStage),
   coverTriggers({ hash: runnable(hashStage), lookup: [runnable(engineStage), runnable(lookupStage)] }),
   runnable(explainStage),
 ];
-const SCAN = runnable(scanStage);
 const LOAD = runnable(loadStage);
 const PRUNE = runnable(pruneStage);
 /** What follows the build, or stands for it. */
 const FINISH = [
-  SCAN,
+  runnable(scanStage),
   passGate,
   runnable(pushStage),
   runnable(attachStage),
@@ -251,7 +252,7 @@ function imagePipeline(name: 'build' | 'plan', call: CommandCall): ImagePipeline
     isIdle: (run) => isIdle(command, run),
     look: LOOK,
     hashOnly: [pinGitContexts, runnable(hashStage), foreseeTriggers(runnable(hashStage), { asBuild: true })],
-    ready: readyScanner,
+    openScanner: openReadyScanner,
     build: {
       plan: planImageBuild,
       planBase: planBaseBuild,
@@ -262,7 +263,7 @@ function imagePipeline(name: 'build' | 'plan', call: CommandCall): ImagePipeline
       take: takeBuilt,
     },
     finish: FINISH,
-    inTurn: new Set([SCAN, LOAD, PRUNE]),
+    inTurn: new Set([LOAD, PRUNE]),
     report: { of: reportOf, failureOf, markdown: renderMarkdown },
     close() {
       for (const registries of opened.values()) registries.close();

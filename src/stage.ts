@@ -12,6 +12,7 @@ import type { Options } from './options.ts';
 import type { Scanner } from './platform-scans.ts';
 import type { FoundImage } from './registry/image.ts';
 import type { Registries, RegistriesSettings, RegistryRepository } from './registry/open.ts';
+import type { Turns } from './registry/turns.ts';
 import type { SharedWork } from './shared-work.ts';
 import type { AttachResult } from './stages/attach.ts';
 import type { BuildResult } from './stages/build.ts';
@@ -78,6 +79,14 @@ export interface JournalEntry {
   readonly durationMs: number;
 }
 
+/** Trivy, made ready while other things are done, or for several images. */
+export interface ReadyScanner {
+  readonly ready: Promise<Scanner>;
+  /** Whoever shares it scans one image after the other. */
+  readonly turns?: Turns;
+  stop(): Promise<void>;
+}
+
 /** A named context that is another image of this run. */
 export interface Link {
   /** What the other image is called. */
@@ -124,7 +133,7 @@ export interface Run {
   /** Set where the run is one of several over the same files and registries. */
   readonly shared?: SharedWork;
   /** Set where an image is to be scanned that is only being built. */
-  readonly scanner?: { readonly ready: Promise<Scanner>; stop(): Promise<void> };
+  readonly scanner?: ReadyScanner;
   readonly results: Partial<Results>;
   /** How long the build took of the image that was reused, where that is known: at the end. */
   readonly savedSeconds?: number;

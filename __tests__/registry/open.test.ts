@@ -1,8 +1,9 @@
-import type { ServerResponse } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { accessHint } from '../../src/registry/access-hint.ts';
 import { openRegistries, originOf, type Registries, type RegistriesSettings } from '../../src/registry/open.ts';
 import type { RequestRecord } from '../../src/registry/transport.ts';
+import { listen } from '../support/listen.ts';
 import { sampleImage } from './sample-image.ts';
 import { fakeClock, type ScriptedServer, type Seen, serve } from './scripted-server.ts';
 
@@ -55,6 +56,23 @@ test('registries that may speak plain http are spoken to so', () => {
   expect(originOf('registry.lan:5000', insecure).origin).toBe('http://registry.lan:5000');
   expect(originOf('registry.lan', insecure).origin).toBe('https://registry.lan');
   expect(originOf('docker.io', new Set(['docker.io'])).protocol).toBe('https:');
+});
+
+test('a registry is greeted once, over TLS only, and whatever comes of it is no error', async () => {
+  const asked: string[] = [];
+  const proxy = createServer().on('connect', ({ url }, socket) => {
+    asked.push(url ?? '');
+    socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+  });
+  onTestFinished(() => void proxy.close());
+  const near = await serveImage();
+  const env = { DOCKER_CONFIG: '/nonexistent', HTTPS_PROXY: `http://${await listen(proxy)}` };
+  const registries = open({ env });
+  await registries.greet({ registry: 'registry.example', path: 'a/b' }, 'push');
+  await registries.greet({ registry: 'registry.example', path: 'c/d' }, 'pull');
+  await registries.greet({ registry: near.host, path: 'a/b' }, 'pull');
+  expect(asked).toEqual(['registry.example:443']);
+  expect(near.seen).toEqual([]);
 });
 
 test('opening makes no request', async () => {

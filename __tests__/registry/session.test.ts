@@ -53,6 +53,27 @@ describe('tokens', () => {
     ]);
   });
 
+  test('are there for the first request after a greeting', async () => {
+    const server = await serveTokens();
+    const { session } = open(server.host, PASSWORD);
+    await session.greet(READ);
+    expect((await session.send(request(server.host), READ)).status).toBe(200);
+    expect(server.lines()).toEqual([
+      'GET /v2/',
+      'GET /token?service=reg&scope=repository%3Aacme%2Fapp%3Apull',
+      'GET /v2/acme/app/manifests/1',
+    ]);
+  });
+
+  test('that a greeting does not get are asked for again by who needs them', async () => {
+    const answers = [undefined, { token: 'late', expires_in: 300 }];
+    const server = await serveTokens({ grant: () => answers.shift() });
+    const { session } = open(server.host, PASSWORD);
+    await session.greet(READ);
+    expect((await session.send(request(server.host), READ)).status).toBe(200);
+    server.revoke();
+  });
+
   test('are fetched without credentials when there are none', async () => {
     const server = await serveTokens();
     await open(server.host).session.send(request(server.host), READ);

@@ -12,6 +12,7 @@ import type {
 import type { isGiven, parseOptions, RawOptions } from '../options.ts';
 import type { ImageReporter } from '../report/many.ts';
 import type { Run, RunnableStage } from '../stage.ts';
+import type { openReadyScanner } from '../stages/ready.ts';
 
 /** What is done for one image. It comes from who calls, so that it is not in two bundles. */
 export interface ImagePipeline {
@@ -25,8 +26,7 @@ export interface ImagePipeline {
   readonly look: readonly RunnableStage[];
   /** The content hash alone, made as `look` makes it: of what nobody wants but as a base. */
   readonly hashOnly: readonly RunnableStage[];
-  /** Before a build, what may go on beside it. */
-  readonly ready: RunnableStage;
+  readonly openScanner: typeof openReadyScanner;
   readonly build: {
     readonly plan: typeof planImageBuild;
     readonly planBase: typeof planBaseBuild;

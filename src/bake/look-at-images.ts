@@ -17,7 +17,7 @@ const AT_ONCE = 16;
 export function lookAtImages(
   images: readonly ImageRun[],
   pipeline: Pick<ImagePipeline, 'look' | 'hashOnly'>,
-  { log }: Run['host'],
+  { log, files }: Run['host'],
 ): Promise<readonly ImageRun[]> {
   return log.group(`Hash and look up ${counted(images.length, 'image')}`, async () => {
     const looked = new Map<string, ImageRun>();
@@ -29,7 +29,8 @@ export function lookAtImages(
         const stages = image.run.options.images.length === 0 ? pipeline.hashOnly : pipeline.look;
         const result = await goThrough(linked, stages);
         kept.release();
-        return { ...result, run: { ...result.run, host } };
+        // From here on files are looked at as they are then.
+        return { ...result, run: { ...result.run, host: { ...host, files } } };
       });
       for (const image of done) looked.set(image.target.name, image);
     }

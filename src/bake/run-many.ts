@@ -12,7 +12,7 @@ import { Turns } from '../registry/turns.ts';
 import { reportMany } from '../report/many.ts';
 import { saidOnce } from '../said-once.ts';
 import { createSharedWork } from '../shared-work.ts';
-import { candidatesFor, type RunnableStage, resultOf } from '../stage.ts';
+import { candidatesFor, type ReadyScanner, type RunnableStage, resultOf } from '../stage.ts';
 import { buildTogether, isMissing } from './build-together.ts';
 import { keptLog, namedLog } from './image-log.ts';
 import type { ImagePipeline, ManyCall } from './image-pipeline.ts';
@@ -110,7 +110,8 @@ async function prepareAll(
   const images: ImageRun[] = [];
   for (const target of targets) {
     try {
-      const run = await pipeline.prepare(inputsOf(raw, given, target), host, target.isRequested);
+      const reading = { ...host, files: shared.files };
+      const run = await pipeline.prepare(inputsOf(raw, given, target), reading, target.isRequested);
       images.push({ target, run: { ...run, shared }, error: undefined, durationMs: 0 });
     } catch (error) {
       if (!isUsageError(error)) throw error;
@@ -160,16 +161,34 @@ async function buildImages(
   pipeline: ImagePipeline,
   host: Host,
 ): Promise<readonly ImageRun[]> {
-  const scanned = images.find((image) => isMissing(image) && image.run.options.scan);
-  const { scanner } = scanned === undefined ? {} : await pipeline.ready(scanned.run);
-  const withScanner = (image: ImageRun): ImageRun =>
-    scanner === undefined ? image : { ...image, run: { ...image.run, scanner } };
+  const scanner = sharedScanner(pipeline, images);
+  if (images.some((image) => isMissing(image) && image.run.options.scan)) scanner.begin();
+  const withScanner = (image: ImageRun): ImageRun => ({ ...image, run: { ...image.run, scanner } });
   try {
     const built = await buildTogether(images.map(withScanner), pipeline, host);
     return await finishImages(built, pipeline, host);
   } finally {
-    await scanner?.stop();
+    await scanner.stop();
   }
+}
+
+/** One scanner for all images, opened when the first of them needs it, or before. */
+function sharedScanner(pipeline: ImagePipeline, images: readonly ImageRun[]): ReadyScanner & { begin(): void } {
+  let opened: Promise<ReadyScanner> | undefined;
+  const open = (): Promise<ReadyScanner> => {
+    const [first] = images;
+    if (first === undefined) throw new TypeError('there is no image');
+    opened ??= pipeline.openScanner(first.run);
+    return opened;
+  };
+  return {
+    turns: new Turns(),
+    get ready() {
+      return open().then(({ ready }) => ready);
+    },
+    begin: () => void open().catch(() => {}),
+    stop: async () => (await opened?.catch(() => undefined))?.stop(),
+  };
 }
 
 /** Images that were there are many, and quick; one after the other, those that were built say what they do. */

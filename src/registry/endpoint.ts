@@ -46,7 +46,7 @@ export class Endpoint {
   }
 
   /** What this request needs; `mountFrom` is another repository that it reads from. */
-  access({ method }: HttpRequest, mountFrom?: RepositoryName): Access {
+  access({ method }: Pick<HttpRequest, 'method'>, mountFrom?: RepositoryName): Access {
     const own = method === 'GET' || method === 'HEAD' ? this.#reading : this.#writing;
     return mountFrom === undefined
       ? own

@@ -29,6 +29,11 @@ export interface Registries {
    * is refused they go on without. With `once`, no request is repeated. Makes no request.
    */
   open(name: RepositoryName, access?: 'pull' | 'push', patience?: 'once'): RegistryRepository;
+  /**
+   * Asks the repository's registry, once in all, for how it wants to be asked, while other things are done: of a first request
+   * that is most of the way. Not where plain http is spoken: what is near asks for nothing. Never rejects.
+   */
+  greet(name: RepositoryName, access: 'pull' | 'push'): Promise<void>;
   /** An OCI image layout: a folder that holds what a registry would. A bundle of its own, which a reused image does not need. */
   openLayout(directory: string): Promise<Layout>;
   /** The credentials for a registry that Docker's own configuration lacks; see `Keychain`. */
@@ -48,14 +53,16 @@ export function openRegistries(settings: RegistriesSettings): Registries {
   const insecure = new Set(settings.plainRegistries ?? []);
   const sessions = new Map<string, Session>();
   const caches = new Map<string, ManifestCache>();
+  const sessionOf = ({ registry }: RepositoryName): Session => {
+    const session =
+      sessions.get(registry) ??
+      new Session(originOf(registry, insecure), transport, (scope) => keychain.credentials(registry, scope));
+    sessions.set(registry, session);
+    return session;
+  };
   return {
     open(name, access = 'pull', patience) {
-      const session =
-        sessions.get(name.registry) ??
-        new Session(originOf(name.registry, insecure), transport, (scope) =>
-          keychain.credentials(name.registry, scope),
-        );
-      sessions.set(name.registry, session);
+      const session = sessionOf(name);
       const key = formatRepositoryName(name);
       const cache = caches.get(key) ?? new ManifestCache();
       caches.set(key, cache);
@@ -63,6 +70,11 @@ export function openRegistries(settings: RegistriesSettings): Registries {
         new Endpoint(name, session, { pushes: access === 'push', once: patience === 'once' }),
         cache,
       );
+    },
+    async greet(name, access) {
+      if (sessions.has(name.registry) || originOf(name.registry, insecure).protocol !== 'https:') return;
+      const session = sessionOf(name);
+      await session.greet(new Endpoint(name, session, { pushes: access === 'push' }).access({ method: 'GET' }));
     },
     async openLayout(directory) {
       const { openLayout } = await import(/* webpackIgnore: true */ './layout.ts');

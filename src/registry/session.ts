@@ -80,6 +80,19 @@ export class Session {
     return retry({ ...this.rules, attempts }, () => this.attempt(request, access));
   }
 
+  /**
+   * Connects, learns what the registry asks for and gets the token, so that the first request finds it all. Nothing that goes
+   * wrong is said here: that request meets it again.
+   */
+  async greet(access: Access): Promise<void> {
+    const request: HttpRequest = { method: 'GET', url: new URL('/v2/', this.#origin) };
+    try {
+      const outcome = await this.#transport.attempt(request);
+      if ('value' in outcome && outcome.value.status === 401 && outcome.value.url.origin === this.#origin.origin)
+        await this.#renew(outcome.value, request, { access, refused: undefined });
+    } catch {}
+  }
+
   /** One try, with renewals of the authorisation as long as they may help; see `Transport.attempt`. */
   async attempt(request: HttpRequest, access: Access): Promise<Attempt<Answer>> {
     const { origin } = request.url;

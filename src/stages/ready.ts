@@ -1,10 +1,15 @@
 import { hostUntil } from '../joint-work.ts';
 import { loadImageScanner } from '../load-image-scanner.ts';
-import type { RunnableStage } from '../stage.ts';
+import type { ReadyScanner, Run, RunnableStage } from '../stage.ts';
 
 /** On a miss, makes Trivy and its database ready while the image is built: both may have to be downloaded. */
 export const readyScanner: RunnableStage = async (run) => {
   if (!run.options.scan || run.results.lookup?.image !== undefined) return run;
+  return { ...run, scanner: await openReadyScanner(run) };
+};
+
+/** Begins to make them ready. */
+export async function openReadyScanner(run: Run): Promise<ReadyScanner> {
   const { openScanner } = await loadImageScanner();
   const stopping = new AbortController();
   const ready = openScanner({ ...run, host: hostUntil(run.host, stopping.signal) });
@@ -17,5 +22,5 @@ export const readyScanner: RunnableStage = async (run) => {
     stopping.abort();
     return ended;
   };
-  return { ...run, scanner: { ready, stop } };
-};
+  return { ready, stop };
+}
