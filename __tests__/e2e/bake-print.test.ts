@@ -13,7 +13,7 @@ const toolchain = inject('toolchain');
 const workshop = new Workshop(toolchain);
 const hosts: Machine[] = [];
 const SEED = Number(process.env['BUILD_ONCE_SEED'] ?? 1);
-const RUNS = Number(process.env['BUILD_ONCE_RUNS'] ?? 60);
+const RUNS = Number(process.env['BUILD_ONCE_RUNS'] ?? 40);
 
 afterEach(async () => {
   for (const host of hosts.splice(0)) await host.finish();
@@ -89,6 +89,18 @@ describe.skipIf(!toolchain.layers.docker)('files that only buildx can read', () 
       ['a', false],
       ['b', true],
     ]);
+  });
+
+  it('have targets that make no image', async () => {
+    const host = workspace({});
+    write(host, {
+      'docker-bake.hcl': 'group "default" { targets = ["a", "b"] }\ntarget "a" { output = ["out"] }\ntarget "b" {}',
+    });
+    const { targets, notices } = await readTargets({ files: ['docker-bake.hcl'], targets: [], allow: [] }, host);
+    expect(targets.map(({ name }) => name)).toEqual(['b']);
+    expect(notices).toEqual([expect.stringContaining('target "a" is left out')]);
+    const { problems } = await readTargets({ files: ['docker-bake.hcl'], targets: ['a'], allow: [] }, host);
+    expect(problems).toEqual([{ input: 'targets', message: expect.stringContaining('target "a" makes no image') }]);
   });
 
   it('are refused with what buildx says', async () => {

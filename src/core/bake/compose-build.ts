@@ -13,7 +13,7 @@ import { extendBuild } from './compose-extension.ts';
 import { ComposeValues, mapEntries, sortAgents } from './compose-values.ts';
 import type { Reader } from './findings.ts';
 import { kindName, type Tree, type TreeEntry, valueOf } from './tree.ts';
-import { meant } from './variables.ts';
+import { type Lookup, meant } from './variables.ts';
 
 /** A service with a `build`. */
 export interface ComposeService {
@@ -27,7 +27,7 @@ export interface ComposeFacts {
   /** The file's own `secrets`, by name. */
   readonly secrets: ReadonlyMap<string, Tree>;
   /** What a variable is in the environment or in `.env`. */
-  readonly lookup: (name: string) => string | undefined;
+  readonly lookup: Lookup;
   readonly reader: Reader;
 }
 
