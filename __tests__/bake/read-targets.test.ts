@@ -112,7 +112,7 @@ describe('Dockerfiles', () => {
   });
 
   it('that a glob looks for lead into no directory that cannot have one', async () => {
-    write({ 'a/x/Dockerfile': '', 'b/x/Dockerfile': '' });
+    write({ 'a/x/Dockerfile': '', 'a/x/deep/Dockerfile': '', 'b/x/Dockerfile': '' });
     const host = createTerminalHost({ cwd, env: {}, write: () => {} });
     hosts.push(host);
     const listed: string[] = [];
@@ -573,6 +573,19 @@ describe('a file that cannot be read', () => {
       ),
     });
   });
+});
+
+it('takes variables from the environment, and none that every object has', async () => {
+  const variable = { TAG: { default: '1' }, toString: { default: 'own' }, __proto__: undefined };
+  write({
+    'docker-bake.json': { variable, target: { a: { tags: ['a:${TAG}-${toString}'], secret: ['id=valueOf'] } } },
+  });
+  write({ 'compose.yaml': 'services: {b: {build: {args: {A: "${TAG}", B: "${constructor-own}"}}}}' });
+  const { targets } = await read({ targets: ['*'] }, { TAG: '2' });
+  expect(targets.map(({ inputs: found }) => found)).toMatchObject([
+    { tags: 'a:2-own', 'secret-files': 'valueOf=valueOf' },
+    { 'build-args': 'A=2\nB=own' },
+  ]);
 });
 
 it('says what counts as empty', async () => {

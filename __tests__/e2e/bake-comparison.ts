@@ -84,7 +84,7 @@ function describe(given: ResolvedTarget, isOrdered: boolean): unknown {
   for (const [key, list] of entries) if (list.length > 0) described[key] = list.map(sorted);
   // Bake gives those that are only linked an output of its own.
   if (!isRequested) delete described['output'];
-  const { inputs, paths } = imageInputs(target, {});
+  const { inputs, paths } = imageInputs(target, () => undefined);
   return { name, isRequested, ...sorted(new Map(Object.entries(described))), inputs, paths };
 }
 

@@ -7,13 +7,14 @@ import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { BAKE_CASES, type BakeCase } from './bake-cases.ts';
 import { compareWithBake } from './bake-comparison.ts';
 import { randomBake } from './random-bake.ts';
+import { randomCompose } from './random-compose.ts';
 import { Workshop } from './workshop.ts';
 
 const toolchain = inject('toolchain');
 const workshop = new Workshop(toolchain);
 const hosts: Machine[] = [];
 const SEED = Number(process.env['BUILD_ONCE_SEED'] ?? 1);
-const RUNS = Number(process.env['BUILD_ONCE_RUNS'] ?? 60);
+const RUNS = Number(process.env['BUILD_ONCE_RUNS'] ?? 30);
 
 afterEach(async () => {
   for (const host of hosts.splice(0)) await host.finish();
@@ -37,10 +38,13 @@ describe.skipIf(!toolchain.layers.docker)('what we read of bake files is what re
     if (one.beyond !== true) expect(own).toEqual(bake);
   });
 
-  it(`random files, from seed ${SEED}`, async () => {
+  it.each([
+    ['bake files', randomBake],
+    ['compose files', randomCompose],
+  ])(`random %s, from seed ${SEED}`, async (_, draw) => {
     let compared = 0;
     for (let seed = SEED; seed < SEED + RUNS; seed += 1) {
-      const one = randomBake(seed);
+      const one = draw(seed);
       const { own, bake, isBeyond } = await compareWithBake(workspace(one), one, false);
       // What stands in no list was refused, and bake has to refuse it too.
       if (isBeyond || (!Array.isArray(own) && !Array.isArray(bake))) continue;
@@ -89,6 +93,18 @@ describe.skipIf(!toolchain.layers.docker)('files that only buildx can read', () 
       ['a', false],
       ['b', true],
     ]);
+  });
+
+  it('have targets that make no image', async () => {
+    const host = workspace({});
+    write(host, {
+      'docker-bake.hcl': 'group "default" { targets = ["a", "b"] }\ntarget "a" { output = ["out"] }\ntarget "b" {}',
+    });
+    const { targets, notices } = await readTargets({ files: ['docker-bake.hcl'], targets: [], allow: [] }, host);
+    expect(targets.map(({ name }) => name)).toEqual(['b']);
+    expect(notices).toEqual([expect.stringContaining('target "a" is left out')]);
+    const { problems } = await readTargets({ files: ['docker-bake.hcl'], targets: ['a'], allow: [] }, host);
+    expect(problems).toEqual([{ input: 'targets', message: expect.stringContaining('target "a" makes no image') }]);
   });
 
   it('are refused with what buildx says', async () => {

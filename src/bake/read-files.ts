@@ -40,17 +40,22 @@ export function readFiles(host: Host, files: readonly string[], findings: Findin
     if (kindOfFile(file) === 'hcl' && isReadable(host, file, findings)) findings.in(file).beyond(undefined, 'HCL');
   const hasCompose = files.some((file) => kindOfFile(file) === 'compose');
   const environment = hasCompose ? readEnvironment(host, findings) : new Map<string, string>();
-  const lookup = (name: string): string | undefined => host.env[name] ?? environment.get(name);
+  const lookup = (name: string): string | undefined => fromEnvironment(host, name) ?? environment.get(name);
   const composed = readCompose(
     trees('compose', readYamlTree).map(({ tree, reader }) => ({ tree: interpolate(tree, lookup, reader), reader })),
     lookup,
   );
   const bakeFiles = trees('json', readJsonTree);
-  const scalar = readVariables(bakeFiles.flatMap(variablesOf), host.env);
+  const scalar = readVariables(bakeFiles.flatMap(variablesOf), (name) => fromEnvironment(host, name));
   return assemble(
     [...composed.targets, ...bakeFiles.flatMap((file) => readTargetDefinitions(file, () => scalar))],
     [...composed.groups, ...bakeFiles.flatMap((file) => readGroups(file, scalar))],
   );
+}
+
+/** A variable of the environment; `toString` is none. */
+export function fromEnvironment({ env }: Host, name: string): string | undefined {
+  return Object.hasOwn(env, name) ? env[name] : undefined;
 }
 
 function readTree(host: Host, file: string, findings: Findings, read: typeof readJsonTree): Tree | undefined {

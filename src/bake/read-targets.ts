@@ -12,7 +12,7 @@ import { refusals, refusedLinks } from './access.ts';
 import { findDockerfiles, isGlob } from './find-dockerfiles.ts';
 import type { ImageTarget } from './image-target.ts';
 import { printTargets } from './print-targets.ts';
-import { ENV_FILE, kindOfFile, readFiles } from './read-files.ts';
+import { ENV_FILE, fromEnvironment, kindOfFile, readFiles } from './read-files.ts';
 
 export interface TargetsRequest {
   /** Bake files, compose files, Dockerfiles and globs of Dockerfiles; none for the files that bake takes by default. */
@@ -134,7 +134,7 @@ function finish({ request, host, targets, problems, notices }: Rest): TargetsRea
       problems.push({ input: 'targets', message: `${place} makes no image: ${other}` });
     else if (other !== undefined) notices.push(`${place} is left out, since it makes no image: ${other}`);
     if (other !== undefined && !needed.has(name)) continue;
-    const image = imageInputs(target, host.env);
+    const image = imageInputs(target, (name) => fromEnvironment(host, name));
     const entitlements = target.attributes.lists.get('entitlements') ?? [];
     const refused = refusals({ ...image, entitlements }, request.allow, host);
     for (const message of [...image.problems, ...refused])

@@ -13,7 +13,7 @@ import { extendBuild } from './compose-extension.ts';
 import { ComposeValues, mapEntries, sortAgents } from './compose-values.ts';
 import type { Reader } from './findings.ts';
 import { kindName, type Tree, type TreeEntry, valueOf } from './tree.ts';
-import { meant } from './variables.ts';
+import { type Lookup, meant } from './variables.ts';
 
 /** A service with a `build`. */
 export interface ComposeService {
@@ -27,7 +27,7 @@ export interface ComposeFacts {
   /** The file's own `secrets`, by name. */
   readonly secrets: ReadonlyMap<string, Tree>;
   /** What a variable is in the environment or in `.env`. */
-  readonly lookup: (name: string) => string | undefined;
+  readonly lookup: Lookup;
   readonly reader: Reader;
 }
 
@@ -65,11 +65,14 @@ class BuildReader {
     if (build.kind === 'text') this.#texts.set('context', this.#values.path(build.text, build.line));
     else if (build.kind !== 'map') this.#values.problem(line, `build must be a path or a map, not ${kindName(build)}`);
     for (const entry of mapEntries(build)) this.#readKey(entry);
+    if (this.#texts.has('dockerfile') && this.#texts.has('dockerfile-inline')) {
+      this.#values.problem(line, 'dockerfile and dockerfile_inline cannot be together');
+    }
     const image = valueOf(service, 'image');
     const own = this.#attributes();
     const extended = extendBuild(own, valueOf(build, 'x-bake'), this.#values);
     if ((extended.lists.get('tags') ?? []).length > 0 || image === undefined || image.kind === 'null') return extended;
-    const reference = this.#values.text(image, 'image');
+    const reference = this.#values.string(image, 'image');
     return reference === ''
       ? extended
       : { ...extended, lists: new Map([...extended.lists, ['tags', [reference]] as const]) };
@@ -89,12 +92,12 @@ class BuildReader {
     }
     switch (key) {
       case 'context':
-        return void this.#texts.set('context', this.#values.path(this.#values.text(value, key), line));
+        return void this.#texts.set('context', this.#values.path(this.#values.string(value, key), line));
       case 'dockerfile':
       case 'dockerfile_inline':
       case 'target':
       case 'network': {
-        const text = this.#values.text(value, key);
+        const text = this.#values.string(value, key);
         if (text !== '') this.#texts.set(key === 'dockerfile_inline' ? 'dockerfile-inline' : key, text);
         return;
       }

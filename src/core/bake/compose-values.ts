@@ -27,12 +27,17 @@ export class ComposeValues {
   }
 
   text(tree: Tree, what: string): string {
-    if (tree.kind === 'text' || tree.kind === 'number') return tree.text;
-    if (tree.kind === 'boolean') return tree.text;
+    if (tree.kind === 'text' || tree.kind === 'number' || tree.kind === 'boolean') return tree.text;
     if (tree.kind === 'list' || tree.kind === 'map')
       this.problem(tree.line, `${what} must be a text, not ${kindName(tree)}`);
     else this.beyond(tree.line, `${what}: ${quote(tree.text)}`);
     return '';
+  }
+
+  /** A text where compose takes nothing that only looks like one: `7` is a number. */
+  string(tree: Tree, what: string): string {
+    if (tree.kind === 'number' || tree.kind === 'boolean') this.beyond(tree.line, `${what}: ${tree.text}`);
+    return this.text(tree, what);
   }
 
   flag(tree: Tree, what: string): boolean {
@@ -43,7 +48,7 @@ export class ComposeValues {
   }
 
   items(tree: Tree, what: string): readonly string[] {
-    if (tree.kind === 'list') return tree.items.map((item) => this.text(item, what));
+    if (tree.kind === 'list') return tree.items.map((item) => this.string(item, what));
     this.problem(tree.line, `${what} must be a list, not ${kindName(tree)}`);
     return [];
   }

@@ -4,6 +4,7 @@ import { mapEntries } from './compose-values.ts';
 import type { GroupDefinition, TargetDefinition } from './configuration.ts';
 import type { Reader } from './findings.ts';
 import { kindName, type Tree, valueOf } from './tree.ts';
+import type { Lookup } from './variables.ts';
 
 /** A compose file whose variables are replaced. */
 export interface ComposeFile {
@@ -19,7 +20,7 @@ const NAME = /^[a-zA-Z0-9_-]+$/;
  */
 export function readCompose(
   files: readonly ComposeFile[],
-  lookup: (name: string) => string | undefined,
+  lookup: Lookup,
 ): { readonly targets: readonly TargetDefinition[]; readonly groups: readonly GroupDefinition[] } {
   const targets: TargetDefinition[] = [];
   const seen = new Set<string>();

@@ -6,6 +6,7 @@ import { quote } from '../printable.ts';
 import { isGitSource, isRemoteSource } from '../remote-source.ts';
 import type { Entry } from './attributes.ts';
 import type { ResolvedTarget } from './resolve.ts';
+import type { Lookup } from './variables.ts';
 
 /** A path of the builder's side that a target names. */
 export interface PathUse {
@@ -45,7 +46,7 @@ export function otherOutput({ attributes }: ResolvedTarget): string | undefined 
  * A target in the words of our inputs. Paths are the workspace's, as bake has them. Problems are what no input can carry
  * (a carriage return, an equals sign in the name of a build arg) and what bake refuses.
  */
-export function imageInputs(target: ResolvedTarget, env: Readonly<Record<string, string | undefined>>): ImageInputs {
+export function imageInputs(target: ResolvedTarget, lookup: Lookup): ImageInputs {
   const { texts, flags, lists, maps, entries } = target.attributes;
   const problems: string[] = [];
   const paths: PathUse[] = [];
@@ -86,7 +87,7 @@ export function imageInputs(target: ResolvedTarget, env: Readonly<Record<string,
   list('tags', lists.get('tags'));
   pairs('labels', maps.get('labels'));
   list('annotations', lists.get('annotations'));
-  const secrets = (entries.get('secret') ?? []).map((entry) => secretOf(entry, env));
+  const secrets = (entries.get('secret') ?? []).map((entry) => secretOf(entry, lookup));
   list(
     'secret-envs',
     secrets.flatMap(({ id, variable }) => (variable === undefined ? [] : [`${id}=${variable}`])),
@@ -172,13 +173,13 @@ function withoutScheme(path: string): string {
 /** Without more than an id, buildx takes the variable of that name, else the file. */
 function secretOf(
   entry: Entry,
-  env: Readonly<Record<string, string | undefined>>,
+  lookup: Lookup,
 ): { readonly id: string; readonly variable?: string; readonly path?: string } {
   const id = entry.get('id') ?? '';
   const [path, variable] = [entry.get('src'), entry.get('env')];
   if (variable !== undefined) return { id, variable };
   if (path !== undefined) return { id, path };
-  return env[id] === undefined ? { id, path: id } : { id, variable: id };
+  return lookup(id) === undefined ? { id, path: id } : { id, variable: id };
 }
 
 function recordOf(entry: Entry): string {

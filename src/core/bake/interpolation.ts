@@ -1,8 +1,7 @@
 import { quote } from '../printable.ts';
 import type { Reader } from './findings.ts';
 import type { Tree } from './tree.ts';
-
-type Lookup = (name: string) => string | undefined;
+import type { Lookup } from './variables.ts';
 
 /** Default texts may hold `$$`, but no variables of their own: those are for buildx. */
 const PIECE = /\$(?:(\$)|([_a-zA-Z][_a-zA-Z0-9]*)|\{([_a-zA-Z][_a-zA-Z0-9]*)(?:(:?[-+])((?:[^${}]|\$\$)*))?\})|\$/g;

@@ -4,7 +4,8 @@ import type { Reader } from './findings.ts';
 import { parseTemplate } from './template.ts';
 import { entriesOf, type Tree, type TreeEntry, valueOf } from './tree.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** Answers what a variable is in the environment. */
+export type Lookup = (name: string) => string | undefined;
 /** A value of HCL. Numbers are whole. */
 export interface Value {
   readonly kind: 'text' | 'number' | 'boolean';
@@ -34,7 +35,7 @@ const MAX_LENGTH = 1 << 20;
  * Evaluates the variables of all files, of which the last block of a name stands and the environment wins, and answers
  * how texts with their names are read. Circles, and names that nobody gave, are problems.
  */
-export function readVariables(blocks: readonly VariableBlock[], env: Environment): ReadScalar {
+export function readVariables(blocks: readonly VariableBlock[], lookup: Lookup): ReadScalar {
   const byName = new Map(blocks.map((block) => [block.entry.key, block]));
   const values = new Map<string, Value | undefined>();
   const open: string[] = [];
@@ -53,7 +54,7 @@ export function readVariables(blocks: readonly VariableBlock[], env: Environment
       return undefined;
     }
     open.push(name);
-    const value = evaluate(block, env, readScalar);
+    const value = evaluate(block, lookup, readScalar);
     open.pop();
     values.set(name, value);
     return value;
@@ -83,20 +84,20 @@ export function readVariables(blocks: readonly VariableBlock[], env: Environment
   };
 
   for (const { entry, reader } of blocks) {
-    if (env[NO_ENVIRONMENT] !== undefined) reader.beyond(undefined, `the environment variable ${NO_ENVIRONMENT}`);
+    if (lookup(NO_ENVIRONMENT) !== undefined) reader.beyond(undefined, `the environment variable ${NO_ENVIRONMENT}`);
     valueOfVariable(entry.key, entry.line, reader);
   }
   return readScalar;
 }
 
-function evaluate({ entry, reader }: VariableBlock, env: Environment, readScalar: ReadScalar): Value | undefined {
+function evaluate({ entry, reader }: VariableBlock, lookup: Lookup, readScalar: ReadScalar): Value | undefined {
   const { key: name, value: body, line } = entry;
   const stray = entriesOf(body).find(({ key }) => !PLAIN_KEYS.includes(key));
   if (body.kind !== 'map' || stray !== undefined) {
     reader.beyond(stray?.line ?? line, `the variable ${quote(name)} with ${quote(stray?.key ?? body.kind)}`);
     return undefined;
   }
-  const given = env[name];
+  const given = lookup(name);
   const standIn = valueOf(body, 'default');
   if (standIn === undefined) return { kind: 'text', text: given ?? '' };
   const value =
