@@ -65,6 +65,7 @@ function readOnce(files: Files): Files {
   return {
     ...files,
     read: perPath((path) => files.read(path)),
+    readText: perPath((path) => files.readText(path)),
     digest(path) {
       const at = inFull(path);
       const digest = digests.get(at) ?? files.digest(path);
