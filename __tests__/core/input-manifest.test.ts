@@ -158,3 +158,15 @@ describe('canonical JSON', () => {
 function again(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }
+
+describe('a large manifest', () => {
+  it.each([0, 1, 499, 500, 501, 1_000, 1_001, 30_000])('of %i files is hashed as its text', (count) => {
+    const name = (at: number) => `src/${at % 7 === 0 ? '\udc80"' : '\u{1f600}'}/file-${at}`;
+    const entries = Array.from({ length: count }, (_, at) => [name(at), `${'0'.repeat(64)}-`] as const);
+    const uses = [...manifest.uses, { op: 'copy', source: '/src', entries } as const];
+    const large = { ...manifest, uses, context: entries, namedContexts: { assets: { entries } }, files: entries };
+    const { hash, text } = sealInputs(large);
+    expect(hash).toBe(createHash('sha256').update(text()).digest('hex'));
+    expect(isDeepStrictEqual(JSON.parse(text()), large)).toBe(true);
+  });
+});
