@@ -100,7 +100,8 @@ export const OPTION_TABLE = {
   }),
   allow: list(listOf(parseEntitlement, { commas: true }), {
     group: 'build',
-    about: 'Entitlements to grant: `network.host`, `security.insecure`.',
+    about:
+      'Entitlements to grant: `network.host`, `security.insecure`; to what `files` name also `fs=PATH`, `fs.read=PATH`, `fs.write=PATH` and `ssh`.',
   }),
   network: text(optional(choice('default', 'none', 'host')), {
     group: 'build',

@@ -1,6 +1,5 @@
 import os from 'node:os';
 import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { FileDigest, FilesToRead } from '../host.ts';
 import { Chunks, createBoard, type ReadOrder, Results } from './read-board.ts';
 
@@ -115,6 +114,8 @@ class Reading {
 }
 
 function startWorker(workerData: ReadOrder): void {
+  // A hit of few files is spared loading it.
+  const { Worker } = process.getBuiltinModule('node:worker_threads');
   // Beside this file, as a bundle too: dist/ is flat.
   const here = import.meta.url;
   const worker = new Worker(new URL(`read-worker${extname(here)}`, here), { workerData });
