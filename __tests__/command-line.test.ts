@@ -59,7 +59,7 @@ describe('a command line', () => {
   it.each<[string[], string]>([
     [
       ['biuld'],
-      'command: "biuld" is not a command: build, hash, explain, scan, verify, prune, cleanup, undo, demo, help, version are; did you mean build?',
+      'command: "biuld" is not a command: build, plan, hash, explain, scan, verify, prune, cleanup, undo, demo, help, version are; did you mean build?',
     ],
     [['constructor'], 'command: "constructor" is not a command'],
     [['build', '--no-push'], '"--no-push": is not a known flag; did you mean --push=false?'],

@@ -26,6 +26,10 @@ describe('without any text', () => {
       options: {
         images: [],
         command: 'build',
+        files: [],
+        targets: [],
+        entry: undefined,
+        maxJobs: 256,
         confirm: undefined,
         context: '.',
         file: undefined,

@@ -78,7 +78,8 @@ describe('the inputs of one of several images', () => {
 });
 
 describe('inputs that do not go with several images', () => {
-  const both = [target(), target({}, { name: 'web' })];
+  const tags = 'ghcr.io/acme/app:1';
+  const both = [target({ tags }), target({ tags }, { name: 'web' })];
   it.each<[string, RawOptions, string]>([
     ['a context', { context: 'app' }, 'context'],
     ['a Dockerfile', { file: 'Dockerfile' }, 'file'],
@@ -90,6 +91,12 @@ describe('inputs that do not go with several images', () => {
 
   it('are not a repository for the one image that is asked for', () => {
     expect(stray({ images: 'ghcr.io/acme/app' }, [target(), target({}, { isRequested: false })])).toEqual([]);
+  });
+
+  it('are images without a name: neither given nor in their tags', () => {
+    expect(stray({}, [target(), target({ tags }, { name: 'web' })])).toEqual([
+      { input: 'images', message: expect.stringContaining('"api" has no tags that name a repository') },
+    ]);
   });
 
   it('are not the defaults that a runner fills in', () => {

@@ -4,7 +4,7 @@ import { familiarName } from '../core/reference.ts';
 import { formatDuration } from '../core/timestamp.ts';
 import type { Run } from '../stage.ts';
 import { code, plain, table } from './markdown.ts';
-import type { OutputName, Outputs } from './outputs.ts';
+import type { OutputName, Outputs, PLAN_OUTPUTS } from './outputs.ts';
 import type { renderMarkdown } from './render.ts';
 import type { failureOf, Report, reportOf, SeveralSection } from './report.ts';
 
@@ -193,7 +193,7 @@ function textOf(images: readonly ImageReport[]): string {
   return images.map(({ name, outcome, why }) => `  ${name.padEnd(width)}  ${outcome.padEnd(8)}${why}`).join('\n');
 }
 
-function planOutputs({ entries, waves }: Matrix): Outputs {
+function planOutputs({ entries, waves }: Matrix): Readonly<Record<(typeof PLAN_OUTPUTS)[number], string>> {
   return {
     matrix: JSON.stringify(entries),
     waves: JSON.stringify(waves),

@@ -58,6 +58,9 @@ function isOutputName(name: string): name is OutputName {
   return Object.hasOwn(OUTPUT_TABLE, name);
 }
 
+/** Those of `plan`; a build has none of them. */
+export const PLAN_OUTPUTS = ['matrix', 'waves', 'any'] as const satisfies readonly OutputName[];
+
 /** Those of `prune`. */
 export const PRUNE_OUTPUTS = [
   'deleted',

@@ -230,6 +230,7 @@ function hiddenValue(value: unknown, hide: (text: string) => string): unknown {
 /** The report as JSON shows it: what is for people is left out where there is the same for programs. */
 export function reportDocument(report: Report): object {
   const { scan, prune, several, ...rest } = report;
+  if (scan === undefined && prune === undefined && several === undefined) return report;
   return {
     ...rest,
     ...(scan === undefined ? {} : { scan: forPrograms(scan) }),
