@@ -105,16 +105,16 @@ async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen):
   if (checks.status === 'rejected') throw checks.reason;
   const problems = new Map(checks.value);
   // What was read before the build says nothing of what the builder has read.
-  const shared = createSharedWork(host.files);
+  const again = createSharedWork(host.files);
   const taken = await inParallel([...missing], AT_ONCE, async ([name, one]): Promise<[string, Result]> => {
     const outcome = outcomes.get(name);
     const destination = destinations.get(name);
     try {
       if (outcome === undefined || destination === undefined) throw notBuilt(name);
-      const run = { ...one.run, host: { ...one.run.host, log: namedLog(host.log, name) }, shared };
+      const run = { ...one.run, host: { ...one.run.host, log: namedLog(host.log, name) } };
       const { descriptor, metadata } = outcome;
       const found = { destination, digest: descriptor.digest, metadata, problems: problems.get(name) ?? [] };
-      return [name, await build.take({ ...one, run }, found)];
+      return [name, await build.take({ ...one, run }, found, again)];
     } catch (thrown) {
       return [name, errorOf(thrown, host.signal)];
     }
