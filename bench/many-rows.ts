@@ -57,4 +57,14 @@ export const MANY_ROWS: readonly Row[] = [
     pairs: 0.5,
     open: async (scenes) => (await scenes.many()).singles,
   },
+  {
+    name: 'many-bake',
+    ours: `${SOME_IMAGES} hits in one run, \`dist/cli.js build\``,
+    theirs: `fully cached \`buildx bake --push\` of ${SOME_IMAGES}, warm docker driver`,
+    comparison: 'faster',
+    target: 2.5,
+    needs: ['docker'],
+    pairs: 0.5,
+    open: async (scenes) => (await scenes.manyBake()).cached,
+  },
 ];

@@ -59,7 +59,7 @@ export async function openManyScene(): Promise<ManyScene> {
     const lists = { many: namesOf(MANY_IMAGES), some: namesOf(SOME_IMAGES) };
     const single = Object.fromEntries(lists.some.map((name) => [name, [name]]));
     for (const [list, names] of Object.entries({ ...lists, ...single })) {
-      writeFileSync(join(directory, `${list}.json`), bakeFile(names, registry.host));
+      writeFileSync(join(directory, `${list}.json`), bakeFile(names, `${registry.host}/acme`));
     }
     const cli = (args: readonly string[]): Step => ({ ...place, argv: [process.execPath, CLI, ...args] });
     const planted = lazily(() => plantSome(cli(CALLS.planned), registry.host));
@@ -106,7 +106,7 @@ export async function openManyScene(): Promise<ManyScene> {
 const HEADS =
   "const { request } = require('node:http'); for (const url of process.argv.slice(1)) request(url, { method: 'HEAD' }, (answer) => { if (answer.statusCode !== 200) process.exitCode = 1; answer.resume(); }).end()";
 
-function allHit(images: number): Work['check'] {
+export function allHit(images: number): Work['check'] {
   return (written) => {
     const hits = written.match(/\bhit\b/g)?.length ?? 0;
     if (hits >= images) return '';
@@ -134,19 +134,19 @@ function hashesOf(json: unknown): ReadonlyMap<string, string> {
   return new Map(Object.values(json).flatMap((value) => [...hashesOf(value)]));
 }
 
-function namesOf(count: number): readonly string[] {
+export function namesOf(count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => `service-${index}`);
 }
 
 /** In JSON; relative paths in it are those of the working directory. */
-function bakeFile(names: readonly string[], host: string): string {
+export function bakeFile(names: readonly string[], prefix: string): string {
   const targets = names.map((name) => [
     name,
     {
       context: '.',
       dockerfile: `services/${name}/Dockerfile`,
       platforms: PLATFORMS.split(','),
-      tags: [`${host}/acme/${name}:main`],
+      tags: [`${prefix}/${name}:main`],
     },
   ]);
   return JSON.stringify({ group: { default: { targets: names } }, target: Object.fromEntries(targets) });

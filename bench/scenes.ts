@@ -4,6 +4,7 @@ import { type DockerScene, openDockerScene } from './docker.ts';
 import { type HashScene, openHashScene } from './hash.ts';
 import { type HitScene, openHitScene } from './hit.ts';
 import { type ManyScene, openManyScene } from './many.ts';
+import { type ManyBakeScene, openManyBakeScene } from './many-bake.ts';
 import { openPruneScene, type PruneScene } from './prune.ts';
 import { openPushScene, type PushScene } from './push.ts';
 import type { SampleSize } from './sample.ts';
@@ -21,6 +22,7 @@ export interface Scenes {
   prune(): PruneScene;
   hash(): HashScene;
   many(): Promise<ManyScene>;
+  manyBake(): Promise<ManyBakeScene>;
   cases(): Promise<CaseCounts>;
   worlds(): Promise<WorldCounts>;
   /** Takes down what was set up, the newest first, all of it; answers what went wrong. */
@@ -43,6 +45,7 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
   let sign: Promise<SignScene> | undefined;
   let prune: PruneScene | undefined;
   let many: Promise<ManyScene> | undefined;
+  let manyBake: Promise<ManyBakeScene> | undefined;
   let cases: Promise<CaseCounts> | undefined;
   let worlds: Promise<WorldCounts> | undefined;
   let hash: HashScene | undefined;
@@ -83,6 +86,11 @@ export function openScenes(toolchain: Toolchain | undefined): Scenes {
     many() {
       many ??= remember(openManyScene());
       return many;
+    },
+    manyBake() {
+      if (toolchain === undefined) throw new TypeError('this row needs the toolchain');
+      manyBake ??= remember(openManyBakeScene(toolchain));
+      return manyBake;
     },
     cases() {
       cases ??= measureCases();
