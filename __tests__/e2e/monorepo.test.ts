@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { runWorkflow } from '../support/act.ts';
+import { type ActionFolder, openActionFolder } from '../support/action-folder.ts';
 import { openJob } from '../support/job.ts';
 import { CHECKOUT, mustRun } from '../support/programs.ts';
-import { NO_MIRROR, seedDatabase } from '../support/trivy-database.ts';
 
 const toolchain = inject('toolchain');
 const { act, docker, trivy } = toolchain.layers;
@@ -18,17 +16,11 @@ const filesOf = (name: string): [string, string][] => [
 ];
 
 describe.skipIf(!act || !docker || !trivy)('the workflow of a monorepo with twelve services, run by act', () => {
-  let action: string;
-  let cache: string;
+  let folder: ActionFolder;
   beforeAll(async () => {
-    cache = mkdtempSync(join(tmpdir(), 'build-once-cache-'));
-    await seedDatabase(toolchain, cache);
-    action = mkdtempSync(join(tmpdir(), 'build-once-action-'));
-    for (const part of ['action.yml', 'dist']) cpSync(join(CHECKOUT, part), join(action, part), { recursive: true });
+    folder = await openActionFolder(toolchain);
   });
-  afterAll(() => {
-    for (const directory of [action, cache]) rmSync(directory, { recursive: true });
-  });
+  afterAll(() => folder.remove());
 
   it('builds all of them once, then for one change one image, then none; and tags all of them each time', async () => {
     const image = `${toolchain.registry}/t/${randomUUID()}`;
@@ -39,9 +31,9 @@ describe.skipIf(!act || !docker || !trivy)('the workflow of a monorepo with twel
         const result = await runWorkflow({
           workflow: join(CHECKOUT, 'examples/monorepo.yml'),
           image,
-          action,
+          action: folder.action,
           files: Object.assign(files, changes),
-          env: { ...job.env, XDG_CACHE_HOME: cache, ...NO_MIRROR },
+          env: { ...job.env, ...folder.env },
         });
         expect(result.status, result.log).toBe('success');
         return result.log.match(/^.*Build \d+ images?$/gm)?.length ?? 0;

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { runWorkflow, type WorkflowResult, type WorkflowRun } from '../support/act.ts';
+import { type ActionFolder, openActionFolder } from '../support/action-folder.ts';
 import { type Job, openJob, SAMPLE } from '../support/job.ts';
 import { CHECKOUT, mustRun } from '../support/programs.ts';
-import { NO_MIRROR, seedDatabase } from '../support/trivy-database.ts';
 
 const toolchain = inject('toolchain');
 const files = {
@@ -27,26 +26,19 @@ const UPLOAD = 'github/codeql-action@f205ea1c3313d32999d8d6a48b4f6530d4437b38';
 const { act, docker, trivy } = toolchain.layers;
 
 describe.skipIf(!act || !docker || !trivy)("the README's workflows, run by act", () => {
-  let action: string;
-  let cache: string;
-
+  let folder: ActionFolder;
   beforeAll(async () => {
-    cache = mkdtempSync(join(tmpdir(), 'build-once-cache-'));
-    await seedDatabase(toolchain, cache);
-    action = mkdtempSync(join(tmpdir(), 'build-once-action-'));
-    for (const part of ['action.yml', 'dist']) cpSync(join(CHECKOUT, part), join(action, part), { recursive: true });
+    folder = await openActionFolder(toolchain);
   });
-  afterAll(() => {
-    for (const directory of [action, cache]) rmSync(directory, { recursive: true });
-  });
+  afterAll(() => folder.remove());
 
   const runIn = (job: Job, name: string, image: string, { env, ...more }: Partial<WorkflowRun> = {}) =>
     runWorkflow({
       workflow: join(CHECKOUT, 'examples', name),
       image,
-      action,
+      action: folder.action,
       files,
-      env: { ...job.env, XDG_CACHE_HOME: cache, ...NO_MIRROR, ...env },
+      env: { ...job.env, ...folder.env, ...env },
       ...more,
     });
   const runExample = async (name: string, image: string, more: Partial<WorkflowRun> = {}) => {
@@ -95,7 +87,7 @@ describe.skipIf(!act || !docker || !trivy)("the README's workflows, run by act",
 
   it('a scan: stops an image with a new vulnerability before any tag, and its SARIF is uploaded all the same', async () => {
     const image = `${toolchain.registry}/t/${randomUUID()}`;
-    const uploaded = join(cache, 'uploaded.sarif');
+    const uploaded = join(folder.action, 'uploaded.sarif');
     const readRuns = (): unknown => JSON.parse(readFileSync(uploaded, 'utf8')).runs;
     const more = { others: { [UPLOAD]: join(CHECKOUT, '__tests__/fixtures/upload-sarif-stand-in') } };
     const env = { UPLOADED: uploaded };

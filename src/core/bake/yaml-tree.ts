@@ -1,14 +1,12 @@
-import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, type ParsedNode, Parser } from 'yaml';
+import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, Parser } from 'yaml';
 import { quote, toLine } from '../printable.ts';
+import { isBeyond } from '../yaml-depth.ts';
 import type { Reader } from './findings.ts';
 import { TREE_LIMITS, type Tree, type TreeEntry } from './tree.ts';
 
 /** Bytes beyond which the YAML library takes seconds. */
 const MAX_LENGTH = 1 << 20;
 const MAX_LEXEMES = 400_000;
-const FLOW_STARTS = new Set(['[', '{']);
-const FLOW_ENDS = new Set([']', '}']);
-const COMPACT = new Set(['-', '?', ':']);
 const WHOLE = /^(?:0|-?[1-9][0-9]{0,14})$/;
 /** What yaml.v3 of Go takes for a number, a date or infinity, and writes in another way. */
 const REWRITTEN =
@@ -21,7 +19,7 @@ const NULL = /^(?:|~|null|Null|NULL)$/;
  * problem was reported; several documents and tags are for buildx.
  */
 export function readYamlTree(text: string, reader: Reader): Tree | undefined {
-  if (text.length > MAX_LENGTH || isTooDeep(text)) {
+  if (text.length > MAX_LENGTH || isBeyond(text, { maxDepth: TREE_LIMITS.maxDepth, maxLexemes: MAX_LEXEMES })) {
     const limits = `${MAX_LENGTH} characters, ${MAX_LEXEMES} parts and ${TREE_LIMITS.maxDepth} levels`;
     reader.problem(undefined, `the YAML is too long or nests too deep: ${limits} are allowed`);
     return undefined;
@@ -44,22 +42,6 @@ export function readYamlTree(text: string, reader: Reader): Tree | undefined {
     reader.problem(undefined, error.message);
     return undefined;
   }
-}
-
-/** Looks at the words of YAML only, which costs the same however deep they are. */
-function isTooDeep(text: string): boolean {
-  let depth = 0;
-  let compact = 0;
-  let count = 0;
-  for (const lexeme of new Lexer().lex(text)) {
-    if (FLOW_STARTS.has(lexeme)) depth += 1;
-    if (FLOW_ENDS.has(lexeme)) depth -= 1;
-    if (depth <= 0 && COMPACT.has(lexeme)) compact += 1;
-    if (lexeme.startsWith('\n') || lexeme.startsWith('\r')) compact = 0;
-    count += 1;
-    if (depth > TREE_LIMITS.maxDepth || compact > TREE_LIMITS.maxDepth || count > MAX_LEXEMES) return true;
-  }
-  return false;
 }
 
 /** Thrown inside {@link readYamlTree} only. */

@@ -1,5 +1,6 @@
-import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, type ParsedNode, Parser } from 'yaml';
+import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, Parser } from 'yaml';
 import { quote, toLine } from '../printable.ts';
+import { isBeyond } from '../yaml-depth.ts';
 import { type Piece, type Report, slicePiece } from './piece.ts';
 import { suggestion } from './word-choice.ts';
 
@@ -16,9 +17,6 @@ export interface YamlEntry {
 
 /** `images` → NAME → `rules` → one → `semver` is 8 deep with its lists and maps; no policy is deeper. */
 const MAX_DEPTH = 12;
-const FLOW_STARTS = new Set(['[', '{']);
-const FLOW_ENDS = new Set([']', '}']);
-const COMPACT = new Set(['-', '?', ':']);
 const MAX_LEXEMES = 40_000;
 
 /**
@@ -27,7 +25,7 @@ const MAX_LEXEMES = 40_000;
  */
 export function readYaml(text: string, report: Report): YamlTree | undefined {
   const whole: Piece = { text: '', line: 1, column: 1, isVerbatim: true };
-  if (isTooDeep(text)) {
+  if (isBeyond(text, { maxDepth: MAX_DEPTH, maxLexemes: MAX_LEXEMES })) {
     const allowed = `${MAX_DEPTH} levels and ${MAX_LEXEMES} parts are allowed`;
     report(whole, `the YAML is nested too deeply or has too many parts: ${allowed}`);
     return undefined;
@@ -85,22 +83,6 @@ interface Reader {
   readonly text: string;
   readonly lines: LineCounter;
   readonly report: Report;
-}
-
-/** Looks at the words of YAML only, which costs the same however deep they are. */
-function isTooDeep(text: string): boolean {
-  let depth = 0;
-  let compact = 0;
-  let count = 0;
-  for (const lexeme of new Lexer().lex(text)) {
-    if (FLOW_STARTS.has(lexeme)) depth += 1;
-    if (FLOW_ENDS.has(lexeme)) depth -= 1;
-    if (depth <= 0 && COMPACT.has(lexeme)) compact += 1;
-    if (lexeme.startsWith('\n') || lexeme.startsWith('\r')) compact = 0;
-    count += 1;
-    if (depth > MAX_DEPTH || compact > MAX_DEPTH || count > MAX_LEXEMES) return true;
-  }
-  return false;
 }
 
 function whyNoYaml(code: string, message: string): string {
