@@ -14,6 +14,7 @@ import {
 import { orInterruption } from './interruption.ts';
 import { loadMany } from './load-many.ts';
 import { isGiven, type Options, parseOptions, type RawOptions } from './options.ts';
+import { isIdle, type Prepared, prepare, pruneRules } from './prepare.ts';
 import { describeProxy } from './registry/failure.ts';
 import { openRegistries, type Registries, type RegistriesSettings } from './registry/open.ts';
 import { renderMarkdown } from './report/render.ts';
@@ -44,8 +45,6 @@ import { verdictStage } from './stages/verdict.ts';
 import { refuseUnverified, verifyStage } from './stages/verify.ts';
 
 export type { CommandCall } from './command.ts';
-
-import { isIdle, type Prepared, prepare, pruneRules } from './prepare.ts';
 
 /** Up to where it is known whether the image is there, and why not. */
 const LOOK = [

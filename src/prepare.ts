@@ -12,17 +12,16 @@ import { findPolicyProblems } from './image-policies.ts';
 import { loadPrune } from './load-prune.ts';
 import { findLocalNameProblems } from './local-names.ts';
 import { type Options, parseOptions, type RawOptions } from './options.ts';
-import { type RegistriesSettings } from './registry/open.ts';
+import type { RegistriesSettings } from './registry/open.ts';
 import { readProxies } from './registry/proxies.ts';
 import { readAuthorities } from './registry-authorities.ts';
 import { findScanProblems } from './scan-problems.ts';
 import { decideSigning, findVerifyProblems } from './signing-rules.ts';
-import { type Run } from './stage.ts';
+import type { Run } from './stage.ts';
 import { readEvent } from './stages/event.ts';
 import { findContextProblems } from './stages/hash.ts';
 import { prepareTags } from './stages/tags.ts';
 import { findSecretProblems } from './tools/build-secrets.ts';
-
 import { withoutMissingSecrets } from './untrusted.ts';
 
 export type FindPruneProblems = (
