@@ -11,6 +11,7 @@ import { findUnfit } from './core/reuse.ts';
 import { BuildOnceError } from './errors.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
+import type { SharedWork } from './shared-work.ts';
 import { openImage, type Run, resultOf, wantedOf } from './stage.ts';
 import type { Builder, BuilderNeeds, RegistryAccess } from './tools/builder.ts';
 import type { BuildOrigin, Destination } from './tools/buildx-arguments.ts';
@@ -128,14 +129,15 @@ interface Built {
 }
 
 /**
- * Takes what was built, when it is what was hashed. BuildOnceError `CONTEXT_CHANGED` and `BUILD_INCOMPLETE`; errors of the
- * registry.
+ * Takes what was built, when it is what was hashed; `again` as in `refuseChangedContext`. BuildOnceError `CONTEXT_CHANGED`
+ * and `BUILD_INCOMPLETE`; errors of the registry.
  */
 export async function takeBuilt(
   { run, repository, settings }: ImageBuild,
   { destination, digest, metadata, problems }: Built,
+  again?: SharedWork,
 ): Promise<BuiltImage> {
-  refuseChangedContext(run);
+  refuseChangedContext(run, again);
   const layoutPath = destination.kind === 'layout' ? destination.path : undefined;
   const place = layoutPath === undefined ? openImage(run, repository) : await run.registries.openLayout(layoutPath);
   const image = await readBack(place, digest, run);
@@ -165,10 +167,13 @@ function jointNeeds(builds: readonly ImageBuild[], bases: readonly BaseBuild[]):
   };
 }
 
-/** The builder read the files after they were hashed: what it read must be what the hash says. */
-function refuseChangedContext(run: Run): void {
+/**
+ * The builder read the files after they were hashed: what it read must be what the hash says. BuildOnceError
+ * `CONTEXT_CHANGED`. `again`: what is read now, shared by several images.
+ */
+export function refuseChangedContext(run: Run, again?: SharedWork): void {
   const { order, reading } = resultOf(run, 'hash');
-  const changed = findChanges(run, order, reading);
+  const changed = findChanges(run, order, reading, again);
   if (changed.length === 0) return;
   const named = changed.slice(0, MAX_NAMED_CHANGES).map((at) => quote(at));
   const more = changed.length > named.length ? ` and ${changed.length - named.length} more` : '';
