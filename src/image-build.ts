@@ -129,9 +129,8 @@ interface Built {
 }
 
 /**
- * Takes what was built, when it is what was hashed; images of one call read `again` together what was read before it.
- * BuildOnceError `CONTEXT_CHANGED` and `BUILD_INCOMPLETE`; errors of the
- * registry.
+ * Takes what was built, when it is what was hashed; `again` as in `refuseChangedContext`. BuildOnceError `CONTEXT_CHANGED`
+ * and `BUILD_INCOMPLETE`; errors of the registry.
  */
 export async function takeBuilt(
   { run, repository, settings }: ImageBuild,
@@ -168,8 +167,11 @@ function jointNeeds(builds: readonly ImageBuild[], bases: readonly BaseBuild[]):
   };
 }
 
-/** The builder read the files after they were hashed: what it read must be what the hash says. */
-function refuseChangedContext(run: Run, again?: SharedWork): void {
+/**
+ * The builder read the files after they were hashed: what it read must be what the hash says. BuildOnceError
+ * `CONTEXT_CHANGED`. `again`: what is read now, shared by several images.
+ */
+export function refuseChangedContext(run: Run, again?: SharedWork): void {
   const { order, reading } = resultOf(run, 'hash');
   const changed = findChanges(run, order, reading, again);
   if (changed.length === 0) return;

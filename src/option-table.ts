@@ -1,6 +1,6 @@
 import { parseAttest, provenance, sbom } from './core/attestation.ts';
 import {
-  parseBuildContext,
+  parseBuildContexts,
   parseCacheEntry,
   parseSecret,
   parseSecretEnv,
@@ -70,7 +70,7 @@ export const OPTION_TABLE = {
     group: 'build',
     about: 'Build args, one `KEY=VALUE` a line. Never a place for secrets: the image keeps them.',
   }),
-  'build-contexts': list(listOf(parseBuildContext), {
+  'build-contexts': list(parseBuildContexts, {
     group: 'build',
     about: 'Named contexts, one `NAME=PATH` or `NAME=docker-image://REFERENCE` a line.',
   }),

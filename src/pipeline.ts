@@ -9,6 +9,7 @@ import {
   originOf,
   planBaseBuild,
   planImageBuild,
+  refuseChangedContext,
   takeBuilt,
 } from './image-build.ts';
 import { orInterruption } from './interruption.ts';
@@ -39,7 +40,7 @@ import { tellSaved } from './stages/saved.ts';
 import { scanStage } from './stages/scan.ts';
 import { signStage } from './stages/sign.ts';
 import { tagStage } from './stages/tag.ts';
-import { coverTriggers, foreseeTriggers } from './stages/triggers.ts';
+import { coverTriggers, coverTriggersUnasked, foreseeTriggers } from './stages/triggers.ts';
 import { judgeUndo, undoStage } from './stages/undo.ts';
 import { verdictStage } from './stages/verdict.ts';
 import { refuseUnverified, verifyStage } from './stages/verify.ts';
@@ -250,7 +251,7 @@ function imagePipeline(name: 'build' | 'plan', call: CommandCall): ImagePipeline
     },
     isIdle: (run) => isIdle(command, run),
     look: LOOK,
-    hashOnly: [pinGitContexts, runnable(hashStage), foreseeTriggers(runnable(hashStage), { asBuild: true })],
+    hashOnly: [pinGitContexts, runnable(hashStage), coverTriggersUnasked(runnable(hashStage))],
     openScanner: openReadyScanner,
     build: {
       plan: planImageBuild,
@@ -259,6 +260,7 @@ function imagePipeline(name: 'build' | 'plan', call: CommandCall): ImagePipeline
       destinationOf,
       originOf,
       findProblems,
+      refuseChangedContext,
       take: takeBuilt,
     },
     finish: FINISH,

@@ -3,6 +3,7 @@ import {
   auxiliaryRegistries,
   localCaches,
   parseBuildContext,
+  parseBuildContexts,
   parseCacheEntry,
   parseSecret,
   parseSecretEnv,
@@ -78,6 +79,15 @@ describe('a named context', () => {
 
   it.each(['src', '=x', 'src=', 'a\0=b'])('%j is malformed', (text) => {
     expect(parseBuildContext(text).ok).toBe(false);
+  });
+
+  it('count once under each name, by the last one, as buildx takes them', () => {
+    expect(parseBuildContexts('a=one\nb=two\na=three')).toEqual(
+      parsed([
+        { name: 'a', value: 'three' },
+        { name: 'b', value: 'two' },
+      ]),
+    );
   });
 });
 

@@ -8,6 +8,8 @@ export interface LayoutBuilder {
   readonly path: string;
   /** How often it was asked to build. */
   builds(): number;
+  /** What bake was last asked to build. */
+  definition(): { readonly target: Readonly<Record<string, { readonly contexts?: Readonly<Record<string, string>> }>> };
 }
 
 export function installLayoutBuilder(parent: string): LayoutBuilder {
@@ -16,7 +18,12 @@ export function installLayoutBuilder(parent: string): LayoutBuilder {
   mkdirSync(directory);
   appendFileSync(log, '');
   const program = join(CHECKOUT, '__tests__/fixtures/layout-builder/docker.mjs');
-  const lines = ['#!/bin/sh', `echo "$1 $2" >> '${log}'`, `exec node '${program}' "$@"`, ''];
+  const lines = [
+    '#!/bin/sh',
+    `echo "$1 $2" >> '${log}'`,
+    `LAYOUT_BUILDER='${directory}' exec node '${program}' "$@"`,
+    '',
+  ];
   writeFileSync(join(directory, 'docker'), lines.join('\n'), { mode: 0o755 });
   return {
     path: `${directory}:${NODE_DIRECTORY}:/usr/bin:/bin`,
@@ -24,5 +31,6 @@ export function installLayoutBuilder(parent: string): LayoutBuilder {
       readFileSync(log, 'utf8')
         .split('\n')
         .filter((call) => call === 'buildx build').length,
+    definition: () => JSON.parse(readFileSync(join(directory, 'definition.json'), 'utf8')),
   };
 }

@@ -4,7 +4,7 @@ import { formatReference } from '../core/reference.ts';
 import { BuildOnceError } from '../errors.ts';
 import type { BaseBuild, ImageBuild, Workbench } from '../image-build.ts';
 import { inParallel } from '../in-parallel.ts';
-import { createSharedWork } from '../shared-work.ts';
+import { createSharedWork, type SharedWork } from '../shared-work.ts';
 import { type Results, type Run, resultOf } from '../stage.ts';
 import type { BakeRequest } from '../tools/bake.ts';
 import type { BuildOutcome } from '../tools/build-run.ts';
@@ -106,11 +106,14 @@ async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen):
   const problems = new Map(checks.value);
   // What was read before the build says nothing of what the builder has read.
   const again = createSharedWork(host.files);
+  const refusalBelow = baseRefusals(inside, kitchen, again);
   const taken = await inParallel([...missing], AT_ONCE, async ([name, one]): Promise<[string, Result]> => {
     const outcome = outcomes.get(name);
     const destination = destinations.get(name);
     try {
       if (outcome === undefined || destination === undefined) throw notBuilt(name);
+      const refusal = refusalBelow(name);
+      if (refusal !== undefined) throw refusal;
       const run = { ...one.run, host: { ...one.run.host, log: namedLog(host.log, name) } };
       const { descriptor, metadata } = outcome;
       const found = { destination, digest: descriptor.digest, metadata, problems: problems.get(name) ?? [] };
@@ -120,6 +123,34 @@ async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen):
     }
   });
   return new Map(taken);
+}
+
+/** Of the bases that were built in the call: why what is built on them is not what was hashed, if it is not. */
+function baseRefusals(
+  inside: ReadonlyMap<string, BaseBuild>,
+  { images, pipeline, host }: Kitchen,
+  again: SharedWork,
+): (name: string) => Error | undefined {
+  const known = new Map<string, Error | undefined>();
+  const refusalOf = (name: string): Error | undefined => {
+    const base = inside.get(name);
+    if (base === undefined) return undefined;
+    try {
+      pipeline.build.refuseChangedContext(base.run, again);
+      return refusalBelow(name);
+    } catch (thrown) {
+      return errorOf(thrown, host.signal);
+    }
+  };
+  const refusalBelow = (name: string): Error | undefined => {
+    for (const base of images.get(name)?.target.links.values() ?? []) {
+      if (!known.has(base)) known.set(base, refusalOf(base));
+      const refusal = known.get(base);
+      if (refusal !== undefined) return refusal;
+    }
+    return undefined;
+  };
+  return refusalBelow;
 }
 
 /** An image alone is built as a run about one image builds it. */
@@ -152,8 +183,11 @@ function basesOf(
   return bases;
 }
 
-function isThere({ run }: ImageRun): boolean {
-  return run.results.lookup?.image !== undefined;
+/** A registry has this content; a release that stands may have been made from other content. */
+function isThere({ run: { results } }: ImageRun): boolean {
+  const { lookup, engine } = results;
+  if (lookup?.image === undefined || engine?.image !== undefined) return false;
+  return lookup.standing === undefined || lookup.standing === 'content';
 }
 
 /** What a named context is for bake: another image of the call, or one of a registry by its digest. */

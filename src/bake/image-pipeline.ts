@@ -7,6 +7,7 @@ import type {
   originOf,
   planBaseBuild,
   planImageBuild,
+  refuseChangedContext,
   takeBuilt,
 } from '../image-build.ts';
 import type { isGiven, parseOptions, RawOptions } from '../options.ts';
@@ -34,6 +35,7 @@ export interface ImagePipeline {
     readonly destinationOf: typeof destinationOf;
     readonly originOf: typeof originOf;
     readonly findProblems: typeof findProblems;
+    readonly refuseChangedContext: typeof refuseChangedContext;
     readonly take: typeof takeBuilt;
   };
   /** After the build, or instead of it. */

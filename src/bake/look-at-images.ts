@@ -59,8 +59,10 @@ function withLinks(image: ImageRun, looked: ReadonlyMap<string, ImageRun>): Imag
   if (target.links.size === 0) return image;
   const links = new Map<string, Link>();
   for (const [context, name] of target.links) {
-    const hash = looked.get(name)?.run.results.hash;
-    if (hash === undefined) return { ...image, error: baseFailed(target.name, name) };
+    const base = looked.get(name);
+    const hash = base?.run.results.hash;
+    // Of one that has failed, the hash may be that from before its base images were looked at.
+    if (hash === undefined || base?.error !== undefined) return { ...image, error: baseFailed(target.name, name) };
     links.set(context, { target: name, hash: hash.hash, mayTrigger: mayTrigger(hash) });
   }
   const contexts = [...links].map(([name, { hash }]) => ({ name, value: `target:@sha256:${hash}` }));

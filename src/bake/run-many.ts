@@ -12,7 +12,7 @@ import { Turns } from '../registry/turns.ts';
 import { reportMany } from '../report/many.ts';
 import { saidOnce } from '../said-once.ts';
 import { createSharedWork } from '../shared-work.ts';
-import { candidatesFor, type ReadyScanner, type RunnableStage, resultOf } from '../stage.ts';
+import { candidatesFor, type ReadyScanner, type Run, type RunnableStage, resultOf } from '../stage.ts';
 import { buildTogether, isMissing } from './build-together.ts';
 import { keptLog, namedLog } from './image-log.ts';
 import type { ImagePipeline, ManyCall } from './image-pipeline.ts';
@@ -24,6 +24,8 @@ import { findStrayInputs, type GivenInputs, givenInputs, inputsOf, someNames } f
 
 /** How many images are finished at once. */
 const AT_ONCE = 16;
+/** What is wrong is with another image. */
+const FOLLOWS: ReadonlySet<string> = new Set(['BASE_FAILED', 'BUILD_STOPPED']);
 
 /**
  * `plan` and `build` over several images: each is hashed and looked up; a plan ends there, a build makes what is missing in one
@@ -112,7 +114,7 @@ async function prepareAll(
     try {
       const reading = { ...host, files: shared.files };
       const run = await pipeline.prepare(inputsOf(raw, given, target), reading, target.isRequested);
-      images.push({ target, run: { ...run, shared }, error: undefined, durationMs: 0 });
+      images.push({ target: ownLinks(target, run), run: { ...run, shared }, error: undefined, durationMs: 0 });
     } catch (error) {
       if (!isUsageError(error)) throw error;
       for (const problem of error.problems) {
@@ -125,7 +127,22 @@ async function prepareAll(
   const found = [...problems.values()].map(({ problem, names }) => named(problem, names, targets.length));
   const all = [...found, ...(found.length > 0 ? [] : findSharedTags(images))];
   if (all.length > 0) throw new UsageError(all);
-  return images;
+  return neededOf(images);
+}
+
+/** Without those that the step has put another context in the place of: a target's own contexts leave its links out. */
+function ownLinks(target: ImageTarget, { options: { buildContexts } }: Run): ImageTarget {
+  const links = [...target.links].filter(([context]) => buildContexts.every(({ name }) => name !== context));
+  return { ...target, links: new Map(links) };
+}
+
+/** Without those that nobody asks for, and on which nothing is built any more. Bases stand before what is built on them. */
+function neededOf(images: readonly ImageRun[]): readonly ImageRun[] {
+  const needed = new Set<string>();
+  for (const { target } of images.toReversed()) {
+    if (target.isRequested || needed.has(target.name)) for (const name of target.links.values()) needed.add(name);
+  }
+  return images.filter(({ target }) => target.isRequested || needed.has(target.name));
 }
 
 /** Which images have a problem, unless all have it. */
@@ -253,7 +270,8 @@ function failureOf(images: readonly ImageRun[], signal: AbortSignal): Error | un
   if (signal.aborted) return errorOf(first.error, signal);
   if (images.length === 1) return first.error;
   const told = failed.map(({ name, error }) => `${name}: ${messageOf(error)}`);
-  const codes = new Set(failed.map(({ error }) => (isBuildOnceError(error) ? error.exitCode : 1)));
+  const own = failed.filter(({ error }) => !isBuildOnceError(error) || !FOLLOWS.has(error.code));
+  const codes = new Set(own.map(({ error }) => (isBuildOnceError(error) ? error.exitCode : 1)));
   const [exitCode = 1] = codes.size === 1 ? codes : [];
   const message = `${failed.length} of ${counted(images.length, 'image')} failed\n${told.join('\n')}`;
   return new BuildOnceError('IMAGES_FAILED', message, exitCode, {

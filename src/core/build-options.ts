@@ -1,6 +1,7 @@
 import type { Platform } from '../oci/types.ts';
 import { csvRecord, parseCsvRecord } from './csv.ts';
 import { parseGitSource } from './git-source.ts';
+import { listOf } from './kinds.ts';
 import { nearest } from './nearest.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
@@ -140,6 +141,12 @@ export function parseBuildContext(text: string): Parsed<NamedContext> {
     );
   }
   return parsed({ name, value });
+}
+
+/** Parses `build-contexts`. Of those under one name the last one counts, as in buildx. */
+export function parseBuildContexts(text: string): Parsed<readonly NamedContext[]> {
+  const contexts = listOf(parseBuildContext)(text);
+  return contexts.ok ? parsed([...new Map(contexts.value.map((one) => [one.name, one])).values()]) : contexts;
 }
 
 /**

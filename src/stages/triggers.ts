@@ -27,20 +27,29 @@ export function coverTriggers(earlier: Earlier): RunnableStage {
     const lookup = resultOf(run, 'lookup');
     if (lookup.image !== undefined || run.options.images.length === 0) return run;
     const before = resultOf(run, 'hash');
-    const { pins, configs, order, dockerfile } = before;
-    const bases = await learnBases(run, dockerfile, { pins, configs, whole: order.targets === undefined });
-    const isNew = bases.configs.size > configs.size && hasTriggers(bases);
-    const hashed = isNew ? await earlier.hash({ ...run, bases }) : run;
-    const unseen = [...findUnread(bases), ...(await findReplaced(run, bases))];
-    refuseUnseen(run.options, dockerfile, unseen);
-    const uncovered = [...unseen, ...findLostBits(run)];
-    warn(run, dockerfile, uncovered, ': the content hash does not cover it, so every run builds');
-    const hash = { ...resultOf(hashed, 'hash'), pins: bases.pins, isFinal: true };
-    let next: Run = withHash(hashed, uncovered.length === 0 ? hash : unique(hash, run.host.randomId()));
+    let next = await covered(run, earlier.hash);
     if (resultOf(next, 'hash').hash === before.hash && lookup.existing.size === 0) return next;
     for (const stage of earlier.lookup) next = await stage(next);
     return next;
   };
+}
+
+/** The same for an image that nobody looks for, since it has no name: others that are built on it have to know its hash. */
+export function coverTriggersUnasked(hash: RunnableStage): RunnableStage {
+  return (run) => covered(run, hash);
+}
+
+async function covered(run: Run, hash: RunnableStage): Promise<Run> {
+  const { pins, configs, order, dockerfile } = resultOf(run, 'hash');
+  const bases = await learnBases(run, dockerfile, { pins, configs, whole: order.targets === undefined });
+  const isNew = bases.configs.size > configs.size && hasTriggers(bases);
+  const hashed = isNew ? await hash({ ...run, bases }) : run;
+  const unseen = [...findUnread(bases), ...(await findReplaced(run, bases))];
+  refuseUnseen(run.options, dockerfile, unseen);
+  const uncovered = [...unseen, ...findLostBits(run)];
+  warn(run, dockerfile, uncovered, ': the content hash does not cover it, so every run builds');
+  const result = { ...resultOf(hashed, 'hash'), pins: bases.pins, isFinal: true };
+  return withHash(hashed, uncovered.length === 0 ? result : unique(result, run.host.randomId()));
 }
 
 /**
