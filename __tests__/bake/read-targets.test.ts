@@ -465,6 +465,30 @@ describe('what lies outside of the workspace', () => {
   });
 
   it.each([
+    [{ contexts: { x: 'docker-image:/../../other' } }, 'its context "x" "../other" lies outside'],
+    [{ context: 'docker-image:/../../other' }, 'its context "../other" lies outside'],
+    [{ contexts: { x: 'input:/../../other' } }, 'its context "x" "../other" lies outside'],
+    [{ contexts: { x: ' ../../other' } }, 'build-contexts cannot hold "../../other"'],
+    [{ secret: [{ id: 'a=link', src: 'x' }] }, 'secret cannot hold "a=link"'],
+    [{ secret: [{ id: 'a', src: ' ../../secret' }] }, 'secret cannot hold "../../secret"'],
+    [{ ssh: [{ id: 'a=../secret' }] }, 'ssh cannot hold "a=../secret"'],
+    [{ ssh: [{ id: 'a', paths: ['key', ' ../../secret'] }] }, 'ssh cannot hold "../../secret"'],
+    [{ 'cache-from': [{ type: 'local', SRC: '/etc' }] }, 'cache-from cannot hold the key "SRC"'],
+    [{ 'cache-from': [{ type: 'local', 'src=link': 'x' }] }, 'cache-from cannot hold the key "src=link"'],
+    [
+      { 'cache-to': [{ type: 'local', dest: 'c', Type: 'registry', ref: 'evil.example/x' }] },
+      'cache-to cannot hold the key "Type"',
+    ],
+    [
+      { 'cache-from': ['type=gha,url=https://evil.example'] },
+      'cache-from with "url" would send the job\'s token there',
+    ],
+  ])('is refused for what only looks like something else: %j', async (attributes, message) => {
+    target(attributes);
+    expect((await problems({ allow: ['ssh'] })).join('\n')).toContain(`target "app": ${message}`);
+  });
+
+  it.each([
     ['fs=*', { context: '..', 'cache-to': ['type=local,dest=/tmp/x'] }],
     ['fs.read=..', { context: '../other', secret: ['id=a,src=../secret'] }],
     ['fs=../other', { context: 'link/sub', 'cache-to': ['type=local,dest=../other/c'] }],
