@@ -511,6 +511,48 @@ describe('what lies outside of the workspace', () => {
   });
 });
 
+describe('what compose files have buildx read', () => {
+  const outside = (file: string): string =>
+    `the file "${file}" lies outside of the workspace; only the workflow may grant that: allow: fs.read=${file}`;
+  const build = 'build: {context: ., args: [TOKEN]}';
+
+  it.each([
+    [`include: [../inc.yaml]`, `"c.yaml": ${outside('../inc.yaml')}`],
+    [`include: [{path: [sub/c.yaml, /etc/x.yaml]}]`, `"c.yaml": ${outside('/etc/x.yaml')}`],
+    [`include: [{path: sub/c.yaml, project_directory: ..}]`, `"c.yaml": ${outside('../.env')}`],
+    [`include: [{path: sub/c.yaml, env_file: ../env}]`, `"c.yaml": ${outside('../env')}`],
+    [`services: {a: {extends: {file: ../x.yaml, service: b}}}`, `"c.yaml": ${outside('../x.yaml')}`],
+    [`services: {a: {env_file: ../env, ${build}}}`, `"c.yaml": ${outside('../env')}`],
+    [`services: {a: {env_file: [{path: link}], ${build}}}`, `"c.yaml": ${outside('link')}`],
+    [`services: {a: {label_file: ../env, extends: b, ${build}}}`, `"c.yaml": ${outside('../env')}`],
+    [`include: [bad/c.yaml]`, `"bad/c.yaml": ${outside('../env')}`],
+    [`services: {a: {extends: {file: bad/d.yaml, service: a}}}`, `"bad/c.yaml": ${outside('../env')}`],
+    [`x: &x {env_file: ../env}\nservices: {a: {<<: *x, ${build}}}`, `"c.yaml": ${outside('../env')}`],
+    [`services: {a: {env_file: "$HOME/x", ${build}}}`, '"c.yaml": "$HOME/x" is a path that only buildx can make out'],
+    [`services: {a: {env_file: ~/x, ${build}}}`, '"c.yaml": "~/x" is a path that only buildx can make out'],
+    [`services: {a: {env_file: !!binary Li4vZW52, ${build}}}`, '"c.yaml": YAML texts may not be written in base64'],
+    [`services: {a: {env_file: a}}\n---\ninclude: [../x]`, '"c.yaml": several YAML documents in one file'],
+  ])('is refused outside of the workspace: %s', async (text, message) => {
+    write({
+      'c.yaml': text,
+      'sub/c.yaml': 'services: {}',
+      'bad/c.yaml': 'services: {a: {env_file: ../../env}}',
+      'bad/d.yaml': 'services: {a: {extends: {file: c.yaml, service: a}}}',
+    });
+    fs.symlinkSync('../env', path.join(cwd, 'link'));
+    expect((await problems({ files: ['c.yaml'] })).join('\n')).toContain(`files: ${message}`);
+  });
+
+  it.each([
+    ['include: [sub/c.yaml]\nservices: {a: {env_file: e}}', []],
+    [`include: [../inc.yaml]\nservices: {a: {env_file: "$E", ${build}}}`, ['fs.read=*']],
+    [`services: {a: {env_file: ../env, ${build}}}`, ['fs.read=../env']],
+  ])('is left to buildx: %s', async (text, allow) => {
+    write({ 'c.yaml': text, 'sub/c.yaml': 'services: {a: {extends: {file: ../c.yaml, service: a}}}' });
+    await expect(read({ files: ['c.yaml'], allow })).rejects.toThrow('there is no docker program here');
+  });
+});
+
 describe('a file that cannot be read', () => {
   it('has all its problems named with their lines, and so have the others', async () => {
     write({

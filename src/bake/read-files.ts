@@ -67,7 +67,8 @@ function isReadable(host: Host, file: string, findings: Findings): boolean {
   return readText(host, file, findings) !== undefined;
 }
 
-function readText({ files }: Host, file: string, findings: Findings): string | undefined {
+/** The text of a file that a person wrote; `undefined` after its problem was reported. */
+export function readText({ files }: Host, file: string, findings: Findings): string | undefined {
   const reader = findings.in(file);
   try {
     const text = files.readRegular(file, MAX_FILE_BYTES);

@@ -9,6 +9,7 @@ import { isRemoteSource } from '../core/remote-source.ts';
 import type { Problem } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { refusals, refusedLinks } from './access.ts';
+import { findComposeReads } from './compose-reads.ts';
 import { findDockerfiles, isGlob } from './find-dockerfiles.ts';
 import type { ImageTarget } from './image-target.ts';
 import { printTargets } from './print-targets.ts';
@@ -62,7 +63,7 @@ export async function readTargets(request: TargetsRequest, host: Host): Promise<
   const asked = request.targets.filter((name) => !names.includes(name));
   const isAsked = request.targets.length === 0 || asked.length > 0;
   const { configuration, wanted, findings } = await readBakeFiles(
-    { files: files.bakeFiles, targets: asked, isAsked },
+    { files: files.bakeFiles, targets: asked, isAsked, allow: request.allow },
     host,
   );
   for (const { name, file } of listed.targets) {
@@ -89,6 +90,7 @@ interface BakeRequest {
   readonly targets: readonly string[];
   /** `false` when only Dockerfiles are. */
   readonly isAsked: boolean;
+  readonly allow: readonly string[];
 }
 
 interface BakeReading {
@@ -98,7 +100,7 @@ interface BakeReading {
   readonly findings: Pick<Findings, 'problems' | 'notices'>;
 }
 
-async function readBakeFiles({ files, targets, isAsked }: BakeRequest, host: Host): Promise<BakeReading> {
+async function readBakeFiles({ files, targets, isAsked, allow }: BakeRequest, host: Host): Promise<BakeReading> {
   const findings = createFindings();
   const own = readFiles(host, files, findings);
   // What is wrong for certain is not asked again.
@@ -109,6 +111,9 @@ async function readBakeFiles({ files, targets, isAsked }: BakeRequest, host: Hos
     return { configuration: own, wanted, findings: isRead ? findings : { problems: findings.certain, notices: [] } };
   }
   const printed = createFindings();
+  for (const { file, message } of findComposeReads(files.filter(isCompose), { allow, host, findings: printed }))
+    printed.in(file).certain(undefined, message);
+  if (printed.certain.length > 0) return { configuration: assemble([], []), wanted: [], findings: printed };
   const configuration = await printTargets(host, { files, targets, reason: reasonOf(findings) }, printed);
   return { configuration, wanted: byDefault(configuration), findings: printed };
 }
