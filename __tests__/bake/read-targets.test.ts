@@ -607,6 +607,19 @@ describe('a file that cannot be read', () => {
     expect(await problems({ files: ['../x.json'] })).toEqual([]);
   });
 
+  it('since its variables come to more than fits into memory', async () => {
+    const texts = Array.from({ length: 8000 }, (_, index) => [`k${index}`, '${A}x']);
+    write({
+      'x.json': {
+        variable: { A: { default: 'x'.repeat(1_000_000) } },
+        target: { a: { args: Object.fromEntries(texts) } },
+      },
+    });
+    expect((await problems({ files: ['x.json'] })).join('\n')).toContain(
+      'files: "x.json": all texts together come to more than 33554432 characters',
+    );
+  });
+
   it('since it holds more than anybody wants', async () => {
     const many = Array.from({ length: 2001 }, (_, index) => [`t${index}`, {}]);
     write({ 'docker-bake.json': { target: Object.fromEntries(many) } });
