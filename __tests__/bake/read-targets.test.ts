@@ -607,6 +607,15 @@ describe('a file that cannot be read', () => {
     expect(await problems({ files: ['../x.json'] })).toEqual([]);
   });
 
+  it('since the variables of a compose file come to more than fits into memory', async () => {
+    const args = Array.from({ length: 400 }, (_, index) => `k${index}: $A`).join(', ');
+    const services = Array.from({ length: 20 }, (_, index) => `  a${index}: {build: {args: {${args}}}}`);
+    write({ 'x.yml': `services:\n${services.join('\n')}`, '.env': `A=${'x'.repeat(1_000_000)}` });
+    expect((await problems({ files: ['x.yml'] })).join('\n')).toContain(
+      'files: "x.yml": all texts together come to more than 33554432 characters',
+    );
+  });
+
   it('since its variables come to more than fits into memory', async () => {
     const texts = Array.from({ length: 8000 }, (_, index) => [`k${index}`, '${A}x']);
     write({
