@@ -278,6 +278,12 @@ describe('names that were asked for', () => {
   });
 });
 
+it.each([['*'], ['[a'], ['a?']])('a directory of the name %s is no pattern', async (name) => {
+  write({ [`s/${name}/Dockerfile`]: '', 's/ab/Dockerfile': '', 'docker-bake.json': { target: { app: {} } } });
+  const files = ['s/*/Dockerfile', 'docker-bake.json'];
+  expect((await read({ files, targets: [name] })).targets.map((one) => one.name)).toEqual([name]);
+});
+
 describe('a target in the words of inputs', () => {
   const hostile = 'a "quoted", # text\nof ünïcode = \\ $HOME \u001b[31m';
 
@@ -614,6 +620,14 @@ describe('a file that cannot be read', () => {
     expect((await problems({ files: ['x.yml'] })).join('\n')).toContain(
       'files: "x.yml": all texts together come to more than 33554432 characters',
     );
+  });
+
+  it('since a name in it is longer than any file may be called', async () => {
+    write({ 'x.json': { target: { ['a'.repeat(256)]: {}, ['b'.repeat(255)]: {} } } });
+    const found = await problems({ files: ['x.json'] });
+    expect(found).toEqual([
+      expect.stringMatching(/^files: "x\.json" line 1: the name "a+…" has more than 255 characters$/),
+    ]);
   });
 
   it('since its variables come to more than fits into memory', async () => {
