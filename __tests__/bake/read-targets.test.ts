@@ -559,6 +559,54 @@ describe('what compose files have buildx read', () => {
   });
 });
 
+describe('what the runner hands to the action alone', () => {
+  const env = { ACTIONS_RUNTIME_TOKEN: 'private', ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'private', ACTIONS_STEP_DEBUG: 'x' };
+
+  it.each([
+    [{ secret: ['id=a,env=ACTIONS_RUNTIME_TOKEN'] }, `secret "a" is the job's own ACTIONS_RUNTIME_TOKEN`],
+    [{ secret: ['id=a,type=env,src=ACTIONS_ID_TOKEN_REQUEST_TOKEN'] }, `secret "a" is the job's own ACTIONS_ID_TOKEN`],
+  ])('is no secret for a file: %j', async (attributes, message) => {
+    target(attributes);
+    expect((await read({}, env)).problems.map((one) => one.message).join()).toContain(message);
+  });
+
+  it('is no variable of a bake file or of a compose file', async () => {
+    const names = Object.keys(env);
+    write({
+      'docker-bake.json': {
+        variable: Object.fromEntries(names.map((name) => [name, {}])),
+        target: { a: { args: { A: names.map((name) => `\${${name}}`).join() } } },
+      },
+      'compose.yaml': `services: {b: {build: {args: [${names.join(', ')}]}}}`,
+    });
+    const { targets } = await read({ targets: ['a', 'b'] }, env);
+    expect(targets.map(({ inputs: { 'build-args': args } }) => args)).toEqual(['"A=,,x"', 'ACTIONS_STEP_DEBUG=x']);
+  });
+
+  it('is nothing for the buildx that reads a file', async () => {
+    fs.writeFileSync(path.join(directory, 'docker'), '#!/bin/sh\necho "$*" >&2; env | grep ^ACTIONS >&2; exit 1\n', {
+      mode: 0o755,
+    });
+    write({ 'docker-bake.hcl': '' });
+    const seen: string[] = [];
+    const host = createTerminalHost({
+      cwd,
+      env: { ...env, PATH: `${directory}:${process.env['PATH']}` },
+      write: () => {},
+    });
+    hosts.push(host);
+    const exec: typeof host.exec = async (command) => {
+      const result = await host.exec(command);
+      seen.push(result.stderr);
+      return result;
+    };
+    await expect(readTargets({ files: [], targets: [], allow: [] }, { ...host, exec })).rejects.toThrow();
+    expect(seen.join()).toContain('--print');
+    expect(seen.join()).toContain('ACTIONS_STEP_DEBUG=x');
+    expect(seen[0]).not.toContain('private');
+  });
+});
+
 describe('a file that cannot be read', () => {
   it('has all its problems named with their lines, and so have the others', async () => {
     write({

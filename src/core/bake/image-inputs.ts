@@ -5,6 +5,7 @@ import { formatList } from '../lists.ts';
 import { quote } from '../printable.ts';
 import { isGitSource, isRemoteSource } from '../remote-source.ts';
 import type { EntriesName, Entry } from './attributes.ts';
+import { isJobToken } from './job-token.ts';
 import type { ResolvedTarget } from './resolve.ts';
 import type { Lookup } from './variables.ts';
 
@@ -101,7 +102,11 @@ export function imageInputs(target: ResolvedTarget, lookup: Lookup): ImageInputs
     'secret-files',
     secrets.flatMap(({ id, path }) => (path === undefined ? [] : [`${id}=${path}`])),
   );
-  for (const { id, path } of secrets) {
+  for (const { id, path, variable } of secrets) {
+    if (variable !== undefined && isJobToken(variable)) {
+      const grant = `only the workflow may grant that: secret-envs: ${id}=${variable}`;
+      problems.push(`its secret ${quote(id)} is the job's own ${variable}; ${grant}`);
+    }
     if (path !== undefined) paths.push({ what: `its secret ${quote(id)}`, path, access: 'read' });
   }
   list(
