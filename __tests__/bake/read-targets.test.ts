@@ -284,6 +284,14 @@ it.each([['*'], ['[a'], ['a?']])('a directory of the name %s is no pattern', asy
   expect((await read({ files, targets: [name] })).targets.map((one) => one.name)).toEqual([name]);
 });
 
+it.each([['https://evil.example/x.git'], ['git@evil.example:x'], ['github.com/evil/x'], ['x.git']])(
+  'buildx is not sent to %s by the name of a target',
+  async (name) => {
+    write({ 'docker-bake.hcl': '' });
+    expect(await problems({ targets: [name] })).toEqual([`targets: "${name}" cannot be the name of a target`]);
+  },
+);
+
 describe('a target in the words of inputs', () => {
   const hostile = 'a "quoted", # text\nof ünïcode = \\ $HOME \u001b[31m';
 

@@ -45,6 +45,8 @@ const DEFAULT_FILES: readonly string[] = [
   'docker-bake.override.hcl',
 ];
 const DEFAULT = 'default';
+/** In no name of a target; buildx would take such a text for the address of bake files. */
+const FOREIGN = /[/:@\\]|\.git$/;
 
 /**
  * The images that a run is about. Bake files in JSON and compose files are read here; where one says more than is certain,
@@ -61,6 +63,9 @@ export async function readTargets(request: TargetsRequest, host: Host): Promise<
   if (problems.length > 0) return { targets: [], problems, notices: [] };
   const names = listed.targets.map(({ name }) => name);
   const asked = request.targets.filter((name) => !names.includes(name));
+  for (const name of asked.filter((one) => FOREIGN.test(one)))
+    problems.push({ input: 'targets', message: `${quote(name)} cannot be the name of a target` });
+  if (problems.length > 0) return { targets: [], problems, notices: [] };
   const isAsked = request.targets.length === 0 || asked.length > 0;
   const { configuration, wanted, findings } = await readBakeFiles(
     { files: files.bakeFiles, targets: asked, isAsked, allow: request.allow },
