@@ -278,6 +278,20 @@ describe('names that were asked for', () => {
   });
 });
 
+it.each([['*'], ['[a'], ['a?']])('a directory of the name %s is no pattern', async (name) => {
+  write({ [`s/${name}/Dockerfile`]: '', 's/ab/Dockerfile': '', 'docker-bake.json': { target: { app: {} } } });
+  const files = ['s/*/Dockerfile', 'docker-bake.json'];
+  expect((await read({ files, targets: [name] })).targets.map((one) => one.name)).toEqual([name]);
+});
+
+it.each([['https://evil.example/x.git'], ['git@evil.example:x'], ['github.com/evil/x'], ['x.git']])(
+  'buildx is not sent to %s by the name of a target',
+  async (name) => {
+    write({ 'docker-bake.hcl': '' });
+    expect(await problems({ targets: [name] })).toEqual([`targets: "${name}" cannot be the name of a target`]);
+  },
+);
+
 describe('a target in the words of inputs', () => {
   const hostile = 'a "quoted", # text\nof ünïcode = \\ $HOME \u001b[31m';
 
@@ -465,6 +479,30 @@ describe('what lies outside of the workspace', () => {
   });
 
   it.each([
+    [{ contexts: { x: 'docker-image:/../../other' } }, 'its context "x" "../other" lies outside'],
+    [{ context: 'docker-image:/../../other' }, 'its context "../other" lies outside'],
+    [{ contexts: { x: 'input:/../../other' } }, 'its context "x" "../other" lies outside'],
+    [{ contexts: { x: ' ../../other' } }, 'build-contexts cannot hold "../../other"'],
+    [{ secret: [{ id: 'a=link', src: 'x' }] }, 'secret cannot hold "a=link"'],
+    [{ secret: [{ id: 'a', src: ' ../../secret' }] }, 'secret cannot hold "../../secret"'],
+    [{ ssh: [{ id: 'a=../secret' }] }, 'ssh cannot hold "a=../secret"'],
+    [{ ssh: [{ id: 'a', paths: ['key', ' ../../secret'] }] }, 'ssh cannot hold "../../secret"'],
+    [{ 'cache-from': [{ type: 'local', SRC: '/etc' }] }, 'cache-from cannot hold the key "SRC"'],
+    [{ 'cache-from': [{ type: 'local', 'src=link': 'x' }] }, 'cache-from cannot hold the key "src=link"'],
+    [
+      { 'cache-to': [{ type: 'local', dest: 'c', Type: 'registry', ref: 'evil.example/x' }] },
+      'cache-to cannot hold the key "Type"',
+    ],
+    [
+      { 'cache-from': ['type=gha,url=https://evil.example'] },
+      'cache-from with "url" would send the job\'s token there',
+    ],
+  ])('is refused for what only looks like something else: %j', async (attributes, message) => {
+    target(attributes);
+    expect((await problems({ allow: ['ssh'] })).join('\n')).toContain(`target "app": ${message}`);
+  });
+
+  it.each([
     ['fs=*', { context: '..', 'cache-to': ['type=local,dest=/tmp/x'] }],
     ['fs.read=..', { context: '../other', secret: ['id=a,src=../secret'] }],
     ['fs=../other', { context: 'link/sub', 'cache-to': ['type=local,dest=../other/c'] }],
@@ -484,6 +522,96 @@ describe('what lies outside of the workspace', () => {
   ])('is still refused with allow: %s for %j', async (allow, attributes) => {
     target(attributes);
     expect(await problems({ allow: [allow] })).toHaveLength(1);
+  });
+});
+
+describe('what compose files have buildx read', () => {
+  const outside = (file: string): string =>
+    `the file "${file}" lies outside of the workspace; only the workflow may grant that: allow: fs.read=${file}`;
+  const build = 'build: {context: ., args: [TOKEN]}';
+
+  it.each([
+    [`include: [../inc.yaml]`, `"c.yaml": ${outside('../inc.yaml')}`],
+    [`include: [{path: [sub/c.yaml, /etc/x.yaml]}]`, `"c.yaml": ${outside('/etc/x.yaml')}`],
+    [`include: [{path: sub/c.yaml, project_directory: ..}]`, `"c.yaml": ${outside('../.env')}`],
+    [`include: [{path: sub/c.yaml, env_file: ../env}]`, `"c.yaml": ${outside('../env')}`],
+    [`services: {a: {extends: {file: ../x.yaml, service: b}}}`, `"c.yaml": ${outside('../x.yaml')}`],
+    [`services: {a: {env_file: ../env, ${build}}}`, `"c.yaml": ${outside('../env')}`],
+    [`services: {a: {env_file: [{path: link}], ${build}}}`, `"c.yaml": ${outside('link')}`],
+    [`services: {a: {label_file: ../env, extends: b, ${build}}}`, `"c.yaml": ${outside('../env')}`],
+    [`include: [bad/c.yaml]`, `"bad/c.yaml": ${outside('../env')}`],
+    [`services: {a: {extends: {file: bad/d.yaml, service: a}}}`, `"bad/c.yaml": ${outside('../env')}`],
+    [`x: &x {env_file: ../env}\nservices: {a: {<<: *x, ${build}}}`, `"c.yaml": ${outside('../env')}`],
+    [`services: {a: {env_file: "$HOME/x", ${build}}}`, '"c.yaml": "$HOME/x" is a path that only buildx can make out'],
+    [`services: {a: {env_file: ~/x, ${build}}}`, '"c.yaml": "~/x" is a path that only buildx can make out'],
+    [`services: {a: {env_file: !!binary Li4vZW52, ${build}}}`, '"c.yaml": YAML texts may not be written in base64'],
+    [`services: {a: {env_file: a}}\n---\ninclude: [../x]`, '"c.yaml": several YAML documents in one file'],
+  ])('is refused outside of the workspace: %s', async (text, message) => {
+    write({
+      'c.yaml': text,
+      'sub/c.yaml': 'services: {}',
+      'bad/c.yaml': 'services: {a: {env_file: ../../env}}',
+      'bad/d.yaml': 'services: {a: {extends: {file: c.yaml, service: a}}}',
+    });
+    fs.symlinkSync('../env', path.join(cwd, 'link'));
+    expect((await problems({ files: ['c.yaml'] })).join('\n')).toContain(`files: ${message}`);
+  });
+
+  it.each([
+    ['include: [sub/c.yaml]\nservices: {a: {env_file: e}}', []],
+    [`include: [../inc.yaml]\nservices: {a: {env_file: "$E", ${build}}}`, ['fs.read=*']],
+    [`services: {a: {env_file: ../env, ${build}}}`, ['fs.read=../env']],
+  ])('is left to buildx: %s', async (text, allow) => {
+    write({ 'c.yaml': text, 'sub/c.yaml': 'services: {a: {extends: {file: ../c.yaml, service: a}}}' });
+    await expect(read({ files: ['c.yaml'], allow })).rejects.toThrow('there is no docker program here');
+  });
+});
+
+describe('what the runner hands to the action alone', () => {
+  const env = { ACTIONS_RUNTIME_TOKEN: 'private', ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'private', ACTIONS_STEP_DEBUG: 'x' };
+
+  it.each([
+    [{ secret: ['id=a,env=ACTIONS_RUNTIME_TOKEN'] }, `secret "a" is the job's own ACTIONS_RUNTIME_TOKEN`],
+    [{ secret: ['id=a,type=env,src=ACTIONS_ID_TOKEN_REQUEST_TOKEN'] }, `secret "a" is the job's own ACTIONS_ID_TOKEN`],
+  ])('is no secret for a file: %j', async (attributes, message) => {
+    target(attributes);
+    expect((await read({}, env)).problems.map((one) => one.message).join()).toContain(message);
+  });
+
+  it('is no variable of a bake file or of a compose file', async () => {
+    const names = Object.keys(env);
+    write({
+      'docker-bake.json': {
+        variable: Object.fromEntries(names.map((name) => [name, {}])),
+        target: { a: { args: { A: names.map((name) => `\${${name}}`).join() } } },
+      },
+      'compose.yaml': `services: {b: {build: {args: [${names.join(', ')}]}}}`,
+    });
+    const { targets } = await read({ targets: ['a', 'b'] }, env);
+    expect(targets.map(({ inputs: { 'build-args': args } }) => args)).toEqual(['"A=,,x"', 'ACTIONS_STEP_DEBUG=x']);
+  });
+
+  it('is nothing for the buildx that reads a file', async () => {
+    fs.writeFileSync(path.join(directory, 'docker'), '#!/bin/sh\necho "$*" >&2; env | grep ^ACTIONS >&2; exit 1\n', {
+      mode: 0o755,
+    });
+    write({ 'docker-bake.hcl': '' });
+    const seen: string[] = [];
+    const host = createTerminalHost({
+      cwd,
+      env: { ...env, PATH: `${directory}:${process.env['PATH']}` },
+      write: () => {},
+    });
+    hosts.push(host);
+    const exec: typeof host.exec = async (command) => {
+      const result = await host.exec(command);
+      seen.push(result.stderr);
+      return result;
+    };
+    await expect(readTargets({ files: [], targets: [], allow: [] }, { ...host, exec })).rejects.toThrow();
+    expect(seen.join()).toContain('--print');
+    expect(seen.join()).toContain('ACTIONS_STEP_DEBUG=x');
+    expect(seen[0]).not.toContain('private');
   });
 });
 
@@ -539,6 +667,36 @@ describe('a file that cannot be read', () => {
     expect(await problems({ files: ['x.json'] })).toEqual([message]);
     expect(await problems({ files: ['x.json'], allow: ['fs.read=x.json'] })).toEqual([]);
     expect(await problems({ files: ['../x.json'] })).toEqual([]);
+  });
+
+  it('since the variables of a compose file come to more than fits into memory', async () => {
+    const args = Array.from({ length: 400 }, (_, index) => `k${index}: $A`).join(', ');
+    const services = Array.from({ length: 20 }, (_, index) => `  a${index}: {build: {args: {${args}}}}`);
+    write({ 'x.yml': `services:\n${services.join('\n')}`, '.env': `A=${'x'.repeat(1_000_000)}` });
+    expect((await problems({ files: ['x.yml'] })).join('\n')).toContain(
+      'files: "x.yml": all texts together come to more than 33554432 characters',
+    );
+  });
+
+  it('since a name in it is longer than any file may be called', async () => {
+    write({ 'x.json': { target: { ['a'.repeat(256)]: {}, ['b'.repeat(255)]: {} } } });
+    const found = await problems({ files: ['x.json'] });
+    expect(found).toEqual([
+      expect.stringMatching(/^files: "x\.json" line 1: the name "a+…" has more than 255 characters$/),
+    ]);
+  });
+
+  it('since its variables come to more than fits into memory', async () => {
+    const texts = Array.from({ length: 8000 }, (_, index) => [`k${index}`, '${A}x']);
+    write({
+      'x.json': {
+        variable: { A: { default: 'x'.repeat(1_000_000) } },
+        target: { a: { args: Object.fromEntries(texts) } },
+      },
+    });
+    expect((await problems({ files: ['x.json'] })).join('\n')).toContain(
+      'files: "x.json": all texts together come to more than 33554432 characters',
+    );
   });
 
   it('since it holds more than anybody wants', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ImageTarget } from '../../src/bake/image-target.ts';
 import { findStrayInputs, givenInputs, inputsOf } from '../../src/bake/target-inputs.ts';
+import { parseList } from '../../src/core/lists.ts';
 import { isGiven, type RawOptions } from '../../src/options.ts';
 
 const target = (inputs: RawOptions = {}, more: Partial<ImageTarget> = {}): ImageTarget => ({
@@ -75,6 +76,20 @@ describe('the inputs of one of several images', () => {
   it('keep names that are no inputs, so that they are told of', () => {
     expect(joined({ platfroms: 'linux/amd64' }, target())).toHaveProperty('platfroms');
   });
+});
+
+it.each(['a,evil.example', 'a\nevil.example', '"a", "b'])('a directory of the name %j adds no image', (name) => {
+  const { images = '' } = joined({ images: 'ghcr.io/{{name}}/app, quay.io/x' }, target({}, { name }));
+  expect(parseList(images, { commas: true })).toEqual({ ok: true, value: [`ghcr.io/${name}/app`, 'quay.io/x'] });
+});
+
+it.each<[string, RawOptions, readonly string[]]>([
+  ['of nobody', {}, ['registry']],
+  ['of a registry', { registry: 'ghcr.io' }, []],
+  ['of the images of the step', { images: 'ghcr.io/{{name}}' }, []],
+])('a password %s goes nowhere that a file says', (_, more, inputs) => {
+  const found = stray({ username: 'u', password: 'p', ...more }, [target({ tags: 'evil.example/a:1' })]);
+  expect(found.map(({ input }) => input)).toEqual(inputs);
 });
 
 describe('inputs that do not go with several images', () => {

@@ -10,7 +10,7 @@ import type { BakeRequest } from '../tools/bake.ts';
 import type { BuildOutcome } from '../tools/build-run.ts';
 import { namedLog } from './image-log.ts';
 import type { ImagePipeline } from './image-pipeline.ts';
-import { errorOf, type ImageRun } from './image-run.ts';
+import { errorOf, type ImageRun, imageOfContent } from './image-run.ts';
 
 /** How many images are looked at once, beside the build and after it. */
 const AT_ONCE = 4;
@@ -83,7 +83,11 @@ async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen):
   const bench = await build.open([...missing.values()], [...all.values()]);
   const { builder } = bench;
   // Where the builder pushes, it can read the registry as well; elsewhere a base is built again, from the builder's cache.
-  const bases = basesOf(missing, kitchen, (image) => builder.delivery === 'push' && isThere(image));
+  const bases = basesOf(
+    missing,
+    kitchen,
+    (image) => builder.delivery === 'push' && imageOfContent(image) !== undefined,
+  );
   const destinations = new Map([...missing].map(([name, one]) => [name, build.destinationOf(one, builder)]));
   const inside = new Map<string, BaseBuild>([...bases, ...missing]);
   const images = [...inside].map(([name, { run, settings }]): BakeRequest['images'][number] => {
@@ -183,13 +187,6 @@ function basesOf(
   return bases;
 }
 
-/** A registry has this content; a release that stands may have been made from other content. */
-function isThere({ run: { results } }: ImageRun): boolean {
-  const { lookup, engine } = results;
-  if (lookup?.image === undefined || engine?.image !== undefined) return false;
-  return lookup.standing === undefined || lookup.standing === 'content';
-}
-
 /** What a named context is for bake: another image of the call, or one of a registry by its digest. */
 function linked(
   { name, value }: { readonly name: string; readonly value: string },
@@ -199,7 +196,8 @@ function linked(
 ): string {
   const target = links?.get(name)?.target;
   if (target === undefined) return value;
-  const image = images.get(target)?.run.results.lookup?.image;
+  const base = images.get(target);
+  const image = base && imageOfContent(base);
   if (inside.has(target) || image === undefined) return `target:${target}`;
   const { repository, descriptor } = image;
   return `docker-image://${formatReference({ repository, tag: undefined, digest: descriptor.digest })}`;

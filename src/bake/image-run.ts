@@ -1,4 +1,5 @@
 import { orInterruption } from '../interruption.ts';
+import type { FoundImage } from '../registry/image.ts';
 import type { Run, RunnableStage } from '../stage.ts';
 import type { ImageTarget } from './image-target.ts';
 
@@ -9,6 +10,18 @@ export interface ImageRun {
   /** What ended it; nothing more is done for this image. */
   readonly error: Error | undefined;
   readonly durationMs: number;
+}
+
+/**
+ * The image in the registry that has just this content. A release that stands for the same commit, or for other base images,
+ * is this image for all who want it, but nothing to build others on: they are known by the content of what they are built on.
+ */
+export function imageOfContent({ run }: Pick<ImageRun, 'run'>): FoundImage | undefined {
+  const { lookup, engine } = run.results;
+  // What only the local engine has is in no registry.
+  if (engine?.image !== undefined) return undefined;
+  const { image, standing = 'content' } = lookup ?? {};
+  return standing === 'content' ? image : undefined;
 }
 
 /** Takes an image through stages, unless it has failed. An error ends it and no other: it is kept, with how far it came. */

@@ -1,6 +1,7 @@
 import { readGroups, readTargetDefinitions } from '../core/bake/bake-json.ts';
 import { assemble, type Configuration } from '../core/bake/configuration.ts';
 import type { Findings } from '../core/bake/findings.ts';
+import { isJobToken } from '../core/bake/job-token.ts';
 import { readJsonTree } from '../core/bake/json-tree.ts';
 import { unescapePrinted } from '../core/bake/template.ts';
 import type { ReadScalar } from '../core/bake/variables.ts';
@@ -43,7 +44,7 @@ export function printArguments({ files, targets }: Pick<PrintRequest, 'files' | 
  * for. CommandError `DOCKER_MISSING` without buildx, BuildOnceError `BAKE_FAILED` for what it refuses.
  */
 export async function printTargets(host: Host, request: PrintRequest, findings: Findings): Promise<Configuration> {
-  const docker: Docker = { host, env: {} };
+  const docker: Docker = { host, env: withoutTokens(host.env) };
   const { files, reason } = request;
   const call = (targets: readonly string[]) =>
     runDocker(docker, printArguments({ files, targets }), { timeoutMs: TIMEOUT_MS, maxOutputBytes: MAX_OUTPUT_BYTES });
@@ -70,6 +71,11 @@ export async function printTargets(host: Host, request: PrintRequest, findings: 
     targets.map((target) => ({ ...target, line: undefined })),
     readGroups(file, literal).map((group) => ({ ...group, line: undefined })),
   );
+}
+
+/** A file may have any variable put into what is printed. */
+function withoutTokens(env: Host['env']): Docker['env'] {
+  return Object.fromEntries(Object.keys(env).flatMap((name) => (isJobToken(name) ? [[name, '']] : [])));
 }
 
 /** Says why a program is needed that is not there. */

@@ -4,6 +4,7 @@ import { assemble, type Configuration } from '../core/bake/configuration.ts';
 import { parseEnvFile } from '../core/bake/env-file.ts';
 import type { Findings } from '../core/bake/findings.ts';
 import { interpolate } from '../core/bake/interpolation.ts';
+import { isJobToken } from '../core/bake/job-token.ts';
 import { readJsonTree } from '../core/bake/json-tree.ts';
 import type { Tree } from '../core/bake/tree.ts';
 import { readVariables } from '../core/bake/variables.ts';
@@ -53,9 +54,9 @@ export function readFiles(host: Host, files: readonly string[], findings: Findin
   );
 }
 
-/** A variable of the environment; `toString` is none. */
+/** A variable of the environment that a file may ask for; `toString` is none. */
 export function fromEnvironment({ env }: Host, name: string): string | undefined {
-  return Object.hasOwn(env, name) ? env[name] : undefined;
+  return Object.hasOwn(env, name) && !isJobToken(name) ? env[name] : undefined;
 }
 
 function readTree(host: Host, file: string, findings: Findings, read: typeof readJsonTree): Tree | undefined {
@@ -67,7 +68,8 @@ function isReadable(host: Host, file: string, findings: Findings): boolean {
   return readText(host, file, findings) !== undefined;
 }
 
-function readText({ files }: Host, file: string, findings: Findings): string | undefined {
+/** The text of a file that a person wrote; `undefined` after its problem was reported. */
+export function readText({ files }: Host, file: string, findings: Findings): string | undefined {
   const reader = findings.in(file);
   try {
     const text = files.readRegular(file, MAX_FILE_BYTES);

@@ -9,6 +9,7 @@ import { isRemoteSource } from '../core/remote-source.ts';
 import type { Problem } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { refusals, refusedLinks } from './access.ts';
+import { findComposeReads } from './compose-reads.ts';
 import { findDockerfiles, isGlob } from './find-dockerfiles.ts';
 import type { ImageTarget } from './image-target.ts';
 import { printTargets } from './print-targets.ts';
@@ -44,6 +45,8 @@ const DEFAULT_FILES: readonly string[] = [
   'docker-bake.override.hcl',
 ];
 const DEFAULT = 'default';
+/** In no name of a target; buildx would take such a text for the address of bake files. */
+const FOREIGN = /[/:@\\]|\.git$/;
 
 /**
  * The images that a run is about. Bake files in JSON and compose files are read here; where one says more than is certain,
@@ -60,9 +63,12 @@ export async function readTargets(request: TargetsRequest, host: Host): Promise<
   if (problems.length > 0) return { targets: [], problems, notices: [] };
   const names = listed.targets.map(({ name }) => name);
   const asked = request.targets.filter((name) => !names.includes(name));
+  for (const name of asked.filter((one) => FOREIGN.test(one)))
+    problems.push({ input: 'targets', message: `${quote(name)} cannot be the name of a target` });
+  if (problems.length > 0) return { targets: [], problems, notices: [] };
   const isAsked = request.targets.length === 0 || asked.length > 0;
   const { configuration, wanted, findings } = await readBakeFiles(
-    { files: files.bakeFiles, targets: asked, isAsked },
+    { files: files.bakeFiles, targets: asked, isAsked, allow: request.allow },
     host,
   );
   for (const { name, file } of listed.targets) {
@@ -89,6 +95,7 @@ interface BakeRequest {
   readonly targets: readonly string[];
   /** `false` when only Dockerfiles are. */
   readonly isAsked: boolean;
+  readonly allow: readonly string[];
 }
 
 interface BakeReading {
@@ -98,7 +105,7 @@ interface BakeReading {
   readonly findings: Pick<Findings, 'problems' | 'notices'>;
 }
 
-async function readBakeFiles({ files, targets, isAsked }: BakeRequest, host: Host): Promise<BakeReading> {
+async function readBakeFiles({ files, targets, isAsked, allow }: BakeRequest, host: Host): Promise<BakeReading> {
   const findings = createFindings();
   const own = readFiles(host, files, findings);
   // What is wrong for certain is not asked again.
@@ -109,6 +116,9 @@ async function readBakeFiles({ files, targets, isAsked }: BakeRequest, host: Hos
     return { configuration: own, wanted, findings: isRead ? findings : { problems: findings.certain, notices: [] } };
   }
   const printed = createFindings();
+  for (const { file, message } of findComposeReads(files.filter(isCompose), { allow, host, findings: printed }))
+    printed.in(file).certain(undefined, message);
+  if (printed.certain.length > 0) return { configuration: assemble([], []), wanted: [], findings: printed };
   const configuration = await printTargets(host, { files, targets, reason: reasonOf(findings) }, printed);
   return { configuration, wanted: byDefault(configuration), findings: printed };
 }

@@ -1,4 +1,4 @@
-import { parseList } from '../core/lists.ts';
+import { formatList, parseList } from '../core/lists.ts';
 import { quote } from '../core/printable.ts';
 import { formatRepositoryName, parseReference } from '../core/reference.ts';
 import type { Problem } from '../errors.ts';
@@ -32,7 +32,7 @@ export function inputsOf(step: RawOptions, given: GivenInputs, target: ImageTarg
 function namesOf(given: GivenInputs, { name, inputs }: ImageTarget): RawOptions {
   const pattern = given['images'];
   if (pattern !== undefined) {
-    return { images: pattern.replace(NAME, () => name.toLowerCase()), tags: given['tags'] };
+    return { images: withName(pattern, name.toLowerCase()), tags: given['tags'] };
   }
   const references = (inputs['tags'] ?? '').split('\n').filter((line) => line !== '');
   const repositories = references.flatMap((text) => {
@@ -48,6 +48,12 @@ function namesOf(given: GivenInputs, { name, inputs }: ImageTarget): RawOptions 
     images: [...new Set(repositories)].join('\n'),
     tags: given['tags'] ?? tagged.join('\n'),
   };
+}
+
+/** A name with a comma or a line feed in it, as a directory may have one, stays one name, which is no image's. */
+function withName(pattern: string, name: string): string {
+  const images = parseList(pattern, { commas: true });
+  return images.ok ? formatList(images.value.map((image) => image.replace(NAME, () => name))) : pattern;
 }
 
 /** How many images a problem names. */
@@ -68,8 +74,15 @@ export function findStrayInputs(given: GivenInputs, targets: readonly ImageTarge
   const requested = targets.filter(({ isRequested }) => isRequested);
   return [
     ...own,
+    ...findStrayPassword(given),
     ...(given['images'] === undefined ? findNameless(requested) : findOneName(given['images'], requested)),
   ];
+}
+
+/** A file comes with the pull request that changes it: it must not say who gets the password. */
+function findStrayPassword(given: GivenInputs): readonly Problem[] {
+  if (given['password'] === undefined || given['registry'] !== undefined || given['images'] !== undefined) return [];
+  return [{ input: 'registry', message: 'is required: without it, a file would say which registry gets the password' }];
 }
 
 function findNameless(targets: readonly ImageTarget[]): readonly Problem[] {

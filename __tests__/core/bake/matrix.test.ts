@@ -69,3 +69,17 @@ describe('the matrix of what is missing', () => {
     );
   });
 });
+
+it('has fewer jobs where a list would be longer than GitHub takes', () => {
+  const missing = Array.from({ length: 256 }, (_, index) => ({
+    name: `image-${index}`,
+    hash: 'f'.repeat(64),
+    reason: 'not-found',
+    needs: [],
+  }));
+  const { entries, waves } = matrixOf(missing, { files: 'services/some/where/Dockerfile\n'.repeat(200) }, 256);
+  expect(entries).toHaveLength(32);
+  expect(JSON.stringify(entries).length).toBeLessThan(250_000);
+  expect(JSON.stringify(waves).length).toBeLessThan(250_000);
+  expect(entries.flatMap(({ targets }) => targets.split('\n'))).toEqual(missing.map(({ name }) => name));
+});

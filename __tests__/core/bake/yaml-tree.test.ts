@@ -81,13 +81,15 @@ describe('is refused', () => {
     ],
   ])('%.30j', (text, problem) => expect(read(text).problems[0]).toBe(problem));
 
+  it('several documents, since what they come to together only buildx knows', () =>
+    expect(read('a: 1\n---\nb: 2').problems).toEqual([': several YAML documents in one file: one is allowed']));
+
   it('what is no YAML, with its line', () =>
     expect(read('a: b\nc: [').problems[0]).toMatch(/^[23]: this is no YAML: /));
 });
 
 it.each([
   ['a: !reset []', '1: the YAML tag "!reset"'],
-  ['a: 1\n---\nb: 2', ': several YAML documents in one file'],
   ['[a]: b', '1: a key that is no text'],
 ])('%j is for buildx', (text, what) => expect(read(text).beyond).toEqual([what]));
 

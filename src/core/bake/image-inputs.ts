@@ -4,7 +4,8 @@ import { csvRecord } from '../csv.ts';
 import { formatList } from '../lists.ts';
 import { quote } from '../printable.ts';
 import { isGitSource, isRemoteSource } from '../remote-source.ts';
-import type { Entry } from './attributes.ts';
+import type { EntriesName, Entry } from './attributes.ts';
+import { isJobToken } from './job-token.ts';
 import type { ResolvedTarget } from './resolve.ts';
 import type { Lookup } from './variables.ts';
 
@@ -30,6 +31,7 @@ export interface ImageInputs {
 
 const DEFAULT_DOCKERFILE = 'Dockerfile';
 const WORKING_DIRECTORY = 'cwd://';
+const CACHE_KEY = /^[a-z0-9_.-]+$/;
 const IMAGE_OUTPUTS = ['image', 'registry', 'docker'];
 
 /** What comes of a target besides its image: files, or nothing at all. `undefined` where it is an image. */
@@ -80,6 +82,8 @@ export function imageInputs(target: ResolvedTarget, lookup: Lookup): ImageInputs
   const contexts = byKey(maps.get('contexts') ?? new Map()).filter(([name]) => !target.links.has(name));
   pairs('build-contexts', new Map(contexts.map(([name, value]) => [name, withoutScheme(value)])));
   for (const [name, value] of contexts) {
+    if (withoutScheme(value) !== withoutScheme(value).trim())
+      problems.push(`build-contexts cannot hold ${quote(value)}: outer blanks are not allowed in it`);
     const path = localPathOf(value);
     if (path !== undefined) paths.push({ what: `its context ${quote(name)}`, path, access: 'read' });
   }
@@ -88,6 +92,8 @@ export function imageInputs(target: ResolvedTarget, lookup: Lookup): ImageInputs
   pairs('labels', maps.get('labels'));
   list('annotations', lists.get('annotations'));
   const secrets = (entries.get('secret') ?? []).map((entry) => secretOf(entry, lookup));
+  const agents = entries.get('ssh') ?? [];
+  problems.push(...findOddKeys(secrets, agents));
   list(
     'secret-envs',
     secrets.flatMap(({ id, variable }) => (variable === undefined ? [] : [`${id}=${variable}`])),
@@ -96,10 +102,13 @@ export function imageInputs(target: ResolvedTarget, lookup: Lookup): ImageInputs
     'secret-files',
     secrets.flatMap(({ id, path }) => (path === undefined ? [] : [`${id}=${path}`])),
   );
-  for (const { id, path } of secrets) {
+  for (const { id, path, variable } of secrets) {
+    if (variable !== undefined && isJobToken(variable)) {
+      const grant = `only the workflow may grant that: secret-envs: ${id}=${variable}`;
+      problems.push(`its secret ${quote(id)} is the job's own ${variable}; ${grant}`);
+    }
     if (path !== undefined) paths.push({ what: `its secret ${quote(id)}`, path, access: 'read' });
   }
-  const agents = entries.get('ssh') ?? [];
   list(
     'ssh',
     agents.map((entry) => [entry.get('id') ?? '', ...(entry.has('paths') ? [entry.get('paths') ?? ''] : [])].join('=')),
@@ -107,6 +116,9 @@ export function imageInputs(target: ResolvedTarget, lookup: Lookup): ImageInputs
   for (const path of agents.flatMap((entry) => (entry.get('paths') ?? '').split(','))) {
     if (path !== '') paths.push({ what: 'its ssh key', path, access: 'read' });
   }
+  problems.push(
+    ...['cache-from' as const, 'cache-to' as const].flatMap((name) => findOddCaches(name, entries.get(name))),
+  );
   list('cache-from', entries.get('cache-from')?.map(recordOf));
   list('cache-to', entries.get('cache-to')?.map(recordOf));
   paths.push(
@@ -162,7 +174,7 @@ function dockerfileOf({ attributes: { texts } }: ResolvedTarget): BuildPlace {
 function localPathOf(context: string): string | undefined {
   const layout = /^oci-layout:\/\/([^@]*?)(?::[^/:@]*)?(?:@.*)?$/s.exec(context)?.[1];
   if (layout !== undefined) return cleanPath(layout);
-  if (isRemoteSource(context) || /^(?:docker-image|target|input):/.test(context)) return undefined;
+  if (isRemoteSource(context) || /^(?:docker-image:\/\/|target:)/.test(context)) return undefined;
   return cleanPath(withoutScheme(context));
 }
 
@@ -180,6 +192,39 @@ function secretOf(
   if (variable !== undefined) return { id, variable };
   if (path !== undefined) return { id, path };
   return lookup(id) === undefined ? { id, path: id } : { id, variable: id };
+}
+
+/** What would be another secret or key as an input, which is `ID=PATH`: there the path that was looked at is not the one that is read. */
+function findOddKeys(secrets: readonly ReturnType<typeof secretOf>[], agents: readonly Entry[]): readonly string[] {
+  const all = [
+    ...secrets.map(({ id, path, variable }) => ({ what: 'secret', id, paths: [path ?? variable ?? ''] })),
+    ...agents.map((entry) => ({
+      what: 'ssh',
+      id: entry.get('id') ?? '',
+      paths: (entry.get('paths') ?? '').split(','),
+    })),
+  ];
+  return all.flatMap(({ what, id, paths }) => {
+    const odd = id.includes('=') ? id : [id, ...paths].find((text) => text !== text.trim());
+    return odd === undefined
+      ? []
+      : [`${what} cannot hold ${quote(odd)}: "=" in an id and outer blanks are not allowed`];
+  });
+}
+
+/** BuildKit reads the keys of a cache in lower case, so that any other spelling may hide a second `type` or `src`. */
+function findOddCaches(name: EntriesName, caches: readonly Entry[] | undefined): readonly string[] {
+  return (caches ?? []).flatMap((entry) => {
+    const odd = [...entry.keys()].find((key) => !CACHE_KEY.test(key));
+    if (odd !== undefined)
+      return [`${name} cannot hold the key ${quote(odd)}: lower case, digits, "_" and "-" are allowed`];
+    const service = entry.get('type') === 'gha' ? ['url', 'url_v2'].find((key) => entry.has(key)) : undefined;
+    return service === undefined
+      ? []
+      : [
+          `${name} with ${quote(service)} would send the job's token there; only the workflow may say where, in the input ${name}`,
+        ];
+  });
 }
 
 function recordOf(entry: Entry): string {

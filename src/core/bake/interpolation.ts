@@ -6,6 +6,8 @@ import type { Lookup } from './variables.ts';
 /** Default texts may hold `$$`, but no variables of their own: those are for buildx. */
 const PIECE = /\$(?:(\$)|([_a-zA-Z][_a-zA-Z0-9]*)|\{([_a-zA-Z][_a-zA-Z0-9]*)(?:(:?[-+])((?:[^${}]|\$\$)*))?\})|\$/g;
 const MAX_LENGTH = 1 << 20;
+/** Of all texts of a file that had variables in them. */
+const MAX_TOTAL_LENGTH = 1 << 25;
 
 /**
  * Replaces the variables in all values of a compose file: `$NAME`, `${NAME}`, `${NAME:-DEFAULT}`, `${NAME-DEFAULT}`,
@@ -13,13 +15,19 @@ const MAX_LENGTH = 1 << 20;
  * (https://github.com/compose-spec/compose-spec/blob/main/12-interpolation.md). All else is for buildx, errors included.
  */
 export function interpolate(tree: Tree, lookup: Lookup, reader: Reader): Tree {
-  if (tree.kind === 'list') return { ...tree, items: tree.items.map((item) => interpolate(item, lookup, reader)) };
-  if (tree.kind === 'map') {
-    const entries = tree.entries.map((entry) => ({ ...entry, value: interpolate(entry.value, lookup, reader) }));
-    return { ...tree, entries };
-  }
-  if (tree.kind !== 'text' || !tree.text.includes('$')) return tree;
-  return { ...tree, text: interpolateText(tree, lookup, reader) };
+  let totalLength = 0;
+  const walk = (at: Tree): Tree => {
+    if (at.kind === 'list') return { ...at, items: at.items.map(walk) };
+    if (at.kind === 'map')
+      return { ...at, entries: at.entries.map((entry) => ({ ...entry, value: walk(entry.value) })) };
+    if (at.kind !== 'text' || !at.text.includes('$')) return at;
+    const text = interpolateText(at, lookup, reader);
+    totalLength += text.length;
+    if (totalLength <= MAX_TOTAL_LENGTH) return { ...at, text };
+    reader.problem(undefined, `all texts together come to more than ${MAX_TOTAL_LENGTH} characters`);
+    return { ...at, text: '' };
+  };
+  return walk(tree);
 }
 
 function interpolateText({ text, line }: { text: string; line: number }, lookup: Lookup, reader: Reader): string {

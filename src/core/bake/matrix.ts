@@ -33,10 +33,28 @@ export interface Matrix {
 const MAX_NAMES = 4;
 
 /**
- * The jobs that build what is missing, at most `maxJobs` in each list; where there are more images, several share a job. Each
- * job gets the `inputs` too. Pure; `missing` is in an order in which each image stands behind those that it needs.
+ * GitHub takes 1 MB of outputs of a job, two bytes for each character
+ * (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs); both lists have to fit.
+ */
+const MAX_LENGTH = 250_000;
+
+/**
+ * The jobs that build what is missing, at most `maxJobs` in each list; where there are more images, several share a job. So
+ * they do where a list would be longer than GitHub takes. Each job gets the `inputs` too. Pure; `missing` is in an order in which each image stands behind those that it needs.
  */
 export function matrixOf(
+  missing: readonly MissingImage[],
+  inputs: Readonly<Record<string, string>>,
+  maxJobs: number,
+): Matrix {
+  for (let jobs = maxJobs; ; jobs = Math.floor(jobs / 2)) {
+    const matrix = matrixWith(missing, inputs, jobs);
+    const isFit = [matrix.entries, matrix.waves].every((list) => JSON.stringify(list).length <= MAX_LENGTH);
+    if (isFit || jobs <= 1) return matrix;
+  }
+}
+
+function matrixWith(
   missing: readonly MissingImage[],
   inputs: Readonly<Record<string, string>>,
   maxJobs: number,

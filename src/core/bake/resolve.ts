@@ -28,6 +28,8 @@ const MAX_CHAIN = 500;
 /** More is a trap as well: each target carries what it inherits. */
 const MAX_TARGETS = 2000;
 const MAX_ITEMS = 500;
+/** As of a file: longer ones fill outputs and logs. */
+const MAX_NAME_LENGTH = 255;
 const PATTERN = /[*?[\]]/;
 
 /**
@@ -56,13 +58,18 @@ class Resolver {
     const [first] = configuration.targets.values();
     if (first !== undefined && configuration.targets.size > MAX_TARGETS)
       this.#find(first, `there are more than ${MAX_TARGETS} targets`);
+    for (const target of configuration.targets.values()) {
+      if (target.name.length > MAX_NAME_LENGTH)
+        this.#find(target, `the name ${quote(target.name)} has more than ${MAX_NAME_LENGTH} characters`);
+    }
   }
 
   choose(wanted: readonly string[]): void {
     for (const given of this.#findings.length > 0 ? [] : wanted) {
       // Bake renames services with a dot; directories of Dockerfiles keep theirs.
       const spellings = [given, given.replaceAll('.', '_')];
-      const isPattern = PATTERN.test(given);
+      // A directory may be called as a pattern is written; then it alone is meant.
+      const isPattern = PATTERN.test(given) && !this.#names.includes(given);
       const tests = spellings.map((spelling) =>
         isPattern ? compileGlob(spelling) : (known: string) => known === spelling,
       );

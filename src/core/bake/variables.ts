@@ -30,6 +30,8 @@ const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
 const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
 const WHOLE = /^(?:0|-?[1-9][0-9]{0,14})$/;
 const MAX_LENGTH = 1 << 20;
+/** Of all texts that were put together: what a file of 4 MiB can ask for has no end. */
+const MAX_TOTAL_LENGTH = 1 << 25;
 
 /**
  * Evaluates the variables of all files, of which the last block of a name stands and the environment wins, and answers
@@ -39,6 +41,7 @@ export function readVariables(blocks: readonly VariableBlock[], lookup: Lookup):
   const byName = new Map(blocks.map((block) => [block.entry.key, block]));
   const values = new Map<string, Value | undefined>();
   const open: string[] = [];
+  let totalLength = 0;
 
   const valueOfVariable = (name: string, line: number, reader: Reader): Value | undefined => {
     if (values.has(name)) return values.get(name);
@@ -77,9 +80,12 @@ export function readVariables(blocks: readonly VariableBlock[], lookup: Lookup):
     const [only] = found;
     if (found.length === 1 && only !== undefined) return only;
     if (found.some((part) => part === undefined)) return undefined;
-    const text = found.map((part) => part?.text ?? '').join('');
-    if (text.length <= MAX_LENGTH) return { kind: 'text', text };
-    reader.problem(tree.line, `a text comes to more than ${MAX_LENGTH} characters`);
+    const length = found.reduce((sum, part) => sum + (part?.text.length ?? 0), 0);
+    totalLength += length;
+    if (length <= MAX_LENGTH && totalLength <= MAX_TOTAL_LENGTH)
+      return { kind: 'text', text: found.map((part) => part?.text ?? '').join('') };
+    if (length > MAX_LENGTH) reader.problem(tree.line, `a text comes to more than ${MAX_LENGTH} characters`);
+    else reader.problem(undefined, `all texts together come to more than ${MAX_TOTAL_LENGTH} characters`);
     return undefined;
   };
 

@@ -16,7 +16,7 @@ const NULL = /^(?:|~|null|Null|NULL)$/;
 
 /**
  * Reads one document of YAML as compose does: anchors, aliases and `<<` are followed, up to a limit. `undefined` after a
- * problem was reported; several documents and tags are for buildx.
+ * problem was reported; tags are for buildx.
  */
 export function readYamlTree(text: string, reader: Reader): Tree | undefined {
   if (text.length > MAX_LENGTH || isBeyond(text, { maxDepth: TREE_LIMITS.maxDepth, maxLexemes: MAX_LEXEMES })) {
@@ -31,7 +31,7 @@ export function readYamlTree(text: string, reader: Reader): Tree | undefined {
   const wrong = documents.flatMap(({ errors }) => errors);
   for (const { message, pos } of wrong) reader.certain(lineAt(pos[0]), `this is no YAML: ${toLine(message)}`);
   const [document, another] = documents;
-  if (another !== undefined) reader.beyond(undefined, 'several YAML documents in one file');
+  if (another !== undefined) reader.certain(undefined, 'several YAML documents in one file: one is allowed');
   const node = document?.contents;
   if (wrong.length > 0 || another !== undefined) return undefined;
   if (node === null || node === undefined) return { kind: 'null', text: '', line: 1 };
