@@ -265,7 +265,7 @@ class Tagger {
 
   async #whyNotMove(candidate: Candidate): Promise<string | undefined> {
     if (candidate.kind === 'branch') {
-      this.#branch ??= whyBranchStays(this.#run);
+      this.#branch ??= askForBranch(this.#run);
       return this.#branch;
     }
     if (candidate.line === undefined) return undefined;
@@ -329,6 +329,16 @@ async function readBack(
   throw new RegistryError('TAG_NOT_READABLE', `${reference} was set, but the registry does not show it`, {
     hint: 'Run this job again; if it happens again, the registry loses writes.',
   });
+}
+
+/** How long what GitHub said of a branch holds for other images of the run: its requests are counted, and images are many. */
+const BRANCH_HOLDS_MS = 5000;
+
+function askForBranch(run: Run): Promise<string | undefined> {
+  const { shared, event, host } = run;
+  if (shared === undefined) return whyBranchStays(run);
+  const time = Math.floor(host.now().getTime() / BRANCH_HOLDS_MS);
+  return shared.branches(`${time} ${event.git.branch}`, () => whyBranchStays(run));
 }
 
 /** Why a branch's tag is not for this run to move, or `undefined`. Who cannot be asked does not hinder. */
