@@ -61,7 +61,7 @@ async function run(command: CommandName, line: CommandLine): Promise<Error | und
   if (json) printJson(reportDocument(report));
   else if (command === 'scan' && report.scan !== undefined) print(report.scan.text);
   else if ((command === 'prune' || command === 'undo') && report.prune !== undefined) print(report.prune.text);
-  else if (error !== undefined) return error;
+  else if (error !== undefined && report.several === undefined) return error;
   // To the byte: its sha256 is the content hash.
   else if (line.manifest) process.stdout.write(host.hide(manifest?.() ?? ''));
   else print(command === 'hash' ? hashTag(report.hash ?? '') : renderText(report, all));

@@ -71,10 +71,13 @@ export interface Workbench {
   readonly buildx: Awaited<ReturnType<typeof loadBuildx>>;
 }
 
-/**
- * Before images are built by one call: makes sure that all of them may be pushed, and that there is a builder. Errors as of
- * `checkPushAccess` and `chooseBuilder`.
- */
+/** Before an image is built: makes sure that it may be pushed. Errors as of `checkPushAccess`. */
+export async function checkMayPush({ run }: ImageBuild): Promise<void> {
+  if (!run.event.push) return;
+  await Promise.all(run.options.images.map((name) => openImage(run, name).checkPushAccess()));
+}
+
+/** Before images are built by one call: makes sure that there is a builder. Errors as of `chooseBuilder`. */
 export async function openWorkbench(
   builds: readonly ImageBuild[],
   bases: readonly BaseBuild[] = [],
@@ -84,13 +87,7 @@ export async function openWorkbench(
   const { run } = first;
   const { host, event, options } = run;
   const needs = jointNeeds(builds, bases);
-  const [buildx, logins] = await Promise.all([
-    loadBuildx(),
-    loginsOf(run, needs),
-    ...builds.flatMap((one) =>
-      event.push ? one.run.options.images.map((name) => openImage(one.run, name).checkPushAccess()) : [],
-    ),
-  ]);
+  const [buildx, logins] = await Promise.all([loadBuildx(), loginsOf(run, needs)]);
   if (builds.some((one) => ownCaches(one.run).length < one.run.options.cacheTo.length))
     host.log.notice(`no cache is written beyond this machine: ${event.untrusted ?? ''}`);
   const docker = openDocker(host, logins);

@@ -3,6 +3,7 @@ import type { Command, CommandCall } from './command.ts';
 import { distrustOf } from './distrust.ts';
 import type { Host } from './host.ts';
 import {
+  checkMayPush,
   destinationOf,
   findProblems,
   openWorkbench,
@@ -256,6 +257,7 @@ function imagePipeline(name: 'build' | 'plan', call: CommandCall): ImagePipeline
     build: {
       plan: planImageBuild,
       planBase: planBaseBuild,
+      checkMayPush,
       open: openWorkbench,
       destinationOf,
       originOf,

@@ -26,6 +26,8 @@ export interface SharedWork {
   readonly images: Once<Promise<FoundImage | 'not-found' | undefined>>;
   /** Their configurations, in the same way. */
   readonly configs: Once<Promise<ImageConfig | undefined>>;
+  /** Why a branch's tag is not for this run to move, by branch and time: an answer grows old. */
+  readonly branches: Once<Promise<string | undefined>>;
 }
 
 /** Nothing is known yet. For runs that reach the same registries with the same credentials. */
@@ -37,6 +39,7 @@ export function createSharedWork(files: Files): SharedWork {
     digests: once(),
     images: once(),
     configs: once(),
+    branches: once(),
   };
 }
 

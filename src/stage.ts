@@ -77,6 +77,8 @@ export interface JournalEntry {
   readonly stage: StageName;
   readonly skipped: string | undefined;
   readonly durationMs: number;
+  /** Of a build that made several images in one call: how many. */
+  readonly imageCount?: number;
 }
 
 /** Trivy, made ready while other things are done, or for several images. */

@@ -154,9 +154,9 @@ describe('Dockerfiles', () => {
         ],
       }),
     ).toEqual([
-      'files: "nothing/Dockerfile" is not there',
+      'files: "nothing/Dockerfile" is not there; is the repository checked out?',
       'files: "a" is a directory: name its Dockerfile',
-      'files: no file matches "*/none"',
+      'files: no file matches "*/none"; is the repository checked out?',
       'files: "[" is no glob: "[" is not a valid pattern of an ignore file',
       'files: "https://github.com/a/b.git" is no file of the workspace: paths and globs are allowed',
       'files: "../*/Dockerfile" leads out of the workspace',
@@ -189,7 +189,15 @@ describe('without files', () => {
 
   it('and without those of bake it says what it looked for', async () => {
     expect(await problems()).toEqual([
-      'files: is empty, and there is none of compose.yaml, compose.yml, docker-compose.yml, docker-compose.yaml, docker-bake.json, docker-bake.hcl, docker-bake.override.json, docker-bake.override.hcl in the workspace',
+      'files: is empty, and there is none of compose.yaml, compose.yml, docker-compose.yml, docker-compose.yaml, docker-bake.json, docker-bake.hcl, docker-bake.override.json, docker-bake.override.hcl in the workspace; is the repository checked out?',
+    ]);
+  });
+
+  it('what is wrong with bake files and with Dockerfiles is told at once', async () => {
+    expect(await problems({ files: ['gone.json', 'gone.hcl', 'gone/Dockerfile'] })).toEqual([
+      'files: "gone/Dockerfile" is not there; is the repository checked out?',
+      'files: "gone.hcl": there is no such file',
+      'files: "gone.json": there is no such file',
     ]);
   });
 });

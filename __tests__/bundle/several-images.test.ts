@@ -1,8 +1,10 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
+import { listen } from '../support/listen.ts';
 import { plantImage } from '../support/planted-image.ts';
 import { CHECKOUT, NODE_DIRECTORY, run } from '../support/programs.ts';
 import { type ActionRun, runAction } from '../support/runner.ts';
@@ -140,7 +142,11 @@ describe('bad input of a run about several images', () => {
     ['a target that is not there, with the nearest one', { targets: 'wep' }, /targets: .*"wep".*web/],
     ['too many jobs', { 'max-jobs': '257' }, /max-jobs: "257" is not allowed: a whole number from 1 to 256 is/],
     ['images without a name', { images: '' }, /images: "api", "jobs", "web" have no tags that name a repository/],
-    ['an entry that is none', { entry: '[]' }, /entry: "\[\]": one entry of the output matrix is allowed/],
+    [
+      'an entry that is none',
+      { entry: '[]' },
+      /entry: a list, perhaps the whole matrix: one entry of the output matrix is allowed/,
+    ],
   ])('is told before anything is asked: %s', async (_, inputs, message) => {
     const { status, exitCode, log } = await plan(inputs);
     expect({ status, exitCode }).toEqual({ status: 'failure', exitCode: 2 });
@@ -168,7 +174,7 @@ describe('bad input of a run about several images', () => {
     writeFileSync(join(workspace, 'bake/docker-bake.json'), JSON.stringify(definition));
     const { log, exitCode } = await plan({ files: 'bake/docker-bake.json', images: '' });
     expect(exitCode).toBe(2);
-    expect(log).toContain(`tags: "one" and "two" would both be ${prefix}/app:1`);
+    expect(log).toContain(`tags: "one" and "two" would both be ${prefix}/app:1: give each a tag of its own`);
   });
 });
 
@@ -183,6 +189,21 @@ describe('a build of several images that are all there', () => {
     );
     expect(Object.keys(JSON.parse(outputs['json'] ?? ''))).toEqual(NAMES);
     expect(summary).toContain('Built 0 of 3 images, reused 3');
+  });
+
+  it('asks GitHub for the head of the branch once for all of them, since its requests are counted', async () => {
+    await plant(entriesOf((await plan()).outputs), ...NAMES);
+    let asked = 0;
+    const api = createServer((_, response) => {
+      asked += 1;
+      response.setHeader('content-type', 'application/json').end(JSON.stringify({ object: { sha: 'b'.repeat(40) } }));
+    });
+    const url = `http://${await listen(api)}`;
+    const { outputs, log } = await step({}, { env: { GITHUB_API_URL: url } });
+    await new Promise((resolve) => api.close(resolve));
+    // Two, where the time of an answer ended in between.
+    expect([1, 2], log).toContain(asked);
+    expect(outputs['tags']).not.toContain(':main');
   });
 
   it('is, for one entry of a matrix, a build as of any other image', async () => {
@@ -228,6 +249,15 @@ describe('the command line', () => {
     const { status, stdout } = await run(argv, { cwd: workspace });
     expect(status).toBe(0);
     expect(stdout).toMatch(/^2 of 2 images to build, 0 there already\n {2}api {2}missing not-found: .*\n {2}web/);
+    write('api', { Dockerfile: 'FROM scratch\nCOPY missing /\n' });
+    const failed = await run(argv, { cwd: workspace });
+    expect(failed.status).toBe(2);
+    expect(failed.stdout).toMatch(
+      /^1 of 2 images to build, 0 there already, 1 failed\n {2}api {2}failed {2}BAD_INPUT: /,
+    );
+    expect(failed.stderr).toContain('error: IMAGES_FAILED: 1 of 2 images failed\napi: BAD_INPUT: ');
+    expect(failed.stderr).toContain('the matrix has those of the others that are missing');
+    write('api', { Dockerfile: 'FROM scratch\nCOPY main /\n' });
     const json = await run([...argv, '--json'], { cwd: workspace });
     expect(JSON.parse(json.stdout)).toMatchObject({
       status: 'planned',

@@ -116,6 +116,14 @@ describe.skipIf(!toolchain.layers.docker)('files that only buildx can read', () 
     });
   });
 
+  it.each(['b', 'b-*'])('say that a target is not there: %s', async (name) => {
+    const host = workspace({});
+    write(host, { 'docker-bake.hcl': 'target "a" {}' });
+    await expect(readTargets({ files: ['docker-bake.hcl'], targets: [name], allow: [] }, host)).rejects.toMatchObject({
+      problems: [{ input: 'targets', message: `there is no target "${name}" in "docker-bake.hcl"` }],
+    });
+  });
+
   it('ask for buildx where there is none', async () => {
     const host = workspace({ env: { PATH: '/nowhere' } });
     write(host, { 'docker-bake.hcl': hcl });

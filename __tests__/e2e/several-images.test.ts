@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { startRegistry } from '../../src/registry/server.ts';
 import { type Job, openJob } from '../support/job.ts';
 import type { ActionResult } from '../support/runner.ts';
 
@@ -116,11 +117,36 @@ describe.skipIf(!docker)('several images in one run, with the real builder', () 
     expect(status).toBe('failure');
     expect(log).toMatch(/tools: BUILD_FAILED: /);
     expect(log).toContain('exit code: 7');
-    expect(log).toContain('base: BUILD_STOPPED: "base" was not built: the build of "tools" failed');
+    expect(log).toContain('1 of 4 images failed');
+    expect(log).toContain('not built because of that: base, app');
+    expect(summary).toContain('Built 0 of 4 images, reused 1, 1 failed, 2 not built');
+    expect(summary).toContain('&#34;base&#34; was not built: the build of &#34;tools&#34; failed');
     expect(JSON.parse(outputs['json'] ?? '').lone).toMatchObject({ built: 'false', pushed: 'true' });
     expect(summary).toContain('told');
     expect(annotations.some(({ level }) => level === 'error')).toBe(true);
     await expect(job.run('crane', '--insecure', 'ls', `${prefix}/app`)).rejects.toThrow();
+  });
+
+  it('says what failed of a base that nobody asked for, by the images that are built on it', async () => {
+    job.write({ 'lone/Dockerfile': `${FILES['lone/Dockerfile']}RUN echo told && exit 7\n` });
+    const { status, log } = await build({ targets: 'other,base' });
+    expect(status).toBe('failure');
+    expect(log).toMatch(/other: BUILD_FAILED: the build of "hidden" failed .*exit code: 7/);
+    expect(log).not.toContain('not built because of that: other');
+  });
+
+  it('builds the others when the registry takes one of them from nobody', async () => {
+    const all = ['pull', 'push'] as const;
+    const rights = { 'acme/base': all, 'acme/app': all, 'acme/lone': all, 'acme/tools': ['pull'] } as const;
+    const users = [{ name: 'ci', password: 'secret', rights }];
+    const registry = await startRegistry({ auth: { kind: 'basic', users } });
+    const login = { registry: registry.host, username: 'ci', password: 'secret' };
+    const result = await build({ ...login, images: `${registry.host}/acme/{{name}}` });
+    await registry.close();
+    expect(result.status).toBe('failure');
+    expect(result.log).toContain('1 of 4 images failed');
+    expect(result.log).toMatch(/tools: DENIED: .*acme\/tools/);
+    expect(built(result.outputs)).toEqual(['base', 'app', 'lone']);
   });
 
   it('builds the entries of a matrix one after the other, and each image once', async () => {

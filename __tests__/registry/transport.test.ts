@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { retry } from '../../src/registry/retry.ts';
+import { retry, systemClock } from '../../src/registry/retry.ts';
 import { createTransport, type RequestRecord } from '../../src/registry/transport.ts';
 import { listen } from '../support/listen.ts';
 import { failureOf, get, openTransport } from './open-transport.ts';
@@ -305,4 +305,15 @@ describe('an interruption', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(listeners).toBe(0);
   });
+});
+
+test('many requests may wait at once without a warning of Node', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error): number => warnings.push(warning);
+  process.on('warning', note);
+  onTestFinished(() => void process.off('warning', note));
+  const { transport } = openTransport({ signal: new AbortController().signal });
+  const { signal } = transport.rules;
+  await Promise.all(Array.from({ length: 16 }, () => systemClock.sleep(1, signal)));
+  expect(warnings).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { BuildOnceError } from '../errors.ts';
 import type { BaseBuild, ImageBuild, Workbench } from '../image-build.ts';
 import { inParallel } from '../in-parallel.ts';
 import { createSharedWork, type SharedWork } from '../shared-work.ts';
-import { type Results, type Run, resultOf } from '../stage.ts';
+import { type JournalEntry, type Results, type Run, resultOf } from '../stage.ts';
 import type { BakeRequest } from '../tools/bake.ts';
 import type { BuildOutcome } from '../tools/build-run.ts';
 import { namedLog } from './image-log.ts';
@@ -14,13 +14,16 @@ import { errorOf, type ImageRun, imageOfContent } from './image-run.ts';
 
 /** How many images are looked at once, beside the build and after it. */
 const AT_ONCE = 4;
+/** How many registries are asked at once whether they take an image. */
+const ASKED_AT_ONCE = 16;
 
 /** What was built of an image, or why not. */
 type Result = Results['build'] | Error;
 
 /**
  * Builds all that is missing by one call of bake, so that what the images share is built once. As that call ends as a whole,
- * one that fails leaves none; images that are there already are not touched.
+ * one that fails leaves none; images that are there already are not touched. One that may not be pushed fails before the call,
+ * which goes on without it.
  */
 export async function buildTogether(
   images: readonly ImageRun[],
@@ -30,18 +33,23 @@ export async function buildTogether(
   const missing = new Map(images.filter(isMissing).flatMap((image) => planned(image, pipeline)));
   if (missing.size === 0) return images.map(skipped);
   const startedAt = host.now().getTime();
+  let imageCount = missing.size;
   const built = await host.log.group(`Build ${counted(missing.size, 'image')}`, async () => {
     try {
-      return await bake(missing, { images: byName(images), pipeline, host });
+      const refused = await findRefused(missing, pipeline, host);
+      const pushable = new Map([...missing].filter(([name]) => !refused.has(name)));
+      if (pushable.size === 0) return refused;
+      imageCount = pushable.size;
+      return new Map([...refused, ...(await bake(pushable, { images: byName(images), pipeline, host }))]);
     } catch (thrown) {
       const error = errorOf(thrown, host.signal);
-      return new Map([...missing.keys()].map((name) => [name, failureFor(name, error)]));
+      return new Map([...missing.keys()].map((name) => [name, failureFor(name, error, missing)]));
     }
   });
   const durationMs = host.now().getTime() - startedAt;
   return images.map((image) => {
     const result = built.get(image.target.name);
-    return result === undefined ? skipped(image) : withBuild(image, result, durationMs);
+    return result === undefined ? skipped(image) : withBuild(image, result, { durationMs, imageCount });
   });
 }
 
@@ -55,11 +63,31 @@ function planned(image: ImageRun, { build }: ImagePipeline): readonly (readonly 
   return plan === undefined ? [] : [[image.target.name, plan]];
 }
 
-function withBuild(image: ImageRun, result: Result, buildMs: number): ImageRun {
-  const durationMs = image.durationMs + buildMs;
+/** The images that their registries would not take, with the reason. */
+async function findRefused(
+  missing: ReadonlyMap<string, ImageBuild>,
+  { build }: ImagePipeline,
+  { signal }: Run['host'],
+): Promise<ReadonlyMap<string, Error>> {
+  const asked = await inParallel([...missing], ASKED_AT_ONCE, async ([name, one]): Promise<[string, Error][]> => {
+    try {
+      await build.checkMayPush(one);
+      return [];
+    } catch (thrown) {
+      return [[name, errorOf(thrown, signal)]];
+    }
+  });
+  return new Map(asked.flat());
+}
+
+/** The call that made the image, and others with it. */
+type Call = Pick<JournalEntry, 'durationMs' | 'imageCount'>;
+
+function withBuild(image: ImageRun, result: Result, call: Call): ImageRun {
+  const durationMs = image.durationMs + call.durationMs;
   if (result instanceof Error) return { ...image, error: result, durationMs };
   const { run } = image;
-  const journal = [...run.journal, { stage: 'build' as const, skipped: undefined, durationMs: buildMs }];
+  const journal = [...run.journal, { stage: 'build' as const, skipped: undefined, ...call }];
   return { ...image, run: { ...run, results: { ...run.results, build: result }, journal }, durationMs };
 }
 
@@ -207,10 +235,10 @@ function byName(images: readonly ImageRun[]): ReadonlyMap<string, ImageRun> {
   return new Map(images.map((image) => [image.target.name, image]));
 }
 
-/** The one that failed has the error; the others were not built because of it. */
-function failureFor(name: string, error: Error): Error {
+/** The one that failed has the error; the others were not built because of it. A base that nobody asked for speaks by all. */
+function failureFor(name: string, error: Error, missing: ReadonlyMap<string, ImageBuild>): Error {
   const failed = 'target' in error && typeof error.target === 'string' ? error.target : undefined;
-  if (failed === undefined || failed === name) return error;
+  if (failed === undefined || failed === name || !missing.has(failed)) return error;
   return new BuildOnceError('BUILD_STOPPED', `${quote(name)} was not built: the build of ${quote(failed)} failed`, 1, {
     hint: `See what is said of ${quote(failed)}; what was built of this one is in the builder's cache.`,
   });

@@ -45,7 +45,7 @@ export function findDockerfiles(files: Files, glob: string): Parsed<readonly str
         found.push(path);
     }
   }
-  if (found.length === 0) return unparsable(`no file matches ${quote(glob)}`);
+  if (found.length === 0) return unparsable(`no file matches ${quote(glob)}; is the repository checked out?`);
   return parsed(found.sort(compareCodePoints));
 }
 

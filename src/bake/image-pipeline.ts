@@ -1,6 +1,7 @@
 import type { CommandCall } from '../command.ts';
 import type { Host } from '../host.ts';
 import type {
+  checkMayPush,
   destinationOf,
   findProblems,
   openWorkbench,
@@ -31,6 +32,7 @@ export interface ImagePipeline {
   readonly build: {
     readonly plan: typeof planImageBuild;
     readonly planBase: typeof planBaseBuild;
+    readonly checkMayPush: typeof checkMayPush;
     readonly open: typeof openWorkbench;
     readonly destinationOf: typeof destinationOf;
     readonly originOf: typeof originOf;

@@ -6,7 +6,7 @@ import { readJsonTree } from '../core/bake/json-tree.ts';
 import { unescapePrinted } from '../core/bake/template.ts';
 import type { ReadScalar } from '../core/bake/variables.ts';
 import { quote } from '../core/printable.ts';
-import { BuildOnceError, CommandError, isBuildOnceError } from '../errors.ts';
+import { BuildOnceError, CommandError, isBuildOnceError, UsageError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { checkBuildx, type Docker, errorOf, runDocker } from '../tools/docker.ts';
 
@@ -14,6 +14,8 @@ import { checkBuildx, type Docker, errorOf, runDocker } from '../tools/docker.ts
 const ESCAPED = ['annotations', 'dockerfile-inline', 'labels', 'args', 'extra-hosts'];
 const TIMEOUT_MS = 120_000;
 const MAX_OUTPUT_BYTES = 64 << 20;
+/** What buildx says of a name that the files do not have (bake/bake.go). */
+const UNKNOWN = /(?:failed to find target|could not find any target matching) "?([^\s"]+)"?/;
 /** What buildx says where there is nothing to build by default. */
 const NO_DEFAULT = /failed to find target default\b/;
 
@@ -41,7 +43,8 @@ export function printArguments({ files, targets }: Pick<PrintRequest, 'files' | 
 
 /**
  * What buildx makes of the files: groups, and targets with all that they inherit; the group `default` holds what was asked
- * for. CommandError `DOCKER_MISSING` without buildx, BuildOnceError `BAKE_FAILED` for what it refuses.
+ * for. CommandError `DOCKER_MISSING` without buildx, UsageError for a target that is not there, BuildOnceError `BAKE_FAILED` for
+ * what it refuses.
  */
 export async function printTargets(host: Host, request: PrintRequest, findings: Findings): Promise<Configuration> {
   const docker: Docker = { host, env: withoutTokens(host.env) };
@@ -52,6 +55,9 @@ export async function printTargets(host: Host, request: PrintRequest, findings: 
   if (result.status !== 0 && request.targets.length === 0 && NO_DEFAULT.test(result.stderr)) result = await call(['*']);
   if (result.status !== 0) {
     await needing(reason, () => checkBuildx(docker));
+    const [, unknown = ''] = UNKNOWN.exec(result.stderr) ?? [];
+    if (request.targets.includes(unknown))
+      throw new UsageError([{ input: 'targets', message: `there is no target ${quote(unknown)} in ${names(files)}` }]);
     throw new BuildOnceError(
       'BAKE_FAILED',
       `docker buildx bake --print cannot read ${names(files)}: ${errorOf(result.stderr)}`,

@@ -57,10 +57,13 @@ export async function readTargets(request: TargetsRequest, host: Host): Promise<
   const files = chooseFiles(request.files, host, problems);
   const listed = dockerfileTargets(files.dockerfiles, workspaceName(host));
   const own = [...files.bakeFiles, ...(files.bakeFiles.some(isCompose) ? [ENV_FILE] : [])];
-  for (const message of [...listed.problems, ...refusedLinks(own, request.allow, host)]) {
-    problems.push({ input: 'files', message });
+  const refused = refusedLinks(own, request.allow, host);
+  for (const message of [...listed.problems, ...refused]) problems.push({ input: 'files', message });
+  if (problems.length > 0) {
+    const findings = createFindings();
+    if (refused.length === 0) readFiles(host, files.bakeFiles, findings);
+    return { targets: [], problems: [...problems, ...findings.certain.map(asProblem)], notices: [] };
   }
-  if (problems.length > 0) return { targets: [], problems, notices: [] };
   const names = listed.targets.map(({ name }) => name);
   const asked = request.targets.filter((name) => !names.includes(name));
   for (const name of asked.filter((one) => FOREIGN.test(one)))
@@ -194,7 +197,7 @@ function chooseFiles(lines: readonly string[], { files }: Host, problems: Proble
     if (bakeFiles.length === 0) {
       problems.push({
         input: 'files',
-        message: `is empty, and there is none of ${DEFAULT_FILES.join(', ')} in the workspace`,
+        message: `is empty, and there is none of ${DEFAULT_FILES.join(', ')} in the workspace; is the repository checked out?`,
       });
     }
     return { bakeFiles, dockerfiles: [] };
@@ -225,7 +228,7 @@ function chooseFiles(lines: readonly string[], { files }: Host, problems: Proble
 }
 
 function whyNoDockerfile(kind: ReturnType<Host['files']['kindOf']>): string | undefined {
-  if (kind === undefined) return 'is not there';
+  if (kind === undefined) return 'is not there; is the repository checked out?';
   return kind === 'directory' ? 'is a directory: name its Dockerfile' : undefined;
 }
 

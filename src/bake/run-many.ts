@@ -26,6 +26,8 @@ import { findStrayInputs, type GivenInputs, givenInputs, inputsOf, someNames } f
 const AT_ONCE = 16;
 /** What is wrong is with another image. */
 const FOLLOWS: ReadonlySet<string> = new Set(['BASE_FAILED', 'BUILD_STOPPED']);
+/** Of images that have the same to tell. */
+const MAX_NAMES = 10;
 
 /**
  * `plan` and `build` over several images: each is hashed and looked up; a plan ends there, a build makes what is missing in one
@@ -51,7 +53,7 @@ async function runAll({ command, raw, host: own, call }: ManyCall, pipeline: Ima
   let images = isIdle ? prepared : await lookAtImages(prepared, pipeline, host);
   warnOfOthers(images, step.hashes, host);
   if (command === 'build' && !isIdle) images = await buildImages(images, pipeline, host);
-  const error = failureOf(images, host.signal);
+  const error = failureOf(images, command, host.signal);
   const requested = images.filter(({ target }) => target.isRequested);
   const matrix = matrixOf(missingOf(requested), inputsToHandOn(step), options.maxJobs);
   const durationMs = host.now().getTime() - startedAt;
@@ -166,7 +168,7 @@ function findSharedTags(images: readonly ImageRun[]): readonly Problem[] {
       else
         problems.push({
           input: 'tags',
-          message: `${quote(owner)} and ${quote(target.name)} would both be ${reference}`,
+          message: `${quote(owner)} and ${quote(target.name)} would both be ${reference}: give each a tag of its own`,
         });
     }
   }
@@ -218,9 +220,12 @@ async function finishImages(
   const stages = finish.map(
     (stage): RunnableStage => (inTurn.has(stage) ? (run) => turns.take(() => stage(run)) : stage),
   );
-  return log.group(`Tag ${counted(images.length, 'image')}`, () =>
+  const isLeft = ({ target, error }: ImageRun): boolean => target.isRequested && error === undefined;
+  const count = images.filter(isLeft).length;
+  if (count === 0) return images;
+  return log.group(`Tag ${counted(count, 'image')}`, () =>
     inParallel(images, AT_ONCE, async (image) => {
-      if (!image.target.isRequested) return image;
+      if (!isLeft(image)) return image;
       const { host } = image.run;
       const kept = keptLog(namedLog(log, image.target.name));
       const done = await goThrough({ ...image, run: { ...image.run, host: { ...host, log: kept.log } } }, stages);
@@ -262,21 +267,42 @@ function inputsToHandOn({ given }: Step): Readonly<Record<string, string>> {
   return { files: '', ...Object.fromEntries(inputs) };
 }
 
-/** Of several images, each failure is named. */
-function failureOf(images: readonly ImageRun[], signal: AbortSignal): Error | undefined {
+/** Of several images, each failure is named, with all that it is about. */
+function failureOf(images: readonly ImageRun[], command: ManyCall['command'], signal: AbortSignal): Error | undefined {
   const failed = images.flatMap(({ target, error }) => (error === undefined ? [] : [{ name: target.name, error }]));
   const [first] = failed;
   if (first === undefined) return undefined;
   if (signal.aborted) return errorOf(first.error, signal);
   if (images.length === 1) return first.error;
-  const told = failed.map(({ name, error }) => `${name}: ${messageOf(error)}`);
-  const own = failed.filter(({ error }) => !isBuildOnceError(error) || !FOLLOWS.has(error.code));
-  const codes = new Set(own.map(({ error }) => (isBuildOnceError(error) ? error.exitCode : 1)));
+  const stopped = failed.filter(({ error }) => isStopped(error));
+  const causes = failed.filter(({ error }) => !isStopped(error));
+  const told = new Map<string, string[]>();
+  for (const { name, error } of causes) told.set(messageOf(error), [...(told.get(messageOf(error)) ?? []), name]);
+  const lines = [...told].map(([message, names]) => `${briefly(names)}: ${message}`);
+  if (stopped.length > 0) lines.push(`not built because of that: ${briefly(stopped.map(({ name }) => name))}`);
+  const codes = new Set(causes.map(({ error }) => (isBuildOnceError(error) ? error.exitCode : 1)));
   const [exitCode = 1] = codes.size === 1 ? codes : [];
-  const message = `${failed.length} of ${counted(images.length, 'image')} failed\n${told.join('\n')}`;
-  return new BuildOnceError('IMAGES_FAILED', message, exitCode, {
-    hint: 'Mend these and run it again: the others are there, and are not built again.',
-  });
+  const count = images.filter(({ target, error }) => target.isRequested || error !== undefined).length;
+  const message = `${causes.length} of ${counted(count, 'image')} failed\n${lines.join('\n')}`;
+  const hint = stopped.length > 0 ? HINTS.stopped : failed.length === count ? HINTS.all : HINTS[command];
+  return new BuildOnceError('IMAGES_FAILED', message, exitCode, { hint });
+}
+
+const HINTS = {
+  stopped: "Mend what is named and run it again: what was built of the others is in the builder's cache.",
+  all: 'Mend what is named and run it again.',
+  plan: 'Mend what is named and run it again: the matrix has those of the others that are missing.',
+  build: 'Mend what is named and run it again: the others are there, and are not built again.',
+} as const;
+
+/** Nothing is wrong with the image itself. */
+function isStopped(error: Error): boolean {
+  return isBuildOnceError(error) && FOLLOWS.has(error.code);
+}
+
+function briefly(names: readonly string[]): string {
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+  return `${names.slice(0, MAX_NAMES).join(', ')}${more}`;
 }
 
 function messageOf(error: Error): string {

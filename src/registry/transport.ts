@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { quote } from '../core/printable.ts';
 import { UsageError } from '../errors.ts';
 import { answerFailure, connectionFailure, publicUrl, requestFailure } from './failure.ts';
@@ -109,6 +110,8 @@ export function createTransport(settings: TransportSettings = {}): Transport {
   // What another request's failure has left over must not go on, nor be tried again, once nobody waits for it.
   const closing = new AbortController();
   const signal = settings.signal === undefined ? closing.signal : AbortSignal.any([settings.signal, closing.signal]);
+  // Of many images, many wait at once before they ask again; Node would warn of a leak on standard error.
+  setMaxListeners(0, signal);
   const wire = openWire({
     signal,
     proxies,

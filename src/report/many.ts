@@ -1,9 +1,10 @@
 import type { Matrix } from '../core/bake/matrix.ts';
 import { counted } from '../core/counted.ts';
+import { toLine } from '../core/printable.ts';
 import { familiarName } from '../core/reference.ts';
 import { formatDuration } from '../core/timestamp.ts';
 import type { Run } from '../stage.ts';
-import { code, plain, table } from './markdown.ts';
+import { code, MAX_LINE_LENGTH, plain, table } from './markdown.ts';
 import type { OutputName, Outputs, PLAN_OUTPUTS } from './outputs.ts';
 import type { renderMarkdown } from './render.ts';
 import type { failureOf, Report, reportOf, SeveralSection } from './report.ts';
@@ -42,6 +43,10 @@ interface ImageReport {
 const MAX_ROWS = 500;
 /** Of those that were built or failed, in full: GitHub drops a summary of more than 1 MiB whole. */
 const MAX_DETAILS = 20;
+/** Codes of failures that say nothing of the image itself. */
+const UNTOUCHED: Readonly<Record<string, string>> = { BUILD_STOPPED: 'not built', INTERRUPTED: 'interrupted' };
+/** Images with which nothing was to be done. */
+const DONE: ReadonlySet<string> = new Set(['there', 'reused']);
 const WORDS: Partial<Readonly<Record<Report['status'], string>>> = {
   built: 'built',
   reused: 'reused',
@@ -111,9 +116,10 @@ function reportImage(
   const { lookup } = run.results;
   const isThere = lookup?.image !== undefined;
   const planned = isThere ? 'there' : lookup === undefined ? 'not looked at' : 'missing';
-  const outcome =
-    error !== undefined ? 'failed' : command === 'plan' ? planned : (WORDS[report.status] ?? report.headline);
   const { explanation, failure, reason } = report;
+  const failed = UNTOUCHED[failure?.code ?? ''] ?? 'failed';
+  const outcome =
+    error !== undefined ? failed : command === 'plan' ? planned : (WORDS[report.status] ?? report.headline);
   const missed = explanation === undefined ? reason : `${lookup?.reason}: ${explanation.summary}`;
   return { name, report, outcome, why: failure === undefined ? missed : `${failure.code}: ${failure.message}` };
 }
@@ -126,7 +132,10 @@ function statusOf(images: readonly ImageReport[], { command }: ManyRun): Report[
 
 function headlineOf(images: readonly ImageReport[], { command }: ManyRun): string {
   const count = (word: string): number => images.filter(({ outcome }) => outcome === word).length;
-  const failed = count('failed') === 0 ? '' : `, ${count('failed')} failed`;
+  const failed = ['failed', ...Object.values(UNTOUCHED)]
+    .filter((word) => count(word) > 0)
+    .map((word) => `, ${count(word)} ${word}`)
+    .join('');
   const all = counted(images.length, 'image');
   if (command === 'plan') return `${count('missing')} of ${all} to build, ${count('there')} there already${failed}`;
   return `Built ${count('built')} of ${all}, reused ${count('reused')}${failed}`;
@@ -170,27 +179,53 @@ function documentOf({ name, report, outcome, why }: ImageReport): object {
   };
 }
 
+/** What there was something to do with comes first; the rest, which may be hundreds, is folded. */
 function markdownOf(images: readonly ImageReport[], { markdown }: ImageReporter): string {
-  const rows = images
-    .slice(0, MAX_ROWS)
-    .map(({ name, report, outcome, why }) => [
-      code(name),
-      plain(outcome),
-      plain(why),
-      code(report.image === undefined ? '' : familiarName(report.image)),
-      formatDuration(report.durationMs),
-    ]);
-  const more = images.length > MAX_ROWS ? [[`and ${images.length - MAX_ROWS} more`, '', '', '', '']] : [];
-  const told = images.filter(({ outcome }) => outcome === 'built' || outcome === 'failed').slice(0, MAX_DETAILS);
-  const details = told.map(
-    ({ name, report }) => `<details><summary>${code(name)}</summary>\n\n${markdown(report)}\n</details>`,
+  const done = images.filter(({ outcome }) => DONE.has(outcome));
+  const others = images.filter((image) => !done.includes(image));
+  const told = others.filter(({ outcome }) => outcome === 'built' || outcome === 'failed').slice(0, MAX_DETAILS);
+  const details = told.map(({ name, report }) => folded(code(name), markdown(report)));
+  const words = [...new Set(done.map(({ outcome }) => outcome))].join(', ');
+  return [
+    ...(others.length === 0 ? [] : [tableOf(others)]),
+    ...details,
+    ...(done.length === 0 ? [] : [folded(`${counted(done.length, 'image')} ${words}`, `${tableOf(done)}\n`)]),
+  ].join('\n\n');
+}
+
+function folded(title: string, content: string): string {
+  return `<details><summary>${title}</summary>\n\n${content}\n</details>`;
+}
+
+/** A row for each image; what none of them has is left out. */
+function tableOf(images: readonly ImageReport[]): string {
+  const columns: readonly (readonly [string, (image: ImageReport) => string])[] = [
+    ['Image', ({ name }) => code(name)],
+    ['What', ({ outcome }) => plain(outcome)],
+    ['Why', ({ why }) => plain(why)],
+    ['Digest', ({ report: { image } }) => (image === undefined ? '' : code(familiarName(image)))],
+    ['Scan', ({ report: { scan } }) => plain(scan?.summary ?? '')],
+    ['Retention', ({ report: { prune } }) => plain(prune?.summary ?? '')],
+    ['Took', ({ report: { durationMs } }) => formatDuration(durationMs)],
+  ];
+  const shown = columns.filter(([, cell]) => images.some((image) => cell(image) !== ''));
+  const rows = images.slice(0, MAX_ROWS).map((image) => shown.map(([, cell]) => cell(image)));
+  const more = images.length - MAX_ROWS;
+  const rest = more > 0 ? [shown.map((_, at) => (at === 0 ? `and ${more} more` : ''))] : [];
+  return table(
+    shown.map(([title]) => title),
+    [...rows, ...rest],
   );
-  return [table(['Image', 'What', 'Why', 'Digest', 'Took'], [...rows, ...more]), ...details].join('\n\n');
 }
 
 function textOf(images: readonly ImageReport[]): string {
-  const width = Math.max(...images.map(({ name }) => name.length));
-  return images.map(({ name, outcome, why }) => `  ${name.padEnd(width)}  ${outcome.padEnd(8)}${why}`).join('\n');
+  const width = Math.max(...images.map(({ name }) => name.length)) + 2;
+  const wordWidth = Math.max(...images.map(({ outcome }) => outcome.length)) + 1;
+  return images
+    .map(
+      ({ name, outcome, why }) => `  ${name.padEnd(width)}${outcome.padEnd(wordWidth)}${toLine(why, MAX_LINE_LENGTH)}`,
+    )
+    .join('\n');
 }
 
 function planOutputs({ entries, waves }: Matrix): Readonly<Record<(typeof PLAN_OUTPUTS)[number], string>> {
@@ -219,5 +254,7 @@ function buildOutputs(images: readonly ImageReport[]): Outputs {
 }
 
 function sumOf(numbers: readonly string[]): string {
-  return numbers.length === 0 ? '' : String(numbers.reduce((sum, one) => sum + Number(one), 0));
+  const sum = numbers.reduce((sum, one) => sum + Number(one), 0);
+  // Of seconds with their milliseconds.
+  return numbers.length === 0 ? '' : String(Math.round(sum * 1000) / 1000);
 }

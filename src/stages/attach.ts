@@ -1,7 +1,7 @@
 import { attachInputs } from '../input-record.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { FoundImage } from '../registry/image.ts';
-import { openImage, resultOf, type Stage } from '../stage.ts';
+import { type JournalEntry, openImage, resultOf, type Stage } from '../stage.ts';
 import { INPUTS_RECORD, orWithoutRecord } from '../without-record.ts';
 
 /** What was attached to the image that was built; `undefined` when the registry refused it. */
@@ -21,8 +21,8 @@ export const attachStage: Stage<'attach', AttachPlan> = {
   plan({ event, journal, results: { build } }) {
     if (build === undefined) return { skip: 'nothing was built' };
     if (!event.push) return { skip: event.untrusted ?? 'push is off' };
-    const tookMs = journal.find(({ stage }) => stage === 'build')?.durationMs;
-    return { image: build.image, buildSeconds: tookMs === undefined ? undefined : tookMs / 1000 };
+    const entry = journal.find(({ stage }) => stage === 'build');
+    return { image: build.image, buildSeconds: entry === undefined ? undefined : secondsOf(entry) };
   },
   async apply({ image, buildSeconds }, run) {
     const repository = openImage(run, image.repository);
@@ -31,3 +31,8 @@ export const attachStage: Stage<'attach', AttachPlan> = {
     return { artifact: await orWithoutRecord(run.host, { ...INPUTS_RECORD, repository: image.repository }, attach) };
   },
 };
+
+/** What the build of this image took: of a call that made several, its share, so that the sum is never more than the call took. */
+function secondsOf({ durationMs, imageCount = 1 }: JournalEntry): number {
+  return Math.round(durationMs / imageCount) / 1000;
+}

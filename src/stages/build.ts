@@ -1,5 +1,6 @@
 import {
   type BuiltImage,
+  checkMayPush,
   destinationOf,
   findProblems,
   type ImageBuild,
@@ -22,6 +23,7 @@ export const buildStage: Stage<'build', ImageBuild> = {
     return planImageBuild(run) ?? { skip: 'no image was asked for' };
   },
   async apply(plan, run) {
+    await checkMayPush(plan);
     const bench = await openWorkbench([plan]);
     const { docker, builder, buildx } = bench;
     const destination = destinationOf(plan, builder);

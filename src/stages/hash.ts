@@ -122,9 +122,10 @@ export function findContextProblems(options: Options, files: Files): readonly Pr
   if (isGit) problems.push(...findOutsideFile(options));
   else if (!isDirectory) {
     const seen = context === undefined ? 'there is no such directory' : 'it is not a directory';
+    const instead = context === 'file' ? ', while files is for bake files and Dockerfiles' : '';
     problems.push({
       input: 'context',
-      message: `${quote(options.context)}: ${seen}; a directory of the workspace is allowed`,
+      message: `${quote(options.context)}: ${seen}; a directory of the workspace is allowed${instead}`,
     });
   }
   if (

@@ -1,4 +1,5 @@
 import { signAdopted } from '../adopted-signature.ts';
+import { whyBranchStays } from '../branch-head.ts';
 import type { Digest } from '../core/digest.ts';
 import { INPUTS_ANNOTATION } from '../core/labels.ts';
 import { formatReference, formatRepositoryName, sameRepository } from '../core/reference.ts';
@@ -14,7 +15,6 @@ import { type FoundImage, fetchImage } from '../registry/image.ts';
 import type { Repository } from '../registry/repository.ts';
 import { judgeRelease, type Release, refuseUntrustedRelease } from '../release.ts';
 import { candidatesFor, openImage, type Run, resultOf, type Stage, wantedOf } from '../stage.ts';
-import { loadGitHub } from '../tools/load.ts';
 import { INPUTS_RECORD, orWithoutRecord } from '../without-record.ts';
 
 /** What became of one tag. */
@@ -329,29 +329,6 @@ async function readBack(
   throw new RegistryError('TAG_NOT_READABLE', `${reference} was set, but the registry does not show it`, {
     hint: 'Run this job again; if it happens again, the registry loses writes.',
   });
-}
-
-/** Why a branch's tag is not for this run to move, or `undefined`. Who cannot be asked does not hinder. */
-async function whyBranchStays({ event, host, options }: Run): Promise<string | undefined> {
-  const { branch, sha } = event.git;
-  const { githubToken } = options;
-  const apiUrl = host.env['GITHUB_API_URL'];
-  if (branch === undefined || sha === undefined || event.repository === undefined) return undefined;
-  if (githubToken === undefined || apiUrl === undefined || apiUrl === '') {
-    host.log.info(`whether ${sha} is still the head of ${branch} is not known: there is no github-token to ask with`);
-    return undefined;
-  }
-  try {
-    const { branchHead } = await loadGitHub();
-    const head = await branchHead({ apiUrl, token: githubToken, repository: event.repository.fullName, branch });
-    if (head === undefined || head === sha) return undefined;
-    return `the branch has moved on to ${head}`;
-  } catch (error) {
-    host.log.notice(
-      `whether ${sha} is still the head of ${branch} is not known: ${error instanceof Error ? error.message : String(error)}`,
-    );
-    return undefined;
-  }
 }
 
 async function collect(tags: AsyncIterable<string>): Promise<readonly string[]> {

@@ -20,7 +20,11 @@ describe('an entry of a matrix', () => {
 
   it.each([
     ['no JSON', 'api', '"api": one entry of the output matrix is allowed'],
-    ['a list, as the whole matrix is', JSON.stringify([ENTRY]), 'one entry of the output matrix'],
+    [
+      'a list, as the whole matrix is',
+      JSON.stringify([ENTRY]),
+      'a list, perhaps the whole matrix: one entry of the output matrix',
+    ],
     ['null, as a missing matrix is', 'null', '"null": one entry'],
     ['something else than texts', JSON.stringify({ ...ENTRY, files: ['a'] }), '"files" is no text'],
     [
@@ -28,6 +32,7 @@ describe('an entry of a matrix', () => {
       JSON.stringify({ ...ENTRY, push: 'true' }),
       '"push" is nothing that a plan writes',
     ],
+    ['keys of a matrix of one’s own', JSON.stringify({ ...ENTRY, node: 20 }), '"node" is nothing that a plan writes'],
     ['a key of the prototype', '{"files":"a","targets":"b","__proto__":"c"}', '"__proto__" is nothing that a plan'],
     ['no targets', '{"files":"a"}', 'targets missing in'],
   ])('is refused when it is %s', (_, text, problem) => {

@@ -29,13 +29,14 @@ export function parseMatrixEntry(text: string): Parsed<ReadEntry | undefined> {
   if (text.trim() === '') return parsed(undefined);
   const form = 'one entry of the output matrix is allowed, as JSON: ${{ toJSON(matrix) }}';
   const value = readJson(text);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return unparsable(`${quote(text)}: ${form}`);
+  if (Array.isArray(value)) return unparsable(`a list, perhaps the whole matrix: ${form}`);
+  if (typeof value !== 'object' || value === null) return unparsable(`${quote(text)}: ${form}`);
   const entries = Object.entries(value);
-  const strange = entries.filter(([, item]) => typeof item !== 'string').map(([key]) => quote(key));
-  if (strange.length > 0) return unparsable(`${strange.join(', ')} is no text; ${form}`);
   const known: readonly string[] = [...ENTRY_INPUTS, ...FACTS];
   const unknown = entries.filter(([key]) => !known.includes(key)).map(([key]) => quote(key));
   if (unknown.length > 0) return unparsable(`${unknown.join(', ')} is nothing that a plan writes; ${form}`);
+  const strange = entries.filter(([, item]) => typeof item !== 'string').map(([key]) => quote(key));
+  if (strange.length > 0) return unparsable(`${strange.join(', ')} is no text; ${form}`);
   const texts = entries.map(([key, item]): readonly [string, string] => [key, String(item)]);
   const missing = ['files', 'targets'].filter((key) => texts.every(([name]) => name !== key));
   if (missing.length > 0) return unparsable(`${missing.join(' and ')} missing in ${quote(text)}; ${form}`);
