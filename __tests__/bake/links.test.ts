@@ -33,18 +33,15 @@ const write = (files: Readonly<Record<string, string>>): void => writeTree(root,
 const writeTargets = (target: Readonly<Record<string, object>>): void =>
   write({ 'docker-bake.json': JSON.stringify({ target }) });
 
-async function plan(targets: string, inputs: RawOptions = {}) {
+async function run(command: 'plan' | 'build', inputs: RawOptions) {
   const env = { PATH: '/nonexistent', HOME: root, DOCKER_CONFIG: root };
-  const host = createTerminalHost({ cwd: root, env, write: (line) => lines.push(line) });
-  const given = {
-    files: 'docker-bake.json',
-    targets,
-    images: `${prefix}/{{name}}`,
-    platforms: 'linux/amd64',
-    ...inputs,
-  };
-  return runCommand('plan', given, host);
+  return runCommand(command, inputs, createTerminalHost({ cwd: root, env, write: (line) => lines.push(line) }));
 }
+
+const plan = (targets: string, inputs: RawOptions = {}) => {
+  const images = `${prefix}/{{name}}`;
+  return run('plan', { files: 'docker-bake.json', targets, images, platforms: 'linux/amd64', ...inputs });
+};
 
 /** The content hashes of what is missing, by name. */
 async function hashes(targets: string, inputs: RawOptions = {}): Promise<Readonly<Record<string, string>>> {
@@ -115,6 +112,26 @@ describe('an image that is built on another one', () => {
     expect(await hashes('app', inputs)).toEqual(instead);
     write({ 'other/other': '2' });
     expect((await hashes('app', inputs))['app']).not.toBe(instead['app']);
+  });
+
+  it('is no other content than in the plan where what it is built on is another one in every run', async () => {
+    write({ 'base/Dockerfile': 'FROM scratch\nADD https://example.com/file /\n' });
+    const { report } = await plan('app');
+    const [entry]: readonly object[] = JSON.parse(report.outputs.matrix ?? '');
+    const [first, second] = [await hashes('app'), await hashes('app')];
+    expect(first['app']).not.toBe(second['app']);
+    lines = [];
+    await run('build', { entry: JSON.stringify(entry), scan: 'false' });
+    expect(lines.join('\n')).toContain('app: ');
+    expect(lines.join('\n')).not.toContain('the plan has seen other content');
+  });
+
+  it.each(['target:base', 'base'])('has no base for one platform only, which no hash would have: %s', async (base) => {
+    writeTargets({
+      base: { context: 'base' },
+      tools: { context: 'tools', contexts: { base: 'target:base', 'base::linux/amd64': base } },
+    });
+    await expect(plan('tools')).rejects.toThrow(/"base::linux\/amd64" would be a context for one platform/);
   });
 
   it.each<[string, Readonly<Record<string, string>>, object, boolean]>([

@@ -77,7 +77,7 @@ describe('a named context', () => {
     expect(parseBuildContext(text)).toEqual(parsed(context));
   });
 
-  it.each(['src', '=x', 'src=', 'a\0=b'])('%j is malformed', (text) => {
+  it.each(['src', '=x', 'src=', 'a\0=b', 'a::linux/amd64=b'])('%j is malformed', (text) => {
     expect(parseBuildContext(text).ok).toBe(false);
   });
 

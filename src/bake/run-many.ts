@@ -238,9 +238,14 @@ async function finishImages(
 /** The plan looked at other content: its job had other inputs, or something has moved since. */
 function warnOfOthers(images: readonly ImageRun[], hashes: readonly string[], { log }: Host): void {
   if (hashes.length === 0) return;
+  // Those that no hash covers, and what is built on them: they are others in every run.
+  const uncovered = new Set<string>();
   for (const { target, run, error } of images) {
-    const { hash } = run.results.hash ?? {};
-    if (!target.isRequested || error !== undefined || hash === undefined || hashes.includes(hash)) continue;
+    const { hash, manifest } = run.results.hash ?? {};
+    const isUncovered = manifest?.unique !== '' || [...target.links.values()].some((name) => uncovered.has(name));
+    if (isUncovered) uncovered.add(target.name);
+    if (!target.isRequested || error !== undefined || hash === undefined) continue;
+    if (isUncovered || hashes.includes(hash)) continue;
     log.notice(
       `${target.name}: the plan has seen other content; were its inputs the same (build-args, secrets, labels), and has no base image moved since?`,
     );

@@ -1,4 +1,5 @@
 import type { Platform } from '../oci/types.ts';
+import { findContextNameProblem } from './context-name.ts';
 import { csvRecord, parseCsvRecord } from './csv.ts';
 import { parseGitSource } from './git-source.ts';
 import { listOf } from './kinds.ts';
@@ -133,6 +134,8 @@ export function parseBuildContext(text: string): Parsed<NamedContext> {
   if (name === '' || value === undefined || value === '' || text.includes('\0')) {
     return unparsable(`${quote(text)} is not a named context: NAME=PATH or NAME=docker-image://REFERENCE is allowed`);
   }
+  const nameProblem = findContextNameProblem(name);
+  if (nameProblem !== undefined) return unparsable(nameProblem);
   const source = isGitSource(value) ? parseGitSource(value) : undefined;
   if (source !== undefined && !source.ok) return unparsable(`${quote(name)} ${source.problem}`);
   if (/^https?:\/\/[^/?#]*@/i.test(value)) {

@@ -1,5 +1,6 @@
 import { cleanPath } from '../clean-path.ts';
 import { compareCodePoints } from '../code-point-order.ts';
+import { findContextNameProblem } from '../context-name.ts';
 import { csvRecord } from '../csv.ts';
 import { formatList } from '../lists.ts';
 import { quote } from '../printable.ts';
@@ -80,6 +81,7 @@ export function imageInputs(target: ResolvedTarget, lookup: Lookup): ImageInputs
   text('target', texts.get('target'));
   pairs('build-args', maps.get('args'));
   const contexts = byKey(maps.get('contexts') ?? new Map()).filter(([name]) => !target.links.has(name));
+  problems.push(...[...target.links.keys()].flatMap((name) => findContextNameProblem(name) ?? []));
   pairs('build-contexts', new Map(contexts.map(([name, value]) => [name, withoutScheme(value)])));
   for (const [name, value] of contexts) {
     if (withoutScheme(value) !== withoutScheme(value).trim())
