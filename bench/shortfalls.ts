@@ -71,4 +71,18 @@ export const SHORTFALLS: readonly Shortfall[] = [
       'Before it builds, it asks buildx what the builder can do: `docker buildx inspect` is {{miss-inspect.ours}}, where `docker buildx version` is {{miss-inspect.theirs}}.',
     ],
   },
+  {
+    rows: ['hash-100k-sha256sum'],
+    title: 'The hash of many files against `sha256sum`',
+    sentences: [
+      'What takes the time is to open, read and close each file, and both have to. `sha256sum` does it on one processor, ours on two; but listing the directories, and writing down and hashing what was read, is done by one.',
+    ],
+  },
+  {
+    rows: ['many-plan'],
+    title: 'A plan of many images',
+    sentences: [
+      'The time is with {{many-plan-requests.median}} and their answers, which a registry gives on the same processors; hashing alone is {{hash-many.median}}.',
+    ],
+  },
 ];

@@ -86,7 +86,7 @@ export function readCanonical(files: Files, file: string): InputManifest['docker
 
 /** Reads what the Dockerfile names; one that we cannot read says so. UsageError with the line for a name that is none. */
 export function readDockerfile(file: string, setting: Setting): DockerfileInputs {
-  const text = textOfBytes(setting.host.files.read(file) ?? new Uint8Array());
+  const text = textOfBytes(readBytes(setting.host.files, file));
   const buildArgs = effectiveArgs(setting.options.buildArgs, setting.host);
   const read = parseDockerfile(text);
   const frontend = orRefuse(file, frontendOf(detectSyntax(text), buildArgs));
@@ -100,6 +100,15 @@ export function readDockerfile(file: string, setting: Setting): DockerfileInputs
   const warning = `the frontend ${quote(frontend.reference)} is not Docker's: ${seen}`;
   const unseen = { message: `the frontend ${quote(frontend.reference)} is not Docker's`, line: frontend.line };
   return { ...inputs, unseen, warnings: [warning, ...inputs.warnings] };
+}
+
+function readBytes(files: Files, file: string): Uint8Array {
+  try {
+    return files.read(file) ?? new Uint8Array();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError([{ input: 'file', message: `${quote(file)} cannot be read: ${why}` }], { cause });
+  }
 }
 
 /** A Dockerfile of which nothing but the frontend was looked at. */

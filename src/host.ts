@@ -98,6 +98,12 @@ export interface FileDigest {
   readonly isLfsPointer: boolean;
 }
 
+/** A file that was read once for both. */
+export interface DigestedFile {
+  readonly bytes: Uint8Array;
+  readonly digest: FileDigest;
+}
+
 /** Files that are about to be read. */
 export interface FilesToRead {
   readonly count: number;
@@ -111,8 +117,10 @@ export interface Files {
   readonly path: PlatformPath;
   /** The absolute path of this one. */
   resolve(path: string): string;
-  /** `undefined` when there is no such file. */
+  /** `undefined` when there is no such file. An error for a device, which may never end. */
   read(path: string): Uint8Array | undefined;
+  /** The same with its digest. An error for what is no regular file. */
+  readDigested(path: string): DigestedFile | undefined;
   readText(path: string): string | undefined;
   /** As `readRegularFile`, with its errors; `undefined` when there is no such file. */
   readRegular(path: string, limitBytes: number): string | undefined;

@@ -67,7 +67,12 @@ function readOnce(files: Files): Files {
   const digests = new Map<string, FileDigest>();
   return {
     ...files,
-    read: perPath((path) => files.read(path)),
+    // A Dockerfile is often copied as well.
+    read: perPath((path) => {
+      const file = files.readDigested(path);
+      if (file !== undefined) digests.set(inFull(path), file.digest);
+      return file?.bytes;
+    }),
     readText: perPath((path) => files.readText(path)),
     digest(path) {
       const at = inFull(path);

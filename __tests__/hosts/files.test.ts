@@ -161,6 +161,8 @@ describe('reading', () => {
       undefined,
     ]);
     expect(() => files().read('directory')).toThrow('EISDIR');
+    // This one would never end.
+    expect(() => files().read('/dev/zero')).toThrow('it is a device');
   });
 });
 

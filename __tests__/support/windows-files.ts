@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { posix, win32 } from 'node:path';
-import type { FileEntry, Files } from '../../src/host.ts';
+import type { FileDigest, FileEntry, Files } from '../../src/host.ts';
 
 /** What a checkout holds, by path with `/` between the names. */
 export type Tree = Readonly<Record<string, TreeEntry>>;
@@ -79,17 +79,22 @@ function filesOf(tree: Tree, resolve: (at: string) => string, { path, nameOf }: 
     const text = textAt(at);
     return text === undefined ? undefined : Buffer.from(text);
   };
+  const digest = (at: string): FileDigest => {
+    const entry = entryAt(at);
+    if (entry?.kind !== 'file') throw Object.assign(new Error(at), { code: 'ENOENT' });
+    const sha256 = createHash('sha256').update(entry.text).digest('hex');
+    return { sha256, executable: entry.executable === true, sizeBytes: entry.text.length, isLfsPointer: false };
+  };
   return {
     path,
     resolve,
     read,
     readText: textAt,
     readRegular: textAt,
-    digest(at) {
-      const entry = entryAt(at);
-      if (entry?.kind !== 'file') throw Object.assign(new Error(at), { code: 'ENOENT' });
-      const sha256 = createHash('sha256').update(entry.text).digest('hex');
-      return { sha256, executable: entry.executable === true, sizeBytes: entry.text.length, isLfsPointer: false };
+    digest,
+    readDigested(at) {
+      const bytes = read(at);
+      return bytes && { bytes, digest: digest(at) };
     },
     readingAhead: (_, work) => work(),
     list: (at) => (entryAt(at)?.kind === 'directory' ? listOf(tree, nameOf(resolve(at))) : undefined),

@@ -2,7 +2,7 @@ import { createHash, hash as digestOfBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { bytesOfText, holdsBytes } from '../core/byte-text.ts';
 import { isLfsPointer } from '../core/lfs-pointer.ts';
-import { FILE_CHANGED, type FileDigest } from '../host.ts';
+import { type DigestedFile, FILE_CHANGED, type FileDigest } from '../host.ts';
 
 const PIECE_BYTES = 1 << 20;
 const OWNER_MAY_EXECUTE = 0o100;
@@ -22,10 +22,30 @@ export function createDigest(): (file: string) => FileDigest {
   };
 }
 
-function digestOf(descriptor: number, piece: Buffer): FileDigest {
+/** Reads a file whole, as `Files.readDigested` has it, by its absolute path. */
+export function readDigested(file: string): DigestedFile {
+  const descriptor = fs.openSync(onDisk(file), READ_WITHOUT_WAITING);
+  try {
+    const { mode } = regularStats(descriptor);
+    const bytes = fs.readFileSync(descriptor);
+    const sha256 = digestOfBytes('sha256', bytes, 'hex');
+    const digest = { sha256, executable: isExecutable(mode), sizeBytes: bytes.length };
+    return { bytes, digest: { ...digest, isLfsPointer: isLfsPointer(bytes) } };
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** An error with the code ESPIPE for what may never end; reading a directory fails by itself. */
+function regularStats(descriptor: number): fs.Stats {
   const stats = fs.fstatSync(descriptor);
+  if (stats.isFile() || stats.isDirectory()) return stats;
+  throw Object.assign(new Error('not a file'), { code: 'ESPIPE' });
+}
+
+function digestOf(descriptor: number, piece: Buffer): FileDigest {
+  const stats = regularStats(descriptor);
   const { mode, size } = stats;
-  if (!stats.isFile() && !stats.isDirectory()) throw Object.assign(new Error('not a file'), { code: 'ESPIPE' });
   const executable = isExecutable(mode);
   let count = fs.readSync(descriptor, piece, 0, PIECE_BYTES, null);
   // Most files: one read, and no hash object. A file that grew meanwhile is caught when the context is read again.

@@ -5,7 +5,7 @@ import { isDoubtful, textOfBytes } from '../core/byte-text.ts';
 import type { FileEntry, Files } from '../host.ts';
 import { readRegularFile } from '../regular-file.ts';
 import { writing } from '../unwritable-file.ts';
-import { createDigest, onDisk } from './file-digest.ts';
+import { createDigest, onDisk, readDigested } from './file-digest.ts';
 import { createReadAhead } from './read-ahead.ts';
 
 const PIECE_BYTES = 1 << 20;
@@ -33,7 +33,8 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
   return {
     path,
     resolve: at,
-    read: (file) => orAbsent(() => fs.readFileSync(at(file))),
+    read: (file) => orAbsent(() => readBytes(at(file))),
+    readDigested: (file) => orAbsent(() => readDigested(at(file))),
     readText: (file) => orAbsent(() => fs.readFileSync(at(file), 'utf8')),
     readRegular: (file, limitBytes) => orAbsent(() => readRegularFile(at(file), limitBytes)),
     digest: (file) => ahead.digest(inFull(file)),
@@ -57,6 +58,14 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
       return directory;
     },
   };
+}
+
+/** A device may never end. */
+function readBytes(file: string): Uint8Array {
+  const stats = fs.statSync(file);
+  if (stats.isCharacterDevice() || stats.isBlockDevice())
+    throw Object.assign(new Error('it is a device'), { code: 'ESPIPE' });
+  return fs.readFileSync(file);
 }
 
 function listDirectory(directory: string | Buffer): readonly FileEntry[] {
