@@ -254,8 +254,9 @@ function buildOutputs(images: readonly ImageReport[]): Outputs {
 }
 
 /** What repeats other outputs, or is long, is left out: GitHub takes 1 MB of outputs from a job. */
-function briefly({ json: _, metadata: __, ...outputs }: Outputs): Outputs {
-  return outputs;
+function briefly(outputs: Outputs): Outputs {
+  const { json: _, metadata: __, ...rest } = outputs;
+  return rest;
 }
 
 function sumOf(numbers: readonly string[]): string {
