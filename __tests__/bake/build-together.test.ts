@@ -81,8 +81,7 @@ describe('a build of several images', () => {
     async (_, targets) => {
       const { error } = await build({ targets }, { WHILE_BUILDING: `${join(root, 'w/base/data')} changed` });
       expect(error).toMatchObject({ exitCode: 1 });
-      for (const name of ['tools', 'app'])
-        expect(error?.message).toContain(`${name}: CONTEXT_CHANGED: changed while the image was built: "base/data"`);
+      expect(error?.message).toMatch(/^(?:base, )?tools, app: CONTEXT_CHANGED: changed .* built: "base\/data"/m);
       expect(error?.message).not.toContain('lone:');
       expect(await Promise.all(['base', 'tools', 'app', 'lone'].map(tagsOf))).toEqual([[], [], [], expect.any(Array)]);
     },
