@@ -14,7 +14,7 @@ const toolchain = inject('toolchain');
 const workshop = new Workshop(toolchain);
 const hosts: Machine[] = [];
 const SEED = Number(process.env['BUILD_ONCE_SEED'] ?? 1);
-const RUNS = Number(process.env['BUILD_ONCE_RUNS'] ?? 30);
+const RUNS = Number(process.env['BUILD_ONCE_RUNS'] ?? 10);
 
 afterEach(async () => {
   for (const host of hosts.splice(0)) await host.finish();
