@@ -77,17 +77,18 @@ export async function checkMayPush({ run }: ImageBuild): Promise<void> {
   await Promise.all(run.options.images.map((name) => openImage(run, name).checkPushAccess()));
 }
 
-/** Before images are built by one call: makes sure that there is a builder. Errors as of `chooseBuilder`. */
+/** Before images are built by one call: makes sure that there is a builder, once they are `allowed`. Errors as of `chooseBuilder`. */
 export async function openWorkbench(
   builds: readonly ImageBuild[],
   bases: readonly BaseBuild[] = [],
+  allowed: Promise<void> = Promise.resolve(),
 ): Promise<Workbench> {
   const [first] = builds;
   if (first === undefined) throw new TypeError('nothing is to be built');
   const { run } = first;
   const { host, event, options } = run;
   const needs = jointNeeds(builds, bases);
-  const [buildx, logins] = await Promise.all([loadBuildx(), loginsOf(run, needs)]);
+  const [buildx, logins] = await Promise.all([loadBuildx(), loginsOf(run, needs), allowed]);
   if (builds.some((one) => ownCaches(one.run).length < one.run.options.cacheTo.length))
     host.log.notice(`no cache is written beyond this machine: ${event.untrusted ?? ''}`);
   const docker = openDocker(host, logins);

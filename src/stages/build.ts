@@ -23,8 +23,7 @@ export const buildStage: Stage<'build', ImageBuild> = {
     return planImageBuild(run) ?? { skip: 'no image was asked for' };
   },
   async apply(plan, run) {
-    await checkMayPush(plan);
-    const bench = await openWorkbench([plan]);
+    const bench = await openWorkbench([plan], [], checkMayPush(plan));
     const { docker, builder, buildx } = bench;
     const destination = destinationOf(plan, builder);
     const build = buildx.buildImage(docker, {
