@@ -95,13 +95,15 @@ function restateWalk(text: string, paths: readonly string[]): ReadonlySet<string
   return new Set([...all].filter((path) => !restateVerdict(rules, path).ignored).flatMap(lineage));
 }
 
-const segment = fc
+const segments = fc
   .array(fc.constantFrom('a', 'b', 'ab', '.x', 'é', '*', '**', '?', '[ab]', '[^a]', '\\*', '+', '(', ' '), {
     minLength: 1,
     maxLength: 3,
   })
   .map((pieces) => pieces.join(''))
   .filter((text) => !text.includes('***'));
+// Short ones meet more often in one path, so that a later rule has something to bring back.
+const segment = fc.oneof(segments, fc.constantFrom('a', 'b', 'ab', '*', '**'));
 const line = fc
   .record({
     before: fc.constantFrom('', '', '', '!', '!', '!', ' ', '\t', '! ', '# ', ' #', '#', '/', '//', './', '!/'),

@@ -310,8 +310,6 @@ function happening(shop: Shop, what: Happening): Interrupt {
 describe.skipIf(!toolchain.layers.docker)('a release leaves nothing half-done after', () => {
   it.concurrent.for(SCENARIOS.map((scenario) => [scenario.name, scenario] as const))(
     '%s',
-    // An answer that never comes is given up after a minute, and asked for again.
-    { timeout: 180_000 },
     async ([, scenario], { expect }) => {
       const shop = await openShop(scenario);
       const traces = watchTraces(shop.job.env['DOCKER_CONFIG'] ?? '');

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
@@ -145,6 +146,19 @@ describe('a fault', () => {
     expect(registry.requests).toEqual([
       { method: 'GET', path: '/v2/acme/app/manifests/1', status: undefined, kind: 'manifest', fault: 'drop' },
     ]);
+  });
+
+  it('drops a connection also where the answer before it is still on its way', { timeout: 10_000 }, async () => {
+    await registry.close();
+    registry = await startRegistry({
+      latencyMs: { base: 200 },
+      faults: [{ kind: 'manifest', action: { kind: 'drop' } }],
+    });
+    const socket = connect(Number(registry.host.split(':')[1]), '127.0.0.1');
+    const request = (where: string): string => `GET ${where} HTTP/1.1\r\nHost: ${registry.host}\r\n\r\n`;
+    socket.write(request('/v2/') + request('/v2/acme/app/manifests/1'));
+    await once(socket.resume(), 'close');
+    expect(registry.requests.map(({ fault }) => fault)).toContain('drop');
   });
 
   it.each([0, 1, 1234])('cuts the answer after %d bytes', async (afterBytes) => {

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { digestOf } from '../../src/core/digest.ts';
 import { MEDIA_TYPES } from '../../src/oci/types.ts';
+import { ContentFolder } from '../../src/registry/content-folder.ts';
 import { type RunningRegistry, startRegistry } from '../../src/registry/server.ts';
 import { clientOf, locationOf, withQuery } from './conformance/client.ts';
 import { codeOf, requestsTo, SHA512 } from './registry-requests.ts';
@@ -212,7 +214,27 @@ describe('many clients at once', () => {
   });
 });
 
+describe('a close', () => {
+  it.each([
+    ['comes at once', 'POST'],
+    ['ends with this chunk', 'PUT'],
+  ])('leaves nothing of an upload that %s', async (_what, method) => {
+    const upload = method === 'PUT' ? await startUpload() : '/v2/acme/app/blobs/uploads/';
+    await abort(method, withQuery(upload, 'digest', digestOf('whole')), async () => {
+      await expect.poll(staged).toHaveLength(1);
+      await registry.close();
+      expect(await staged()).toEqual([]);
+    });
+  });
+});
+
 describe('a restart', () => {
+  it('goes on where an upload of before removes what it had begun at the same time', async () => {
+    await Promise.all(Array.from({ length: 500 }, (_, at) => writeFile(path.join(directory, `.staged-${at}`), '')));
+    await Promise.all([1, 2, 3].map(() => new ContentFolder(directory).removeStaged()));
+    expect(await staged()).toEqual([]);
+  });
+
   it('keeps blobs, manifests, tags and referrers of sha512', async () => {
     const blob = pieceOf('kept', undefined, SHA512);
     await pushBlob(blob);

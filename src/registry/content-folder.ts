@@ -68,7 +68,8 @@ export class ContentFolder implements ContentStore {
   /** Removes what a process that was killed left unfinished. Not while another one writes here. */
   async removeStaged(): Promise<void> {
     const names = (await unlessMissing(readdir(this.#directory))) ?? [];
-    for (const name of names) if (name.startsWith(STAGED_PREFIX)) await rm(join(this.#directory, name));
+    for (const name of names)
+      if (name.startsWith(STAGED_PREFIX)) await rm(join(this.#directory, name), { force: true });
   }
 
   #pathOf(digest: Digest): string {

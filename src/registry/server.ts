@@ -204,7 +204,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, service
   } catch {
     if (!logged) log(undefined);
     // The client is gone, or the content ended early: all that is left to do is to not pretend that it is whole.
-    response.destroy();
+    request.socket.destroy();
   }
 }
 

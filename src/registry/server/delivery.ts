@@ -38,8 +38,10 @@ export async function deliver(delivery: Delivery, method: string, response: Serv
     const whole = await writePieces(pieces, response, delivery);
     if (whole) return void response.end();
   }
-  if (end?.kind !== 'stall') response.destroy();
-  else if (!response.destroyed) await once(response, 'close');
+  // An answer whose turn on its connection has not come has no socket yet: to destroy it would leave the client waiting.
+  const { socket } = response.req;
+  if (end?.kind !== 'stall') socket.destroy();
+  else if (!socket.destroyed) await once(socket, 'close');
 }
 
 function writeHead({ status, headers, sizeBytes }: Answer, response: ServerResponse): void {

@@ -22,6 +22,8 @@ const MAX_IDLE_MS = 3_600_000;
 export class Uploads {
   readonly #shelves: Shelves;
   readonly #open = new Map<string, Upload>();
+  /** Also what an upload in one request has brought, which is never open. */
+  readonly #unfinished = new Set<StagedContent>();
   #closed = false;
 
   constructor(shelves: Shelves) {
@@ -51,7 +53,8 @@ export class Uploads {
   /** Drops what clients left unfinished. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#open.values()].map((upload) => this.#end(upload)));
+    this.#open.clear();
+    await Promise.all([...this.#unfinished].map((staged) => this.#discard(staged)));
   }
 
   #require(name: string, id: string): Upload {
@@ -84,12 +87,10 @@ export class Uploads {
     checkAlgorithm(query.get('digest-algorithm'));
     const digest = wanted === null ? undefined : requireDigest(wanted);
     await this.#dropIdle();
-    const staged = await this.#shelves.store.stage();
+    const staged = await this.#stage();
     const upload = { id: randomUUID(), name, staged, turns: new Turns(), lastUsedMs: performance.now() };
     if (digest === undefined) {
       this.#open.set(upload.id, upload);
-      // It began as the registry closed: nobody would end it.
-      if (this.#closed) await this.#end(upload);
       return answerEmpty(202, progress(upload));
     }
     try {
@@ -132,7 +133,20 @@ export class Uploads {
 
   async #end(upload: Upload): Promise<void> {
     this.#open.delete(upload.id);
-    await upload.staged.discard();
+    await this.#discard(upload.staged);
+  }
+
+  async #stage(): Promise<StagedContent> {
+    const staged = await this.#shelves.store.stage();
+    this.#unfinished.add(staged);
+    // It began as the registry closed: nobody would end it.
+    if (this.#closed) await this.#discard(staged);
+    return staged;
+  }
+
+  async #discard(staged: StagedContent): Promise<void> {
+    await staged.discard();
+    this.#unfinished.delete(staged);
   }
 }
 
