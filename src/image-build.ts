@@ -8,6 +8,7 @@ import { formatPlatform } from './core/platform.ts';
 import { quote } from './core/printable.ts';
 import type { RepositoryName } from './core/reference.ts';
 import { findUnfit } from './core/reuse.ts';
+import { someOf } from './core/some-of.ts';
 import { BuildOnceError } from './errors.ts';
 import { type FoundImage, fetchImage } from './registry/image.ts';
 import type { Repository } from './registry/repository.ts';
@@ -173,14 +174,10 @@ export function refuseChangedContext(run: Run, again?: SharedWork): void {
   const { order, reading } = resultOf(run, 'hash');
   const changed = findChanges(run, order, reading, again);
   if (changed.length === 0) return;
-  const named = changed.slice(0, MAX_NAMED_CHANGES).map((at) => quote(at));
-  const more = changed.length > named.length ? ` and ${changed.length - named.length} more` : '';
-  throw new BuildOnceError(
-    'CONTEXT_CHANGED',
-    `changed while the image was built: ${named.join(', ')}${more}; no tag was set`,
-    1,
-    { hint: 'Do not write into the context while it is built, or leave what is written out with .dockerignore.' },
-  );
+  const named = someOf(changed.map(quote), MAX_NAMED_CHANGES);
+  throw new BuildOnceError('CONTEXT_CHANGED', `changed while the image was built: ${named}; no tag was set`, 1, {
+    hint: 'Do not write into the context while it is built, or leave what is written out with .dockerignore.',
+  });
 }
 
 /** What was built must be what the next run will look for; a builder that drops annotations would build forever. */

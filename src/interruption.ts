@@ -13,3 +13,9 @@ export function orInterruption(error: unknown, signal: AbortSignal): unknown {
     cause: error,
   });
 }
+
+/** What was thrown, as an error; the interruption where that is what it stands for. */
+export function errorThrown(thrown: unknown, signal: AbortSignal): Error {
+  const cause = orInterruption(thrown, signal);
+  return cause instanceof Error ? cause : new Error('something was thrown that is no error', { cause });
+}

@@ -13,7 +13,7 @@ import {
   refuseChangedContext,
   takeBuilt,
 } from './image-build.ts';
-import { orInterruption } from './interruption.ts';
+import { errorThrown } from './interruption.ts';
 import { loadMany } from './load-many.ts';
 import { isGiven, type Options, parseOptions, type RawOptions } from './options.ts';
 import { isIdle, type Prepared, prepare, pruneRules } from './prepare.ts';
@@ -223,8 +223,7 @@ async function finishRun(begun: Run, stages: readonly RunnableStage[]): Promise<
     for (const stage of stages) run = await stage(run);
     return { ...finished(run, elapsed(host, startedAt)), error: undefined };
   } catch (thrown) {
-    const cause = orInterruption(thrown, host.signal);
-    const error = cause instanceof Error ? cause : new Error('something was thrown that is no error', { cause });
+    const error = errorThrown(thrown, host.signal);
     return { ...finished(run, elapsed(host, startedAt), error), error };
   } finally {
     await run.scanner?.stop();

@@ -4,13 +4,14 @@ import { formatReference } from '../core/reference.ts';
 import { BuildOnceError } from '../errors.ts';
 import type { BaseBuild, ImageBuild, Workbench } from '../image-build.ts';
 import { inParallel } from '../in-parallel.ts';
+import { errorThrown } from '../interruption.ts';
 import { createSharedWork, type SharedWork } from '../shared-work.ts';
 import { type JournalEntry, type Results, type Run, resultOf } from '../stage.ts';
 import type { BakeRequest } from '../tools/bake.ts';
 import type { BuildOutcome } from '../tools/build-run.ts';
 import { namedLog } from './image-log.ts';
 import type { ImagePipeline } from './image-pipeline.ts';
-import { errorOf, type ImageRun, imageOfContent } from './image-run.ts';
+import { type ImageRun, imageOfContent } from './image-run.ts';
 
 /** How many images are looked at once, beside the build and after it. */
 const AT_ONCE = 4;
@@ -42,7 +43,7 @@ export async function buildTogether(
       imageCount = pushable.size;
       return new Map([...refused, ...(await bake(pushable, { images: byName(images), pipeline, host }))]);
     } catch (thrown) {
-      const error = errorOf(thrown, host.signal);
+      const error = errorThrown(thrown, host.signal);
       return new Map([...missing.keys()].map((name) => [name, failureFor(name, error, missing)]));
     }
   });
@@ -74,7 +75,7 @@ async function findRefused(
       await build.checkMayPush(one);
       return [];
     } catch (thrown) {
-      return [[name, errorOf(thrown, signal)]];
+      return [[name, errorThrown(thrown, signal)]];
     }
   });
   return new Map(asked.flat());
@@ -151,7 +152,7 @@ async function bake(missing: ReadonlyMap<string, ImageBuild>, kitchen: Kitchen):
       const found = { destination, digest: descriptor.digest, metadata, problems: problems.get(name) ?? [] };
       return [name, await build.take({ ...one, run }, found, again)];
     } catch (thrown) {
-      return [name, errorOf(thrown, host.signal)];
+      return [name, errorThrown(thrown, host.signal)];
     }
   });
   return new Map(taken);
@@ -171,7 +172,7 @@ function baseRefusals(
       pipeline.build.refuseChangedContext(base.run, again);
       return refusalBelow(name);
     } catch (thrown) {
-      return errorOf(thrown, host.signal);
+      return errorThrown(thrown, host.signal);
     }
   };
   const refusalBelow = (name: string): Error | undefined => {

@@ -1,7 +1,9 @@
 import { counted } from '../core/counted.ts';
+import { someOf } from '../core/some-of.ts';
 import { BuildOnceError, isBuildOnceError } from '../errors.ts';
+import { errorThrown } from '../interruption.ts';
 import type { ManyCall } from './image-pipeline.ts';
-import { errorOf, type ImageRun } from './image-run.ts';
+import type { ImageRun } from './image-run.ts';
 
 /** Codes of failures that say that something is wrong with another image. */
 const FOLLOWS: ReadonlySet<string> = new Set(['BASE_FAILED', 'BUILD_STOPPED']);
@@ -20,14 +22,20 @@ export function failureOfAll(
   const failed = images.flatMap(({ target, error }) => (error === undefined ? [] : [{ name: target.name, error }]));
   const [first] = failed;
   if (first === undefined) return undefined;
-  if (signal.aborted) return errorOf(first.error, signal);
+  if (signal.aborted) return errorThrown(first.error, signal);
   if (images.length === 1) return first.error;
   const stopped = failed.filter(({ error }) => isStopped(error));
   const causes = failed.filter(({ error }) => !isStopped(error));
   const told = new Map<string, string[]>();
   for (const { name, error } of causes) told.set(messageOf(error), [...(told.get(messageOf(error)) ?? []), name]);
-  const lines = [...told].map(([message, names]) => `${briefly(names)}: ${message}`);
-  if (stopped.length > 0) lines.push(`not built because of that: ${briefly(stopped.map(({ name }) => name))}`);
+  const lines = [...told].map(([message, names]) => `${someOf(names, MAX_NAMES)}: ${message}`);
+  if (stopped.length > 0)
+    lines.push(
+      `not built because of that: ${someOf(
+        stopped.map(({ name }) => name),
+        MAX_NAMES,
+      )}`,
+    );
   const codes = new Set(causes.map(({ error }) => (isBuildOnceError(error) ? error.exitCode : 1)));
   const [exitCode = 1] = codes.size === 1 ? codes : [];
   const count = images.filter(({ target, error }) => target.isRequested || error !== undefined).length;
@@ -46,11 +54,6 @@ const HINTS = {
 /** Nothing is wrong with the image itself. */
 function isStopped(error: Error): boolean {
   return isBuildOnceError(error) && FOLLOWS.has(error.code);
-}
-
-function briefly(names: readonly string[]): string {
-  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
-  return `${names.slice(0, MAX_NAMES).join(', ')}${more}`;
 }
 
 function messageOf(error: Error): string {

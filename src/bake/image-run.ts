@@ -1,6 +1,8 @@
-import { orInterruption } from '../interruption.ts';
+import type { Log } from '../host.ts';
+import { errorThrown } from '../interruption.ts';
 import type { FoundImage } from '../registry/image.ts';
 import type { Run, RunnableStage } from '../stage.ts';
+import { keptLog, namedLog } from './image-log.ts';
 import type { ImageTarget } from './image-target.ts';
 
 /** One image of several, and how far its run has come. */
@@ -25,7 +27,7 @@ export function imageOfContent({ run }: Pick<ImageRun, 'run'>): FoundImage | und
 }
 
 /** Takes an image through stages, unless it has failed. An error ends it and no other: it is kept, with how far it came. */
-export async function goThrough(image: ImageRun, stages: readonly RunnableStage[]): Promise<ImageRun> {
+async function goThrough(image: ImageRun, stages: readonly RunnableStage[]): Promise<ImageRun> {
   if (image.error !== undefined) return image;
   let { run } = image;
   const { host } = run;
@@ -35,12 +37,15 @@ export async function goThrough(image: ImageRun, stages: readonly RunnableStage[
     for (const stage of stages) run = await stage(run);
     return { ...image, run, durationMs: took() };
   } catch (thrown) {
-    return { ...image, run, error: errorOf(thrown, host.signal), durationMs: took() };
+    return { ...image, run, error: errorThrown(thrown, host.signal), durationMs: took() };
   }
 }
 
-/** What was thrown, as an error. */
-export function errorOf(thrown: unknown, signal: AbortSignal): Error {
-  const cause = orInterruption(thrown, signal);
-  return cause instanceof Error ? cause : new Error('something was thrown that is no error', { cause });
+/** Takes an image through stages beside other images: what it says comes at its end, in one piece and with its name. */
+export async function goThroughBeside(image: ImageRun, stages: readonly RunnableStage[], log: Log): Promise<ImageRun> {
+  const { host } = image.run;
+  const kept = keptLog(namedLog(log, image.target.name));
+  const done = await goThrough({ ...image, run: { ...image.run, host: { ...host, log: kept.log } } }, stages);
+  kept.release();
+  return { ...done, run: { ...done.run, host } };
 }

@@ -3,9 +3,8 @@ import { quote } from '../core/printable.ts';
 import { BuildOnceError } from '../errors.ts';
 import { inParallel } from '../in-parallel.ts';
 import type { Link, Results, Run } from '../stage.ts';
-import { keptLog, namedLog } from './image-log.ts';
 import type { ImagePipeline } from './image-pipeline.ts';
-import { goThrough, type ImageRun } from './image-run.ts';
+import { goThroughBeside, type ImageRun } from './image-run.ts';
 
 /** How many images are looked up at once. */
 const AT_ONCE = 16;
@@ -23,14 +22,10 @@ export function lookAtImages(
     const looked = new Map<string, ImageRun>();
     for (const level of inLevels(images)) {
       const done = await inParallel(level, AT_ONCE, async (image) => {
-        const kept = keptLog(namedLog(log, image.target.name));
-        const { host } = image.run;
-        const linked = withLinks({ ...image, run: { ...image.run, host: { ...host, log: kept.log } } }, looked);
         const stages = image.run.options.images.length === 0 ? pipeline.hashOnly : pipeline.look;
-        const result = await goThrough(linked, stages);
-        kept.release();
+        const { run, ...done } = await goThroughBeside(withLinks(image, looked), stages, log);
         // From here on files are looked at as they are then.
-        return { ...result, run: { ...result.run, host: { ...host, files } } };
+        return { ...done, run: { ...run, host: { ...run.host, files } } };
       });
       for (const image of done) looked.set(image.target.name, image);
     }

@@ -10,9 +10,8 @@ import { saidOnce } from '../said-once.ts';
 import { type ReadyScanner, type RunnableStage, resultOf } from '../stage.ts';
 import { buildTogether, isMissing } from './build-together.ts';
 import { failureOfAll } from './failures.ts';
-import { keptLog, namedLog } from './image-log.ts';
 import type { ImagePipeline, ManyCall } from './image-pipeline.ts';
-import { goThrough, type ImageRun } from './image-run.ts';
+import { goThroughBeside, type ImageRun } from './image-run.ts';
 import { lookAtImages } from './look-at-images.ts';
 import { prepareImages, readStep, type Step } from './prepare-images.ts';
 
@@ -98,14 +97,7 @@ async function finishImages(
   const count = images.filter(isLeft).length;
   if (count === 0) return images;
   return log.group(`Tag ${counted(count, 'image')}`, () =>
-    inParallel(images, AT_ONCE, async (image) => {
-      if (!isLeft(image)) return image;
-      const { host } = image.run;
-      const kept = keptLog(namedLog(log, image.target.name));
-      const done = await goThrough({ ...image, run: { ...image.run, host: { ...host, log: kept.log } } }, stages);
-      kept.release();
-      return { ...done, run: { ...done.run, host } };
-    }),
+    inParallel(images, AT_ONCE, async (image) => (isLeft(image) ? goThroughBeside(image, stages, log) : image)),
   );
 }
 

@@ -1,6 +1,7 @@
 import { formatList, parseList } from '../core/lists.ts';
 import { quote } from '../core/printable.ts';
 import { formatRepositoryName, parseReference } from '../core/reference.ts';
+import { someOf } from '../core/some-of.ts';
 import type { Problem } from '../errors.ts';
 import type { isGiven, RawOptions } from '../options.ts';
 import type { ImageTarget } from './image-target.ts';
@@ -61,8 +62,7 @@ const MAX_NAMES = 3;
 
 /** The first of these names, quoted. */
 export function someNames(names: readonly string[]): string {
-  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
-  return `${names.slice(0, MAX_NAMES).map(quote).join(', ')}${more}`;
+  return someOf(names.map(quote), MAX_NAMES);
 }
 
 /** What does not go together with several images. */

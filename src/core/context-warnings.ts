@@ -1,4 +1,5 @@
 import { quote } from './printable.ts';
+import { someOf } from './some-of.ts';
 import type { Warning } from './warning.ts';
 
 /** A context, and what of it counts. Paths are relative to it, with `/` between the names. */
@@ -40,9 +41,7 @@ export function findLfsPointers({ name, read, lines }: SeenContext): readonly Wa
     else paths.push(path);
   }
   return [...pointers].map(([line, paths]) => {
-    const rest = paths.length - MAX_NAMED;
-    const more = rest > 0 ? ` and ${rest} more` : '';
-    const names = `${paths.slice(0, MAX_NAMED).map(quote).join(', ')}${more}`;
+    const names = someOf(paths.map(quote), MAX_NAMED);
     const what =
       paths.length === 1 ? 'is a pointer of git LFS and not the file' : 'are pointers of git LFS and not the files';
     const message = `${names}${inContext(name)} ${what}, and the image gets it so; check out with lfs: true, or run git lfs pull before`;

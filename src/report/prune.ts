@@ -2,6 +2,7 @@ import { counted } from '../core/counted.ts';
 import { toLine } from '../core/printable.ts';
 import type { KeptRoot, RepositoryPlan } from '../core/retention/plan.ts';
 import { formatSize } from '../core/size-text.ts';
+import { someOf } from '../core/some-of.ts';
 import { formatDay } from '../core/timestamp.ts';
 import type { PrunedRepository, Pruning } from '../retention/prune-run.ts';
 import { code, plain, table } from './markdown.ts';
@@ -214,9 +215,7 @@ function countBy(names: readonly string[]): ReadonlyMap<string, number> {
 }
 
 function nameOf({ tags, digest }: { readonly tags: readonly string[]; readonly digest: string }): string {
-  if (tags.length === 0) return digest;
-  const more = tags.length > MAX_TAGS ? ` and ${tags.length - MAX_TAGS} more` : '';
-  return `${tags.slice(0, MAX_TAGS).join(', ')}${more}`;
+  return tags.length === 0 ? digest : someOf(tags, MAX_TAGS);
 }
 
 function dayOf(timeMs: number | undefined): string {

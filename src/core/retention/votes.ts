@@ -1,5 +1,6 @@
 import { counted } from '../counted.ts';
 import { quote } from '../printable.ts';
+import { someOf } from '../some-of.ts';
 import { keptByCalendar } from './calendar-slots.ts';
 import { clauseText } from './clause-text.ts';
 import type { GitState, InventoryEntry } from './inventory.ts';
@@ -181,10 +182,9 @@ function warnUnversioned(voters: readonly Voter[], { rule, warnings }: ClauseSet
     ...new Set(voters.flatMap(({ tag, version }) => (version === undefined && tag !== undefined ? tag : []))),
   ];
   if (names.length === 0) return;
-  const shown = names.slice(0, MAX_NAMED).map(quote).join(', ');
-  const more = names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : '';
+  const shown = someOf(names.map(quote), MAX_NAMED);
   warnings.push(
-    `${counted(names.length, 'tag')} of the rule ${quote(rule.text)} stay, since they are no semantic versions: ${shown}${more}; for such tags use keep or for`,
+    `${counted(names.length, 'tag')} of the rule ${quote(rule.text)} stay, since they are no semantic versions: ${shown}; for such tags use keep or for`,
   );
 }
 

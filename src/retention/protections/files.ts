@@ -7,6 +7,7 @@ import type { Protection } from '../../core/retention/inventory.ts';
 import { namedImages } from '../../core/retention/named-images.ts';
 import { readYaml } from '../../core/retention/yaml-values.ts';
 import type { Lookup } from '../../core/shell-words.ts';
+import { someOf } from '../../core/some-of.ts';
 import { whyUnreadable } from '../../regular-file.ts';
 import { protectionOf, type SourceAnswer, type Surroundings } from './source.ts';
 import { type CandidateFile, candidateFiles } from './workspace-files.ts';
@@ -159,12 +160,7 @@ function noticesOf({ open, unread }: Findings, { repository }: Surroundings): re
   return [
     ...(open.length === 0
       ? []
-      : [`the files name ${name} with a tag that they do not say, which protects nothing: ${some(open)}`]),
-    ...(unread.length === 0 ? [] : [`not looked at for images in use: ${some(unread)}`]),
+      : [`the files name ${name} with a tag that they do not say, which protects nothing: ${someOf(open, MAX_NAMED)}`]),
+    ...(unread.length === 0 ? [] : [`not looked at for images in use: ${someOf(unread, MAX_NAMED)}`]),
   ];
-}
-
-function some(places: readonly string[]): string {
-  const rest = places.length - MAX_NAMED;
-  return `${places.slice(0, MAX_NAMED).join(', ')}${rest > 0 ? `, and ${rest} more` : ''}`;
 }
