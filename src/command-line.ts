@@ -1,3 +1,4 @@
+import { formatList } from './core/lists.ts';
 import { nearest } from './core/nearest.ts';
 import { quote } from './core/printable.ts';
 import type { Problem } from './errors.ts';
@@ -127,7 +128,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   } else if (meaning === 'context' && word !== undefined) raw['context'] = word;
   const words = bare.slice(1);
   if (meaning === 'files' && words.length > 0)
-    raw['files'] = [...(raw['files'] === undefined ? [] : [raw['files']]), ...words.map(asItem)].join('\n');
+    raw['files'] = [...(raw['files'] === undefined ? [] : [raw['files']]), formatList(words)].join('\n');
   const stray = meaning === 'nothing' ? words : meaning === 'files' ? [] : more;
   if (stray.length > 0)
     problems.push({ input: 'arguments', message: `${stray.map(quote).join(' ')}: ${ALLOWED_WORDS[meaning]}` });
@@ -151,11 +152,6 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     planOut: files['plan-out'],
     problems,
   };
-}
-
-/** A word as an entry of a list. */
-function asItem(word: string): string {
-  return `"${word.replaceAll('"', '""')}"`;
 }
 
 /** The option that a flag stands for. */

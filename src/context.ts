@@ -17,14 +17,13 @@ import { unparsable } from './core/parsed.ts';
 import { quote } from './core/printable.ts';
 import { BuildOnceError, UsageError } from './errors.ts';
 import { FILE_CHANGED, type Files } from './host.ts';
+import { MAX_LINKS } from './inside.ts';
 import type { Options } from './options.ts';
 import { hasWindowsRules, type RecordedBits, recordedBits } from './recorded-bits.ts';
 
 /** The name of a Dockerfile, and the spelling that BuildKit falls back to. */
 const DOCKERFILE_NAMES = ['Dockerfile', 'dockerfile'];
 const IGNORE_FILE = '.dockerignore';
-/** As Linux follows them. */
-const MAX_LINKS = 40;
 /** Of Linux, with the byte that ends it. A longer path cannot be looked at, so what is there seems not to be there. */
 const MAX_PATH_BYTES = 4096;
 

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import type { Files } from './host.ts';
 
-/** As Linux follows them. */
-const MAX_LINKS = 40;
+/** So many links Linux follows in one path. */
+export const MAX_LINKS = 40;
 
 /**
  * Where a path leads when `root` is all there is, as in a builder: links are followed, and one that is absolute or climbs

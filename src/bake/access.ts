@@ -2,9 +2,8 @@ import type { PathUse } from '../core/bake/image-inputs.ts';
 import { quote } from '../core/printable.ts';
 import { splitOnce } from '../core/split-once.ts';
 import type { Host } from '../host.ts';
+import { MAX_LINKS } from '../inside.ts';
 
-/** As Linux follows them. */
-const MAX_LINKS = 40;
 const EVERYTHING = '*';
 /** What a builder must be asked for besides paths. */
 const BUILDER_ENTITLEMENTS = /^(?:network\.host|security\.insecure|device(?:=.*)?)$/;

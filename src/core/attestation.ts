@@ -1,4 +1,5 @@
 import { parseCsvRecord } from './csv.ts';
+import { parseGoBoolean } from './go-boolean.ts';
 import { flag, type Parse } from './kinds.ts';
 import { nearest } from './nearest.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
@@ -9,8 +10,6 @@ const PROVENANCE_ATTRIBUTES = ['mode', 'version', 'builder-id', 'inline-only', '
 const PROVENANCE_MODES = ['min', 'max'];
 /** https://github.com/moby/buildkit/blob/v0.29.0/frontend/attestations/parse.go */
 const ATTESTATION_TYPES = ['sbom', 'provenance'];
-/** As Go's `strconv.ParseBool` takes them. */
-const GO_BOOLEAN = /^(?:1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;
 
 /** `true`, `false` or attributes of a provenance attestation as buildx takes them: `mode=max,version=v1`. */
 export const provenance: Parse<string | undefined> = attestation('mode=max', (key, value) => {
@@ -41,7 +40,7 @@ export function parseAttest(text: string): Parsed<string> {
     const said = type === '' ? `${quote(text)} has no type` : `${quote(type)} is no type of attestation`;
     return unparsable(`${said}: type=sbom and type=provenance are allowed`);
   }
-  const toggle = valuesOf('disabled').find((value) => !GO_BOOLEAN.test(value));
+  const toggle = valuesOf('disabled').find((value) => parseGoBoolean(value) === undefined);
   if (toggle !== undefined) return unparsable(`disabled is ${quote(toggle)}: true or false is allowed`);
   return parsed(text);
 }

@@ -1,4 +1,4 @@
-import { readBoolean } from './git-source.ts';
+import { parseGoBoolean } from './go-boolean.ts';
 import { parseJson } from './json.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
@@ -69,7 +69,9 @@ export function findCheckProblem(text: string): { readonly problem: string; read
 function isCheckOption(part: string): boolean {
   const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(part) ?? [];
   const key = trimSpace(name);
-  return key === 'skip' || key === 'experimental' || (key === 'error' && readBoolean(trimSpace(value)) !== undefined);
+  return (
+    key === 'skip' || key === 'experimental' || (key === 'error' && parseGoBoolean(trimSpace(value)) !== undefined)
+  );
 }
 
 function withoutShebang(text: string): { readonly body: string; readonly firstLine: number } {

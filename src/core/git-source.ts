@@ -1,4 +1,5 @@
 import { cleanPath } from './clean-path.ts';
+import { parseGoBoolean } from './go-boolean.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 import { isCommit, isRemoteSource } from './remote-source.ts';
@@ -27,11 +28,6 @@ const USER = /^[a-z0-9_][a-z0-9_.-]*$/i;
 const NO_REF = /^[-/]|[\p{Cc}\s~^:?*[\\]|\.\.|@\{|\/$/u;
 const QUERY_KEYS = ['ref', 'tag', 'branch', 'commit', 'checksum', 'subdir', 'submodules', 'keep-git-dir'];
 const SWITCHES = ['submodules', 'keep-git-dir'];
-/** As Go's strconv.ParseBool reads them. */
-const BOOLEANS: Readonly<Record<string, boolean>> = Object.fromEntries([
-  ...['1', 't', 'T', 'true', 'TRUE', 'True'].map((text) => [text, true] as const),
-  ...['0', 'f', 'F', 'false', 'FALSE', 'False'].map((text) => [text, false] as const),
-]);
 
 /** The build context: a directory, blanks around it dropped, or a git repository. A URL may hold a token: none is shown. */
 export function parseContext(text: string): Parsed<string> {
@@ -115,13 +111,13 @@ export function findGitAddProblem(
     if (key === 'mtime' ? !/^(?:checkout|commit)$/.test(value) : !QUERY_KEYS.includes(key)) {
       return `its query has ${quote(key)}: ${QUERY_KEYS.join(', ')} are allowed`;
     }
-    if (SWITCHES.includes(key) && value !== '' && readBoolean(value) === undefined) {
+    if (SWITCHES.includes(key) && value !== '' && parseGoBoolean(value) === undefined) {
       return `its query has ${key}=${quote(value)}: true and false are allowed`;
     }
     found.set(key, value);
   }
   const keep = found.get('keep-git-dir');
-  const keeps = keep === undefined ? undefined : (readBoolean(keep || 'true') ?? true);
+  const keeps = keep === undefined ? undefined : (parseGoBoolean(keep || 'true') ?? true);
   if (flags.keepGitDirectory !== undefined && keeps !== undefined && flags.keepGitDirectory !== String(keeps)) {
     return 'its query and --keep-git-dir contradict each other';
   }
@@ -146,11 +142,6 @@ function findContradiction(query: Parameters, ref: string, directory: string): s
     name === undefined || name.startsWith(kind) ? name : `${kind}${name}`;
   const refs = [ref, query.get('ref'), full('refs/tags/', query.get('tag')), full('refs/heads/', query.get('branch'))];
   return new Set(refs.filter((one) => one !== undefined && one !== '')).size > 1 ? 'it names two refs' : undefined;
-}
-
-/** Whether a build arg's or a query's text means true, as BuildKit reads it; `undefined` for neither. */
-export function readBoolean(text: string): boolean | undefined {
-  return Object.hasOwn(BOOLEANS, text) ? BOOLEANS[text] : undefined;
 }
 
 function parseAddress(address: string): Parsed<string> {
@@ -188,7 +179,7 @@ function parseQuery(query: string): Parsed<Parameters> {
   }
   for (const key of SWITCHES) {
     const value = found.get(key) ?? '';
-    if (value !== '' && readBoolean(value) === undefined)
+    if (value !== '' && parseGoBoolean(value) === undefined)
       return unparsable(`is a URL with ${key}=${quote(value)}: true or false are allowed`);
   }
   return parsed(found);
@@ -226,8 +217,8 @@ function assemble(
     ref,
     checksum,
     directory,
-    submodules: readBoolean(query.get('submodules') || 'true') ?? true,
-    keepsGitDirectory: query.has('keep-git-dir') && (readBoolean(query.get('keep-git-dir') || 'true') ?? true),
+    submodules: parseGoBoolean(query.get('submodules') || 'true') ?? true,
+    keepsGitDirectory: query.has('keep-git-dir') && (parseGoBoolean(query.get('keep-git-dir') || 'true') ?? true),
   });
 }
 

@@ -1,6 +1,6 @@
 import { parseCsvRecord } from './csv.ts';
 import type { Statement } from './dockerfile-statement.ts';
-import { readBoolean } from './git-source.ts';
+import { parseGoBoolean } from './go-boolean.ts';
 import { nearest } from './nearest.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
@@ -170,7 +170,7 @@ function parseDevice(flag: string): Parsed<readonly string[]> {
     const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
     const value = equals < 0 ? undefined : field.slice(equals + 1);
     if (key === 'required') {
-      if (value !== undefined && readBoolean(value) === undefined) return refuse('"required" takes true and false');
+      if (value !== undefined && parseGoBoolean(value) === undefined) return refuse('"required" takes true and false');
     } else if (key === 'name' && value !== undefined) {
       if (name !== '') return refuse('it has two names');
       name = value;

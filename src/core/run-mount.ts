@@ -1,5 +1,5 @@
 import { parseCsvRecord } from './csv.ts';
-import { readBoolean } from './git-source.ts';
+import { parseGoBoolean } from './go-boolean.ts';
 import { type Parsed, parsed, unparsable } from './parsed.ts';
 import { quote } from './printable.ts';
 import type { Expanded } from './stage-environment.ts';
@@ -107,7 +107,7 @@ function findFieldProblem(key: string, value: string): string | undefined {
     return `${quote(word)} is no type of a mount: ${KINDS.join(', ')} are`;
   }
   if (key === 'sharing' && !SHARING.includes(word)) return `sharing=${quote(value)}: ${SHARING.join(', ')} are allowed`;
-  if (SWITCHES.has(key) && readBoolean(value) === undefined)
+  if (SWITCHES.has(key) && parseGoBoolean(value) === undefined)
     return `${key}=${quote(value)}: true and false are allowed`;
   if (key === 'size' && !SIZE.test(value)) return `size=${quote(value)}: a number and a unit are allowed, as in 64m`;
   const base = key === 'mode' ? 8 : key === 'uid' || key === 'gid' ? 10 : undefined;

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { findDockerfile } from '../context.ts';
 import type { BuildSecret, NamedContext } from '../core/build-options.ts';
-import { commitOf, type GitSource, parseGitSource, pinnedSource, readBoolean } from '../core/git-source.ts';
+import { commitOf, type GitSource, parseGitSource, pinnedSource } from '../core/git-source.ts';
+import { parseGoBoolean } from '../core/go-boolean.ts';
 import { quote, toLine } from '../core/printable.ts';
 import { isGitSource } from '../core/remote-source.ts';
 import { readDockerfile } from '../dockerfile-inputs.ts';
@@ -155,5 +156,5 @@ function isPlainDirectory({ host }: Run, root: string, inside: string): boolean 
 /** The last one given wins. */
 function asksForGitDirectory({ options }: Run): boolean {
   const values = options.buildArgs.flatMap((arg) => KEEP_GIT.exec(arg)?.[1] ?? []);
-  return readBoolean(values.at(-1) ?? '') ?? false;
+  return parseGoBoolean(values.at(-1) ?? '') ?? false;
 }

@@ -33,6 +33,11 @@ export const ATTRIBUTES = {
   ulimits: { kind: 'texts', merge: 'append' },
 } as const;
 
+/** What bake takes for the name of a target, and so of a service. */
+export function isTargetName(text: string): boolean {
+  return /^[a-zA-Z0-9_-]+$/.test(text);
+}
+
 export type AttributeName = keyof typeof ATTRIBUTES;
 export const ATTRIBUTE_NAMES: readonly AttributeName[] = Object.keys(ATTRIBUTES).filter(isAttributeName);
 

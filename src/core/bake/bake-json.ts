@@ -7,6 +7,7 @@ import {
   type Entry,
   type FlagName,
   isAttributeName,
+  isTargetName,
   type MapName,
   type TextName,
   type TextsName,
@@ -24,7 +25,6 @@ export interface BakeFile {
 }
 
 const BLOCKS = ['group', 'target', 'variable'];
-const NAME = /^[a-zA-Z0-9_-]+$/;
 /** Where HCL goes on, and JSON of ours does not. */
 const BEYOND_TARGET = ['matrix', 'name'];
 const GROUP_KEYS = ['targets', 'description'];
@@ -84,7 +84,7 @@ function blocksOf({ tree, reader }: BakeFile, type: string): readonly TreeEntry[
 }
 
 function checkName(what: string, name: string, line: number, reader: Reader): void {
-  if (!NAME.test(name))
+  if (!isTargetName(name))
     reader.problem(line, `${quote(name)} is no name of a ${what}: letters, digits, "_" and "-" are allowed`);
 }
 

@@ -1,4 +1,5 @@
 import { quote } from '../printable.ts';
+import { isTargetName } from './attributes.ts';
 import { readComposeBuild } from './compose-build.ts';
 import { mapEntries } from './compose-values.ts';
 import type { GroupDefinition, TargetDefinition } from './configuration.ts';
@@ -11,8 +12,6 @@ export interface ComposeFile {
   readonly tree: Tree;
   readonly reader: Reader;
 }
-
-const NAME = /^[a-zA-Z0-9_-]+$/;
 
 /**
  * The services that are built, as targets, and the group `default` of them all. What compose merges, extends or includes is
@@ -41,7 +40,7 @@ export function readCompose(
       if (valueOf(value, 'extends') !== undefined) reader.beyond(line, `"extends" in service ${quote(key)}`);
       const build = mapEntries(value).find((entry) => entry.key === 'build');
       if (build === undefined) continue;
-      if (!NAME.test(name)) {
+      if (!isTargetName(name)) {
         reader.problem(
           line,
           `service ${quote(key)}: letters, digits, "_", "-" and "." are allowed in the name of a target`,

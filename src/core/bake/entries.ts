@@ -1,11 +1,9 @@
 import { parseCsvRecord } from '../csv.ts';
+import { parseGoBoolean } from '../go-boolean.ts';
 import { splitOnce } from '../split-once.ts';
 import type { EntriesName, Entry } from './attributes.ts';
 
 const SECRET_KEYS = ['type', 'id', 'src', 'source', 'env'];
-/** As Go's `strconv.ParseBool` takes them. */
-const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
-const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
 
 /**
  * Reads an entry that is written as one text, `type=registry,ref=…`, as buildx 0.29 does (util/buildflags); several where
@@ -51,8 +49,9 @@ export function finishEntry(name: EntriesName, keys: ReadonlyMap<string, string>
   if (name !== 'attest')
     return new Map([...keys].filter(([key, value]) => key !== 'dest' || value !== '' || name !== 'output'));
   const { disabled = 'false', ...rest } = Object.fromEntries(keys);
-  if (TRUE.includes(disabled)) return new Map([...Object.entries(rest), ['disabled', 'true']]);
-  return FALSE.includes(disabled) ? new Map(Object.entries(rest)) : undefined;
+  const isDisabled = parseGoBoolean(disabled);
+  if (isDisabled === undefined) return undefined;
+  return new Map([...Object.entries(rest), ...(isDisabled ? [['disabled', 'true'] as const] : [])]);
 }
 
 /** Keys in another case than theirs; those of attestations that are for BuildKit stay. */

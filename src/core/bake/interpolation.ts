@@ -1,13 +1,11 @@
 import { quote } from '../printable.ts';
 import type { Reader } from './findings.ts';
+import { TextBudget } from './text-budget.ts';
 import type { Tree } from './tree.ts';
 import type { Lookup } from './variables.ts';
 
 /** Default texts may hold `$$`, but no variables of their own: those are for buildx. */
 const PIECE = /\$(?:(\$)|([_a-zA-Z][_a-zA-Z0-9]*)|\{([_a-zA-Z][_a-zA-Z0-9]*)(?:(:?[-+])((?:[^${}]|\$\$)*))?\})|\$/g;
-const MAX_LENGTH = 1 << 20;
-/** Of all texts of a file that had variables in them. */
-const MAX_TOTAL_LENGTH = 1 << 25;
 
 /**
  * Replaces the variables in all values of a compose file: `$NAME`, `${NAME}`, `${NAME:-DEFAULT}`, `${NAME-DEFAULT}`,
@@ -15,17 +13,14 @@ const MAX_TOTAL_LENGTH = 1 << 25;
  * (https://github.com/compose-spec/compose-spec/blob/main/12-interpolation.md). All else is for buildx, errors included.
  */
 export function interpolate(tree: Tree, lookup: Lookup, reader: Reader): Tree {
-  let totalLength = 0;
+  const budget = new TextBudget();
   const walk = (at: Tree): Tree => {
     if (at.kind === 'list') return { ...at, items: at.items.map(walk) };
     if (at.kind === 'map')
       return { ...at, entries: at.entries.map((entry) => ({ ...entry, value: walk(entry.value) })) };
     if (at.kind !== 'text' || !at.text.includes('$')) return at;
     const text = interpolateText(at, lookup, reader);
-    totalLength += text.length;
-    if (totalLength <= MAX_TOTAL_LENGTH) return { ...at, text };
-    reader.problem(undefined, `all texts together come to more than ${MAX_TOTAL_LENGTH} characters`);
-    return { ...at, text: '' };
+    return { ...at, text: budget.allows(text.length, at.line, reader) ? text : '' };
   };
   return walk(tree);
 }
@@ -44,10 +39,7 @@ function interpolateText({ text, line }: { text: string; line: number }, lookup:
         reader.notice(line, `the variable ${quote(name)} is not set: it counts as empty`);
       });
   }
-  result += text.slice(end);
-  if (result.length <= MAX_LENGTH) return result;
-  reader.problem(line, `a text comes to more than ${MAX_LENGTH} characters`);
-  return '';
+  return result + text.slice(end);
 }
 
 interface Expression {

@@ -1,14 +1,12 @@
 import { quote } from '../printable.ts';
 import type { Reader } from './findings.ts';
-import { TREE_LIMITS, type Tree, type TreeEntry } from './tree.ts';
+import { isPlainNumber, TREE_LIMITS, type Tree, type TreeEntry } from './tree.ts';
 
 const BLANK = /[ \t\n\r]*/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON allows none of them in a text
 const TEXT = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const WORD = /true|false|null/y;
-/** Every number up to here is written the same way by everybody. */
-const WHOLE = /^(?:0|-?[1-9][0-9]{0,14})$/;
 
 /** Reads JSON (RFC 8259) and keeps its lines and its double keys. `undefined` after a problem was reported. */
 export function readJsonTree(text: string, reader: Reader): Tree | undefined {
@@ -46,7 +44,7 @@ function readValue(source: Source, depth: number): Tree {
   if (character === '[') return { kind: 'list', items: readItems(source, depth), line };
   if (character === '"') return { kind: 'text', text: readText(source), line };
   const number = take(source, NUMBER);
-  if (number !== undefined) return { kind: WHOLE.test(number) ? 'number' : 'other', text: number, line };
+  if (number !== undefined) return { kind: isPlainNumber(number) ? 'number' : 'other', text: number, line };
   const word = take(source, WORD);
   if (word === 'null') return { kind: 'null', text: word, line };
   if (word !== undefined) return { kind: 'boolean', text: word, line };

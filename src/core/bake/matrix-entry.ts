@@ -1,3 +1,4 @@
+import { parseJson } from '../json.ts';
 import { type Parsed, parsed, unparsable } from '../parsed.ts';
 import { quote } from '../printable.ts';
 
@@ -28,7 +29,7 @@ export interface ReadEntry {
 export function parseMatrixEntry(text: string): Parsed<ReadEntry | undefined> {
   if (text.trim() === '') return parsed(undefined);
   const form = 'one entry of the output matrix is allowed, as JSON: ${{ toJSON(matrix) }}';
-  const value = readJson(text);
+  const value = parseJson(text);
   if (Array.isArray(value)) return unparsable(`a list, perhaps the whole matrix: ${form}`);
   if (typeof value !== 'object' || value === null) return unparsable(`${quote(text)}: ${form}`);
   const entries = Object.entries(value);
@@ -42,12 +43,4 @@ export function parseMatrixEntry(text: string): Parsed<ReadEntry | undefined> {
   if (missing.length > 0) return unparsable(`${missing.join(' and ')} missing in ${quote(text)}; ${form}`);
   const hashes = texts.find(([key]) => key === 'hash')?.[1].split('\n') ?? [];
   return parsed({ inputs: Object.fromEntries(texts.filter(([key]) => !FACTS.includes(key))), hashes });
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

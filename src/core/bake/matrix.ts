@@ -1,3 +1,5 @@
+import { formatList } from '../lists.ts';
+
 /** An image that is missing, as the plan of several images has it. */
 export interface MissingImage {
   readonly name: string;
@@ -71,15 +73,10 @@ function entryOf(images: readonly MissingImage[]): MatrixEntry {
   const more = names.length > MAX_NAMES ? [`${names.length - MAX_NAMES} more`] : [];
   return {
     name: [...names.slice(0, MAX_NAMES), ...more].join(', '),
-    targets: names.map(asItem).join('\n'),
+    targets: formatList(names),
     hash: images.map(({ hash }) => hash).join('\n'),
     reason: [...new Set(images.map(({ reason }) => reason))].join(', '),
   };
-}
-
-/** As the list of `targets` is read. */
-function asItem(name: string): string {
-  return /^[\w.-]+$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
 /** Lists of equal length, give or take one. */

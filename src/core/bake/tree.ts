@@ -16,6 +16,11 @@ export interface TreeEntry {
 /** How much of a file is read: more is nothing that a person wrote. */
 export const TREE_LIMITS = { maxDepth: 64, maxNodes: 400_000 } as const;
 
+/** Whether a number is written as everybody writes it: whole, and small enough to be exact everywhere. */
+export function isPlainNumber(text: string): boolean {
+  return /^(?:0|-?[1-9][0-9]{0,14})$/.test(text);
+}
+
 /** The entries of a map without those that are comments in HCL's JSON; empty for anything else. */
 export function entriesOf(tree: Tree | undefined): readonly TreeEntry[] {
   return tree?.kind === 'map' ? tree.entries.filter(({ key }) => key !== '//') : [];

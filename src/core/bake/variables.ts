@@ -1,8 +1,10 @@
+import { parseGoBoolean } from '../go-boolean.ts';
 import { nearest } from '../nearest.ts';
 import { quote } from '../printable.ts';
 import type { Reader } from './findings.ts';
 import { parseTemplate } from './template.ts';
-import { entriesOf, type Tree, type TreeEntry, valueOf } from './tree.ts';
+import { TextBudget } from './text-budget.ts';
+import { entriesOf, isPlainNumber, type Tree, type TreeEntry, valueOf } from './tree.ts';
 
 /** Answers what a variable is in the environment. */
 export type Lookup = (name: string) => string | undefined;
@@ -26,12 +28,6 @@ const BUILT_IN = ['BAKE_CMD_CONTEXT', 'BAKE_LOCAL_PLATFORM'];
 /** A switch of buildx against the environment; which releases know it is buildx's to say. */
 const NO_ENVIRONMENT = 'BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP';
 const PLAIN_KEYS = ['default', 'description', 'sensitive'];
-const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
-const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
-const WHOLE = /^(?:0|-?[1-9][0-9]{0,14})$/;
-const MAX_LENGTH = 1 << 20;
-/** Of all texts that were put together: what a file of 4 MiB can ask for has no end. */
-const MAX_TOTAL_LENGTH = 1 << 25;
 
 /**
  * Evaluates the variables of all files, of which the last block of a name stands and the environment wins, and answers
@@ -41,7 +37,7 @@ export function readVariables(blocks: readonly VariableBlock[], lookup: Lookup):
   const byName = new Map(blocks.map((block) => [block.entry.key, block]));
   const values = new Map<string, Value | undefined>();
   const open: string[] = [];
-  let totalLength = 0;
+  const budget = new TextBudget();
 
   const valueOfVariable = (name: string, line: number, reader: Reader): Value | undefined => {
     if (values.has(name)) return values.get(name);
@@ -81,12 +77,8 @@ export function readVariables(blocks: readonly VariableBlock[], lookup: Lookup):
     if (found.length === 1 && only !== undefined) return only;
     if (found.some((part) => part === undefined)) return undefined;
     const length = found.reduce((sum, part) => sum + (part?.text.length ?? 0), 0);
-    totalLength += length;
-    if (length <= MAX_LENGTH && totalLength <= MAX_TOTAL_LENGTH)
-      return { kind: 'text', text: found.map((part) => part?.text ?? '').join('') };
-    if (length > MAX_LENGTH) reader.problem(tree.line, `a text comes to more than ${MAX_LENGTH} characters`);
-    else reader.problem(undefined, `all texts together come to more than ${MAX_TOTAL_LENGTH} characters`);
-    return undefined;
+    if (!budget.allows(length, tree.line, reader)) return undefined;
+    return { kind: 'text', text: found.map((part) => part?.text ?? '').join('') };
   };
 
   for (const { entry, reader } of blocks) {
@@ -110,8 +102,9 @@ function evaluate({ entry, reader }: VariableBlock, lookup: Lookup, readScalar: 
     standIn.kind === 'null' && given !== undefined ? { kind: 'text' as const, text: '' } : readScalar(standIn, reader);
   if (given === undefined || value === undefined) return value;
   if (value.kind === 'text') return { kind: 'text', text: given };
-  const isFit = value.kind === 'number' ? WHOLE.test(given) : [...TRUE, ...FALSE].includes(given);
-  if (isFit) return { kind: value.kind, text: value.kind === 'number' ? given : String(TRUE.includes(given)) };
+  if (value.kind === 'number' && isPlainNumber(given)) return { kind: 'number', text: given };
+  const truth = value.kind === 'boolean' ? parseGoBoolean(given) : undefined;
+  if (truth !== undefined) return { kind: 'boolean', text: String(truth) };
   reader.beyond(line, `the variable ${quote(name)}, whose value in the environment is no plain ${value.kind}`);
   return undefined;
 }

@@ -2,12 +2,11 @@ import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode
 import { quote, toLine } from '../printable.ts';
 import { isBeyond } from '../yaml-depth.ts';
 import type { Reader } from './findings.ts';
-import { TREE_LIMITS, type Tree, type TreeEntry } from './tree.ts';
+import { isPlainNumber, TREE_LIMITS, type Tree, type TreeEntry } from './tree.ts';
 
 /** Bytes beyond which the YAML library takes seconds. */
 const MAX_LENGTH = 1 << 20;
 const MAX_LEXEMES = 400_000;
-const WHOLE = /^(?:0|-?[1-9][0-9]{0,14})$/;
 /** What yaml.v3 of Go takes for a number, a date or infinity, and writes in another way. */
 const REWRITTEN =
   /^(?:[-+]?(?:0[xXoObB]?[0-9a-fA-F_]+|[0-9][0-9_]*|[0-9_]*\.[0-9_]+|[0-9][0-9_]*\.[0-9_]*)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[tT \t].*)?)$/;
@@ -99,7 +98,7 @@ class TreeReader {
     if (!isPlain) return { kind: 'text', text, line };
     if (NULL.test(text)) return { kind: 'null', text, line };
     if (BOOLEAN.test(text)) return { kind: 'boolean', text: text.toLowerCase(), line };
-    if (WHOLE.test(text)) return { kind: 'number', text, line };
+    if (isPlainNumber(text)) return { kind: 'number', text, line };
     return { kind: REWRITTEN.test(text) ? 'other' : 'text', text, line };
   }
 
