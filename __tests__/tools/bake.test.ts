@@ -1,15 +1,12 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BuildSettings } from '../../src/core/build-options.ts';
 import { digestOf } from '../../src/core/digest.ts';
-import type { Machine } from '../../src/hosts/machine.ts';
-import { createTerminalHost } from '../../src/hosts/terminal.ts';
 import { type BakeRequest, bakeImages } from '../../src/tools/bake.ts';
 import type { Docker } from '../../src/tools/docker.ts';
 import { buildSettings } from './build-settings.ts';
-import { installStubDocker, type StubDocker } from './stub-docker.ts';
+import { DockerScene } from './docker-scene.ts';
 
 const mediaType = 'application/vnd.oci.image.index.v1+json';
 const builder = { name: 'b', driver: 'remote', delivery: 'layout', created: false } as const;
@@ -22,29 +19,11 @@ const BAKES = `
   write(flag('metadata-file'), JSON.stringify({ ...Object.fromEntries(names.map((name) => [name, built(name)])), base: {} }));
   return 0;`;
 
-let workspace: string;
-let host: Machine;
-let stub: StubDocker | undefined;
-let printed: string[];
-
+let scene: DockerScene;
 beforeEach(() => {
-  workspace = fs.mkdtempSync(path.join(os.tmpdir(), 'bake-test-'));
-  printed = [];
+  scene = new DockerScene();
 });
-afterEach(async () => {
-  await host.finish();
-  stub?.remove();
-  stub = undefined;
-  fs.rmSync(workspace, { recursive: true });
-});
-
-/** A host whose docker is a stub that answers so. */
-function dockerThat(answers: string, env: Record<string, string> = {}): Docker {
-  stub = installStubDocker(answers);
-  const own = { ...process.env, PATH: `${stub.directory}:${process.env['PATH']}`, ...env };
-  host = createTerminalHost({ cwd: workspace, env: own, write: (line) => printed.push(line) });
-  return { host, env: {} };
-}
+afterEach(() => scene.remove());
 
 type Image = BakeRequest['images'][number];
 
@@ -54,11 +33,14 @@ function image(name: string, change: Partial<BuildSettings> = {}, more: Partial<
 }
 
 function onBase(name: string): Image {
-  return image(name, { context: path.join(workspace, name), buildContexts: [{ name: 'x', value: 'target:base' }] });
+  return image(name, {
+    context: path.join(scene.workspace, name),
+    buildContexts: [{ name: 'x', value: 'target:base' }],
+  });
 }
 
 it('answers what was built, by name, and builds nothing for what only others are built on', async () => {
-  const docker = dockerThat(BAKES);
+  const docker = scene.dockerThat(BAKES);
   const base = image('base', {}, { destination: undefined });
   const built = await bakeImages(docker, { images: [base, onBase('a/1'), onBase('b')], builder });
   expect([...built].map(([name, { descriptor, buildRef }]) => [name, descriptor.digest.slice(7, 9), buildRef])).toEqual(
@@ -67,7 +49,7 @@ it('answers what was built, by name, and builds nothing for what only others are
       ['b', '11', 'b/b0/b'],
     ],
   );
-  const [call] = stub?.calls() ?? [];
+  const [call] = scene.calls();
   expect(call?.argv.slice(0, 4)).toEqual(['buildx', 'bake', '--builder=b', '--progress=plain']);
   expect(call?.argv.slice(-3)).toEqual(['--', 'a-1', 'b']);
   expect(call?.argv.filter((arg) => arg.startsWith('--allow'))).toEqual([]);
@@ -75,30 +57,30 @@ it('answers what was built, by name, and builds nothing for what only others are
 });
 
 it('asks nobody when there is nothing to build', async () => {
-  const docker = dockerThat('return 1');
+  const docker = scene.dockerThat('return 1');
   expect(await bakeImages(docker, { images: [image('base', {}, { destination: undefined })], builder })).toEqual(
     new Map(),
   );
-  expect(stub?.calls()).toEqual([]);
+  expect(scene.calls()).toEqual([]);
 });
 
 it('grants what was allowed', async () => {
-  const docker = dockerThat(BAKES);
+  const docker = scene.dockerThat(BAKES);
   await bakeImages(docker, {
     images: [image('a', { allow: ['security.insecure'] }), image('b', { network: 'host' })],
     builder,
   });
-  expect(stub?.calls()[0]?.argv.filter((arg) => arg.startsWith('--allow'))).toEqual([
+  expect(scene.calls()[0]?.argv.filter((arg) => arg.startsWith('--allow'))).toEqual([
     '--allow=network.host',
     '--allow=security.insecure',
   ]);
 });
 
 it('keeps values out of argv, the log and the error, and removes the definition', async () => {
-  const docker = dockerThat(
+  const docker = scene.dockerThat(
     `const fs = require('node:fs');
     const file = args.find((arg) => arg.startsWith('--file=')).slice(7);
-    write('${workspace}/seen.json', JSON.stringify({ mode: fs.statSync(file).mode & 0o777, text: fs.readFileSync(file, 'utf8') }));
+    write('${scene.workspace}/seen.json', JSON.stringify({ mode: fs.statSync(file).mode & 0o777, text: fs.readFileSync(file, 'utf8') }));
     err('#5 [b 1/1] RUN x'); err('#5 0.1 ' + process.env.BUILD_ONCE_SECRET_1); err('#5 ERROR: ' + process.env.FROM_ENV); return 1;`,
     { FROM_ENV: 'correct-horse' },
   );
@@ -107,15 +89,15 @@ it('keeps values out of argv, the log and the error, and removes the definition'
   const failed = bakeImages(docker, { images: [first, second], builder });
   const error = await failed.catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'BUILD_FAILED', target: 'b', log: ['***'] });
-  const [call] = stub?.calls() ?? [];
-  const seen = JSON.parse(fs.readFileSync(path.join(workspace, 'seen.json'), 'utf8'));
-  expect([JSON.stringify(error), String(error), ...printed, ...(call?.argv ?? []), seen.text].join('\n')).not.toMatch(
-    /hunter|correct-horse/,
-  );
+  const [call] = scene.calls();
+  const seen = JSON.parse(fs.readFileSync(path.join(scene.workspace, 'seen.json'), 'utf8'));
+  expect(
+    [JSON.stringify(error), String(error), ...scene.printed, ...(call?.argv ?? []), seen.text].join('\n'),
+  ).not.toMatch(/hunter|correct-horse/);
   expect(call?.argv.join('\n')).not.toContain('battery-staple');
   expect(seen.mode).toBe(0o600);
   expect([call?.env['BUILD_ONCE_SECRET_0'], call?.env['BUILD_ONCE_SECRET_1']]).toEqual(['hunter1', 'hunter2']);
-  await host.finish();
+  await scene.finish();
   expect(fs.existsSync(call?.argv.find((arg) => arg.startsWith('--file='))?.slice(7) ?? '/')).toBe(false);
 });
 
@@ -131,18 +113,18 @@ it('shows the progress without what bake says of files', async () => {
     '#1 [a 1/1] RUN x',
     'Read on',
   ];
-  await bakeImages(dockerThat(`${lines.map((line) => `err(${JSON.stringify(line)});`).join('')}${BAKES}`), {
+  await bakeImages(scene.dockerThat(`${lines.map((line) => `err(${JSON.stringify(line)});`).join('')}${BAKES}`), {
     images: [image('a')],
     builder,
   });
-  expect(printed).toEqual(['#0 building', '#1 [a 1/1] RUN x', 'Read on']);
+  expect(scene.printed).toEqual(['#0 building', '#1 [a 1/1] RUN x', 'Read on']);
 });
 
 describe('an attribute that an older bake leaves out without a word', () => {
   const images = [image('a', { addHosts: ['db:10.0.0.1'], shmSize: '64m', ulimit: ['nofile=1'] }), image('b')];
 
   it('is a problem before anything is built', async () => {
-    const docker = dockerThat(
+    const docker = scene.dockerThat(
       `if (args.includes('--print')) { out('{"target":{"a":{"shm-size":"64m"},"b":{}}}'); return 0; }`,
     );
     await expect(bakeImages(docker, { images, builder })).rejects.toMatchObject({
@@ -152,7 +134,7 @@ describe('an attribute that an older bake leaves out without a word', () => {
         { input: 'ulimit' },
       ],
     });
-    expect(stub?.calls()).toHaveLength(1);
+    expect(scene.calls()).toHaveLength(1);
   });
 
   it.each([
@@ -162,13 +144,13 @@ describe('an attribute that an older bake leaves out without a word', () => {
     ],
     ['cannot say so', 'return 1;'],
   ])('is none when bake %s', async (_, print) => {
-    const docker = dockerThat(`if (args.includes('--print')) { ${print} }${BAKES}`);
+    const docker = scene.dockerThat(`if (args.includes('--print')) { ${print} }${BAKES}`);
     expect((await bakeImages(docker, { images, builder })).size).toBe(2);
   });
 
   it('is not asked for when it is not used', async () => {
-    await bakeImages(dockerThat(BAKES), { images: [image('b')], builder });
-    expect(stub?.calls()).toHaveLength(1);
+    await bakeImages(scene.dockerThat(BAKES), { images: [image('b')], builder });
+    expect(scene.calls()).toHaveLength(1);
   });
 });
 
@@ -178,8 +160,8 @@ describe('the pins', () => {
   const pin = (reference: string, text: string) => ({ reference, digest: digestOf(text) });
 
   it('of all images hold, each once', async () => {
-    const file = path.join(workspace, 'policy');
-    const docker = dockerThat(policy(file) + BAKES);
+    const file = path.join(scene.workspace, 'policy');
+    const docker = scene.dockerThat(policy(file) + BAKES);
     const images = [
       image('a', {}, { pins: [pin('node:22', '1'), pin('b', '2')] }),
       image('b', {}, { pins: [pin('docker.io/library/node:22', '1')] }),
@@ -193,10 +175,10 @@ describe('the pins', () => {
       image('a', {}, { pins: [pin('node:22', '1')] }),
       image('b', {}, { pins: [pin('docker.io/library/node:22', '2')] }),
     ];
-    await expect(bakeImages(dockerThat(BAKES), { images, builder })).rejects.toThrow(
+    await expect(bakeImages(scene.dockerThat(BAKES), { images, builder })).rejects.toThrow(
       /is pinned to sha256:.* and to sha256:/,
     );
-    expect(stub?.calls()).toEqual([]);
+    expect(scene.calls()).toEqual([]);
   });
 });
 
@@ -208,11 +190,11 @@ describe('a call that fails', () => {
     '-'.repeat(20),
   ];
   const failing = (lines: readonly string[]): Docker =>
-    dockerThat(`${lines.map((line) => `err(${JSON.stringify(line)});`).join('')} return 1;`);
+    scene.dockerThat(`${lines.map((line) => `err(${JSON.stringify(line)});`).join('')} return 1;`);
   const dockerfiles = (texts: Readonly<Record<string, string>>): void => {
     for (const [name, text] of Object.entries(texts)) {
-      fs.mkdirSync(path.join(workspace, name));
-      fs.writeFileSync(path.join(workspace, name, 'Dockerfile'), text);
+      fs.mkdirSync(path.join(scene.workspace, name));
+      fs.writeFileSync(path.join(scene.workspace, name, 'Dockerfile'), text);
     }
   };
 
@@ -229,7 +211,7 @@ describe('a call that fails', () => {
       'ERROR: target a: failed to solve: exit code: 1',
     ]);
     dockerfiles({ a: 'FROM x\r\n  RUN a\r\n', base: 'FROM y\n  RUN base\n', b: 'FROM z\nRUN nobody\n' });
-    const base = image('base', { context: path.join(workspace, 'base') });
+    const base = image('base', { context: path.join(scene.workspace, 'base') });
     await expect(bakeImages(docker, { images: [base, onBase('a'), onBase('b')], builder })).rejects.toMatchObject({
       code: 'BUILD_FAILED',
       target: name,
@@ -249,7 +231,7 @@ describe('a call that fails', () => {
   });
 
   it('is not begun without its secrets, or for what bake cannot do', async () => {
-    const docker = dockerThat('');
+    const docker = scene.dockerThat('');
     const secretEnvs = [{ id: 'a', env: 'NOT_SET' }];
     const images = [image('a', { secretEnvs }), image('b', { secretEnvs })];
     await expect(bakeImages(docker, { images, builder })).rejects.toMatchObject({
@@ -259,11 +241,13 @@ describe('a call that fails', () => {
       code: 'BAD_INPUT',
       problems: [{ input: 'cgroup-parent' }],
     });
-    expect(stub?.calls()).toEqual([]);
+    expect(scene.calls()).toEqual([]);
   });
 
   it('without saying what was built names the image', async () => {
-    const docker = dockerThat(`write(args.find((arg) => arg.startsWith('--metadata-file=')).slice(16), '{"a":{}}');`);
+    const docker = scene.dockerThat(
+      `write(args.find((arg) => arg.startsWith('--metadata-file=')).slice(16), '{"a":{}}');`,
+    );
     await expect(bakeImages(docker, { images: [image('a')], builder })).rejects.toMatchObject({
       code: 'BUILD_FAILED',
       message: 'buildx ended well but did not say what it built for "a"',
