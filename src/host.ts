@@ -119,6 +119,8 @@ export interface Files {
   resolve(path: string): string;
   /** `undefined` when there is no such file. An error for a device, which may never end. */
   read(path: string): Uint8Array | undefined;
+  /** The same, piece by piece, while other work goes on; an error also when there is no such file. */
+  pieces(path: string): AsyncIterable<Uint8Array>;
   /** The same with its digest. An error for what is no regular file. */
   readDigested(path: string): DigestedFile | undefined;
   readText(path: string): string | undefined;

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -152,6 +152,18 @@ describe('reading', () => {
     expect(files().readText(at('link'))).toBe('text\n');
     expect([...(files().read('directory/inside') ?? [])]).toEqual([120]);
     expect(files().readLink('dangling')).toBe('nowhere');
+  });
+
+  it('gives a large file in pieces, without gaps', async () => {
+    const bytes = randomBytes(MEBIBYTE + 1);
+    fs.writeFileSync(at('large'), bytes);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of files().pieces('large')) pieces.push(piece);
+    expect(pieces.length).toBeGreaterThan(1);
+    expect(Buffer.concat(pieces)).toEqual(bytes);
+    const first = (file: string) => files().pieces(file)[Symbol.asyncIterator]().next();
+    await expect(first('nowhere')).rejects.toThrow('ENOENT');
+    await expect(first('/dev/zero')).rejects.toThrow('it is a device');
   });
 
   it('what is not there gives nothing; what cannot be read is an error', () => {

@@ -89,6 +89,9 @@ function filesOf(tree: Tree, resolve: (at: string) => string, { path, nameOf }: 
     path,
     resolve,
     read,
+    async *pieces(at) {
+      yield read(at) ?? new Uint8Array();
+    },
     readText: textAt,
     readRegular: textAt,
     digest,

@@ -168,6 +168,22 @@ describe('the hijacked releases', () => {
     expect(ran()).toBe(false);
   });
 
+  it.each([0, 1, 10, 20, 21, 22, 40, 41, 42, 60])(
+    'are not run to know them, where that stands %i bytes before the end of what is read at once',
+    async (count) => {
+      const { directory: bin, ran } = program('');
+      const file = path.join(bin, 'trivy');
+      const head = `${fs.readFileSync(file, 'utf8')}${saysVersion('0.70.0')}\nexit\n`;
+      const built = '/pkg/version/app.ver=0.69.4';
+      for (const pieces of [1, 2]) {
+        fs.writeFileSync(file, `${head.padEnd(pieces * 2 ** 20 - count, '#')}${built}`);
+        const found = findTrivy(open({ PATH: `${bin}:${SYSTEM_PATH}` }), finding());
+        expect((await refusal(found)).code).toBe('TRIVY_HIJACKED');
+        expect(ran()).toBe(false);
+      }
+    },
+  );
+
   it.each(hijacked)('%s is refused when it is asked for, before any request', async (version) => {
     const server = await mirror();
     const asked = { ...server.finding(), version: `v${version}`, releases: tableOf(version, GOOD) };

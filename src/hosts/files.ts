@@ -34,6 +34,7 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
     path,
     resolve: at,
     read: (file) => orAbsent(() => readBytes(at(file))),
+    pieces: (file) => piecesOf(at(file)),
     readDigested: (file) => orAbsent(() => readDigested(at(file))),
     readText: (file) => orAbsent(() => fs.readFileSync(at(file), 'utf8')),
     readRegular: (file, limitBytes) => orAbsent(() => readRegularFile(at(file), limitBytes)),
@@ -60,12 +61,22 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
   };
 }
 
-/** A device may never end. */
+async function* piecesOf(file: string): AsyncGenerator<Uint8Array> {
+  refuseDevice(file);
+  for await (const piece of fs.createReadStream(file, { highWaterMark: PIECE_BYTES }))
+    if (piece instanceof Uint8Array) yield piece;
+}
+
 function readBytes(file: string): Uint8Array {
+  refuseDevice(file);
+  return fs.readFileSync(file);
+}
+
+/** A device may never end. */
+function refuseDevice(file: string): void {
   const stats = fs.statSync(file);
   if (stats.isCharacterDevice() || stats.isBlockDevice())
     throw Object.assign(new Error('it is a device'), { code: 'ESPIPE' });
-  return fs.readFileSync(file);
 }
 
 function listDirectory(directory: string | Buffer): readonly FileEntry[] {

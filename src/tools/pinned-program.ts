@@ -34,8 +34,8 @@ export interface PinnedProgram {
   readonly ask: (run: (args: readonly string[]) => Promise<string | undefined>) => Promise<string | undefined>;
   /** Whether what it says on the PATH will do, though it is no newer version of the pinned one's line. */
   readonly accepts?: (version: string) => boolean;
-  /** Throws for a program that must not be started. */
-  readonly inspect?: (host: Host, file: string) => void;
+  /** Rejects for a program that must not be started. */
+  readonly inspect?: (host: Host, file: string) => Promise<void>;
   /** Throws for a version that must not be used; `origin` says where it was met. */
   readonly refuse?: (version: string, origin: string) => void;
   readonly failures: ProgramFailures;
@@ -142,7 +142,7 @@ async function findOnPath(
 ): Promise<FoundProgram | undefined> {
   const { command, title, releases } = pinned;
   // Asking a malicious one for its version would run it.
-  for (const file of programsOnPath(host, command)) pinned.inspect?.(host, file);
+  for (const file of programsOnPath(host, command)) await pinned.inspect?.(host, file);
   const version = await versionOf(host, pinned, command);
   if (version === undefined) return undefined;
   pinned.refuse?.(version, 'on the PATH');
@@ -183,7 +183,7 @@ async function findInToolCache(
 ): Promise<FoundProgram | undefined> {
   const program = path.join(directory, pinned.command);
   if (host.files.kindOf(`${directory}.complete`) !== 'file' || host.files.kindOf(program) !== 'file') return undefined;
-  pinned.inspect?.(host, program);
+  await pinned.inspect?.(host, program);
   const found = await versionOf(host, pinned, program);
   if (found !== undefined) pinned.refuse?.(found, program);
   if (found === version) return { host, program, version };

@@ -30,6 +30,7 @@ export interface TrivyFinding {
 export const TRIVY_VARIABLES = 'TRIVY_';
 
 const BUILT_VERSION = '/pkg/version/app.ver=';
+const MAX_VERSION_BYTES = 20;
 
 /**
  * Finds Trivy: on the PATH when its version is allowed, then in the tool cache, else it downloads the archive whose checksum is
@@ -55,7 +56,7 @@ function pinnedTrivy({ os }: Pick<Host, 'os'>, releases = TRIVY_RELEASES): Pinne
     fileNames: archiveNames,
     isArchive: true,
     ask: (run) => askTrivy(run, os),
-    inspect: (where, file) => refuseHijacked(builtVersion(where, file) ?? '', file),
+    inspect: async (where, file) => refuseHijacked((await builtVersion(where, file)) ?? '', file),
     refuse: refuseHijacked,
     failures: FAILURES,
   };
@@ -82,18 +83,32 @@ function readSettings({ version, downloadUrl = GITHUB_RELEASES }: TrivyFinding):
   return { version: named, baseUrl: downloadUrl.replace(/\/+$/, '') };
 }
 
-/** What the release's own build wrote into it: `go version -m` shows it. */
-function builtVersion({ files }: Host, file: string): string | undefined {
+/** What the release's own build wrote into it: `go version -m` shows it. Read beside other work: it has some 150 MB. */
+async function builtVersion({ files }: Host, file: string): Promise<string | undefined> {
+  const reach = BUILT_VERSION.length + MAX_VERSION_BYTES;
+  let end = Buffer.alloc(0);
   try {
-    const { buffer, byteOffset, byteLength } = files.read(file) ?? new Uint8Array();
-    const bytes = Buffer.from(buffer, byteOffset, byteLength);
-    const at = bytes.indexOf(BUILT_VERSION);
-    const start = at + BUILT_VERSION.length;
-    return at < 0 ? undefined : /^[0-9.]+/.exec(bytes.toString('latin1', start, start + 20))?.[0];
+    for await (const { buffer, byteOffset, byteLength } of files.pieces(file)) {
+      const piece = Buffer.from(buffer, byteOffset, byteLength);
+      const seam = Buffer.concat([end, piece.subarray(0, reach)]);
+      // What may be cut where a piece ends is looked for in the next seam.
+      for (const bytes of [seam, piece]) {
+        const at = bytes.indexOf(BUILT_VERSION);
+        if (at >= 0 && at + reach <= bytes.length) return versionAt(bytes, at);
+      }
+      end = Buffer.from(piece.length < reach ? seam.subarray(-reach) : piece.subarray(-reach));
+    }
   } catch {
     // A directory, or a program that may be run and not read.
     return undefined;
   }
+  const at = end.indexOf(BUILT_VERSION);
+  return at < 0 ? undefined : versionAt(end, at);
+}
+
+function versionAt(bytes: Buffer, at: number): string | undefined {
+  const start = at + BUILT_VERSION.length;
+  return /^[0-9.]+/.exec(bytes.toString('latin1', start, start + MAX_VERSION_BYTES))?.[0];
 }
 
 const FAILURES: ProgramFailures = {
