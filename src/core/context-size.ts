@@ -48,21 +48,29 @@ interface Sum {
   fileCount: number;
 }
 
+/** What a directory holds itself. */
+interface Own extends Sum {
+  biggest: Weight | undefined;
+}
+
 /** The parts of each directory, the biggest first; of its files the biggest one, but all of the context's own. */
 function partsOf(read: SeenContext['read'], weigh: (weight: Weight) => number): Parts {
-  const own = new Map<string, Sum>();
-  const files = new Map<string, Weight>();
+  const own = new Map<string, Own>();
+  const files: Weight[] = [];
+  let directory: Own | undefined;
   for (const [path, { sizeBytes }] of read) {
     if (path === '') continue;
+    // Files of a directory come one after the other, and there may be a hundred thousand.
+    if (directory === undefined || !isIn(path, directory.path)) directory = ownOf(own, parentOf(path));
+    directory.sizeBytes += sizeBytes;
+    directory.fileCount += 1;
     const file = { path, sizeBytes, fileCount: 1 };
-    const parent = parentOf(path);
-    const most = files.get(parent);
-    add(own, parent, file);
-    if (parent === '') files.set(path, file);
-    else if (most === undefined || weigh(file) > weigh(most)) files.set(parent, file);
+    if (directory.path === '') files.push(file);
+    else if (directory.biggest === undefined || weigh(file) > weigh(directory.biggest)) directory.biggest = file;
   }
+  for (const { biggest } of own.values()) if (biggest !== undefined) files.push(biggest);
   const parts = new Map<string, Weight[]>();
-  for (const weight of [...withParents(own), ...files.values()]) {
+  for (const weight of [...withParents(own), ...files]) {
     const parent = parentOf(weight.path);
     const siblings = parts.get(parent);
     if (siblings === undefined) parts.set(parent, [weight]);
@@ -89,6 +97,18 @@ function add(sums: Map<string, Sum>, path: string, { sizeBytes, fileCount }: Wei
   }
   sum.sizeBytes += sizeBytes;
   sum.fileCount += fileCount;
+}
+
+function ownOf(known: Map<string, Own>, path: string): Own {
+  const own = known.get(path) ?? { path, sizeBytes: 0, fileCount: 0, biggest: undefined };
+  known.set(path, own);
+  return own;
+}
+
+/** Whether a path is directly in this directory, which is empty for the context itself. */
+function isIn(path: string, directory: string): boolean {
+  const end = path.lastIndexOf('/');
+  return Math.max(0, end) === directory.length && path.startsWith(directory);
 }
 
 function parentOf(path: string): string {
