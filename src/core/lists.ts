@@ -64,5 +64,5 @@ export function formatList(values: readonly string[]): string {
 }
 
 function isPlainItem(value: string): boolean {
-  return value !== '' && value === value.trim() && !/^["#]|[\n,]/.test(value);
+  return value !== '' && value === value.trim() && !/^["#]|[\r\n,]/.test(value);
 }
