@@ -111,7 +111,7 @@ export interface FilesToRead {
   readonly pathAt: (position: number) => string;
 }
 
-/** Synchronous on purpose: one promise a file is two to five times slower. Paths are absolute, or relative to `cwd`. */
+/** Synchronous on purpose but for `pieces`: one promise a file is two to five times slower. Paths are absolute, or relative to `cwd`. */
 export interface Files {
   /** How paths are spelled where these files are. */
   readonly path: PlatformPath;
@@ -119,7 +119,7 @@ export interface Files {
   resolve(path: string): string;
   /** `undefined` when there is no such file. An error for a device, which may never end. */
   read(path: string): Uint8Array | undefined;
-  /** The same, piece by piece, while other work goes on; an error also when there is no such file. */
+  /** The bytes of a large file, piece by piece, while other work goes on. An error for what is no regular file, and for nothing. */
   pieces(path: string): AsyncIterable<Uint8Array>;
   /** The same with its digest. An error for what is no regular file. */
   readDigested(path: string): DigestedFile | undefined;

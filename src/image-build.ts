@@ -174,7 +174,7 @@ export function refuseChangedContext(run: Run, again?: SharedWork): void {
   const { order, reading } = resultOf(run, 'hash');
   const changed = findChanges(run, order, reading, again);
   if (changed.length === 0) return;
-  const named = someOf(changed.map(quote), MAX_NAMED_CHANGES);
+  const named = someOf(changed, MAX_NAMED_CHANGES, quote);
   throw new BuildOnceError('CONTEXT_CHANGED', `changed while the image was built: ${named}; no tag was set`, 1, {
     hint: 'Do not write into the context while it is built, or leave what is written out with .dockerignore.',
   });

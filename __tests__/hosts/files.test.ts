@@ -163,7 +163,7 @@ describe('reading', () => {
     expect(Buffer.concat(pieces)).toEqual(bytes);
     const first = (file: string) => files().pieces(file)[Symbol.asyncIterator]().next();
     await expect(first('nowhere')).rejects.toThrow('ENOENT');
-    await expect(first('/dev/zero')).rejects.toThrow('it is a device');
+    await expect(first('/dev/zero')).rejects.toThrow('it is no file');
   });
 
   it('what is not there gives nothing; what cannot be read is an error', () => {

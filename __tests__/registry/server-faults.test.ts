@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
 import { collect } from '../../src/registry/content-store.ts';
@@ -148,17 +148,39 @@ describe('a fault', () => {
     ]);
   });
 
-  it('drops a connection also where the answer before it is still on its way', { timeout: 10_000 }, async () => {
-    await registry.close();
-    registry = await startRegistry({
-      latencyMs: { base: 200 },
-      faults: [{ kind: 'manifest', action: { kind: 'drop' } }],
+  describe('of an answer that waits for the one before', () => {
+    /** Asks for both at once, on one connection. */
+    async function askBehind(where: string, rule: FaultRule): Promise<Socket> {
+      await registry.close();
+      registry = await startRegistry({ latencyMs: { base: 200 }, faults: [rule] });
+      const socket = connect(Number(registry.host.split(':')[1]), '127.0.0.1');
+      for (const path of ['/v2/', where]) socket.write(`GET ${path} HTTP/1.1\r\nHost: ${registry.host}\r\n\r\n`);
+      return socket.setEncoding('latin1');
+    }
+
+    it.each<[string, FaultAction, RegExp]>([
+      ['drops the connection at once', { kind: 'drop' }, /^$/],
+      [
+        'cuts it when its turn has come',
+        { kind: 'cutBody', afterBytes: 0 },
+        /^HTTP\/1\.1 200 .*HTTP\/1\.1 404 [^{]*$/s,
+      ],
+    ])('%s', { timeout: 10_000 }, async (_, action, read) => {
+      const socket = await askBehind('/v2/acme/app/manifests/1', { kind: 'manifest', action });
+      let text = '';
+      socket.on('data', (piece: string) => (text += piece));
+      await once(socket, 'close');
+      expect(text).toMatch(read);
+      expect(registry.requests.map(({ fault }) => fault)).toContain(action.kind);
     });
-    const socket = connect(Number(registry.host.split(':')[1]), '127.0.0.1');
-    const request = (where: string): string => `GET ${where} HTTP/1.1\r\nHost: ${registry.host}\r\n\r\n`;
-    socket.write(request('/v2/') + request('/v2/acme/app/manifests/1'));
-    await once(socket.resume(), 'close');
-    expect(registry.requests.map(({ fault }) => fault)).toContain('drop');
+
+    it('is forgotten when the client goes', { timeout: 10_000 }, async () => {
+      const socket = await askBehind('/v2/acme/app/manifests/1', { action: { kind: 'slow', bytesPerSecond: 100 } });
+      await expect.poll(() => registry.requests.map(({ kind }) => kind)).toContain('manifest');
+      socket.destroy();
+      // It waits for all that is under way.
+      await registry.close();
+    });
   });
 
   it.each([0, 1, 1234])('cuts the answer after %d bytes', async (afterBytes) => {

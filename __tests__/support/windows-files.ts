@@ -90,7 +90,9 @@ function filesOf(tree: Tree, resolve: (at: string) => string, { path, nameOf }: 
     resolve,
     read,
     async *pieces(at) {
-      yield read(at) ?? new Uint8Array();
+      const bytes = read(at);
+      if (bytes === undefined) throw Object.assign(new Error(at), { code: 'ENOENT' });
+      yield bytes;
     },
     readText: textAt,
     readRegular: textAt,

@@ -62,7 +62,7 @@ const MAX_NAMES = 3;
 
 /** The first of these names, quoted. */
 export function someNames(names: readonly string[]): string {
-  return someOf(names.map(quote), MAX_NAMES);
+  return someOf(names, MAX_NAMES, quote);
 }
 
 /** What does not go together with several images. */

@@ -41,7 +41,7 @@ export function findLfsPointers({ name, read, lines }: SeenContext): readonly Wa
     else paths.push(path);
   }
   return [...pointers].map(([line, paths]) => {
-    const names = someOf(paths.map(quote), MAX_NAMED);
+    const names = someOf(paths, MAX_NAMED, quote);
     const what =
       paths.length === 1 ? 'is a pointer of git LFS and not the file' : 'are pointers of git LFS and not the files';
     const message = `${names}${inContext(name)} ${what}, and the image gets it so; check out with lfs: true, or run git lfs pull before`;

@@ -3,10 +3,11 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   const wanted = name.toLowerCase().slice(0, 64);
   let best: { readonly name: string; readonly distance: number } | undefined;
   for (const candidate of known) {
+    const lower = candidate.toLowerCase();
     const farthest = Math.min(Math.max(2, Math.floor(candidate.length / 3)), (best?.distance ?? Infinity) - 1);
     // No name is nearer than the difference in length, and a list may have a million names.
-    if (Math.abs(wanted.length - candidate.length) > farthest) continue;
-    const distance = editDistance(wanted, candidate.toLowerCase());
+    if (Math.abs(wanted.length - lower.length) > farthest) continue;
+    const distance = editDistance(wanted, lower);
     if (distance <= farthest) best = { name: candidate, distance };
   }
   return best?.name;

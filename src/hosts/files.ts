@@ -62,21 +62,17 @@ export function createFiles(cwd: string, own: (directory: string) => void, tempo
 }
 
 async function* piecesOf(file: string): AsyncGenerator<Uint8Array> {
-  refuseDevice(file);
+  if (!fs.statSync(file).isFile()) throw Object.assign(new Error('it is no file'), { code: 'ESPIPE' });
   for await (const piece of fs.createReadStream(file, { highWaterMark: PIECE_BYTES }))
     if (piece instanceof Uint8Array) yield piece;
 }
 
-function readBytes(file: string): Uint8Array {
-  refuseDevice(file);
-  return fs.readFileSync(file);
-}
-
 /** A device may never end. */
-function refuseDevice(file: string): void {
+function readBytes(file: string): Uint8Array {
   const stats = fs.statSync(file);
   if (stats.isCharacterDevice() || stats.isBlockDevice())
     throw Object.assign(new Error('it is a device'), { code: 'ESPIPE' });
+  return fs.readFileSync(file);
 }
 
 function listDirectory(directory: string | Buffer): readonly FileEntry[] {

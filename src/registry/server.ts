@@ -109,7 +109,11 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
     faults: new Faults(options.faults),
     closing: new AbortController(),
   };
-  const server = openServer(tls, (request, response) => void serve(request, response, services));
+  const visits = new Set<Promise<void>>();
+  const server = openServer(tls, (request, response) => {
+    const visit = serve(request, response, services).finally(() => visits.delete(visit));
+    visits.add(visit);
+  });
   const address = await listen(server, port, host);
   return {
     host: address,
@@ -124,6 +128,8 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
       services.closing.abort();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      // What they write may be looked at, or removed, from here on.
+      await Promise.all(visits);
       await uploads.close();
     },
   };

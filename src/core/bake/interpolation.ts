@@ -20,7 +20,7 @@ export function interpolate(tree: Tree, lookup: Lookup, reader: Reader): Tree {
       return { ...at, entries: at.entries.map((entry) => ({ ...entry, value: walk(entry.value) })) };
     if (at.kind !== 'text' || !at.text.includes('$')) return at;
     const text = interpolateText(at, lookup, reader);
-    return { ...at, text: budget.allows(text.length, at.line, reader) ? text : '' };
+    return { ...at, text: budget.take(text.length, at.line, reader) ? text : '' };
   };
   return walk(tree);
 }

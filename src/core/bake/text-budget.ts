@@ -8,13 +8,15 @@ const MAX_TOTAL_LENGTH = 1 << 25;
 export class TextBudget {
   #totalLength = 0;
 
-  /** Whether a text of this length, which begins at `line`, is still to be made; a problem is reported where it is not. */
-  allows(length: number, line: number, reader: Reader): boolean {
+  /** Takes what a text of this length needs, which begins at `line`; false, and a problem is reported, where that is too much. */
+  take(length: number, line: number, reader: Reader): boolean {
+    if (length > MAX_LENGTH) {
+      reader.problem(line, `a text comes to more than ${MAX_LENGTH} characters`);
+      return false;
+    }
     this.#totalLength += length;
-    if (length > MAX_LENGTH) reader.problem(line, `a text comes to more than ${MAX_LENGTH} characters`);
-    else if (this.#totalLength > MAX_TOTAL_LENGTH)
-      reader.problem(undefined, `all texts together come to more than ${MAX_TOTAL_LENGTH} characters`);
-    else return true;
+    if (this.#totalLength <= MAX_TOTAL_LENGTH) return true;
+    reader.problem(undefined, `all texts together come to more than ${MAX_TOTAL_LENGTH} characters`);
     return false;
   }
 }

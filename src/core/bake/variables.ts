@@ -77,7 +77,7 @@ export function readVariables(blocks: readonly VariableBlock[], lookup: Lookup):
     if (found.length === 1 && only !== undefined) return only;
     if (found.some((part) => part === undefined)) return undefined;
     const length = found.reduce((sum, part) => sum + (part?.text.length ?? 0), 0);
-    if (!budget.allows(length, tree.line, reader)) return undefined;
+    if (!budget.take(length, tree.line, reader)) return undefined;
     return { kind: 'text', text: found.map((part) => part?.text ?? '').join('') };
   };
 

@@ -182,7 +182,7 @@ function warnUnversioned(voters: readonly Voter[], { rule, warnings }: ClauseSet
     ...new Set(voters.flatMap(({ tag, version }) => (version === undefined && tag !== undefined ? tag : []))),
   ];
   if (names.length === 0) return;
-  const shown = someOf(names.map(quote), MAX_NAMED);
+  const shown = someOf(names, MAX_NAMED, quote);
   warnings.push(
     `${counted(names.length, 'tag')} of the rule ${quote(rule.text)} stay, since they are no semantic versions: ${shown}; for such tags use keep or for`,
   );

@@ -34,14 +34,27 @@ export async function deliver(delivery: Delivery, method: string, response: Serv
       return;
     }
     response.flushHeaders();
+    if (!(await isItsTurn(response))) return;
     const pieces = body instanceof Uint8Array ? only(body) : body;
     const whole = await writePieces(pieces, response, delivery);
     if (whole) return void response.end();
   }
-  // An answer whose turn on its connection has not come has no socket yet: to destroy it would leave the client waiting.
+  // Where the turn of this answer has not come, to destroy the answer itself would leave the client waiting.
   const { socket } = response.req;
   if (end?.kind !== 'stall') socket.destroy();
   else if (!socket.destroyed) await once(socket, 'close');
+}
+
+/** Waits for the answers to earlier requests of this connection. `false` when it has ended before. */
+async function isItsTurn(response: ServerResponse): Promise<boolean> {
+  const { socket } = response.req;
+  if (response.socket === null && !socket.destroyed) {
+    await new Promise<void>((resolve) => {
+      response.once('socket', () => resolve());
+      socket.once('close', () => resolve());
+    });
+  }
+  return response.socket !== null;
 }
 
 function writeHead({ status, headers, sizeBytes }: Answer, response: ServerResponse): void {

@@ -22,9 +22,6 @@ const MAX_IDLE_MS = 3_600_000;
 export class Uploads {
   readonly #shelves: Shelves;
   readonly #open = new Map<string, Upload>();
-  /** Also what an upload in one request has brought, which is never open. */
-  readonly #unfinished = new Set<StagedContent>();
-  #closed = false;
 
   constructor(shelves: Shelves) {
     this.#shelves = shelves;
@@ -50,11 +47,9 @@ export class Uploads {
     });
   }
 
-  /** Drops what clients left unfinished. */
+  /** Drops what clients left unfinished; no request may be under way. */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#open.clear();
-    await Promise.all([...this.#unfinished].map((staged) => this.#discard(staged)));
+    await Promise.all([...this.#open.values()].map((upload) => this.#end(upload)));
   }
 
   #require(name: string, id: string): Upload {
@@ -87,7 +82,7 @@ export class Uploads {
     checkAlgorithm(query.get('digest-algorithm'));
     const digest = wanted === null ? undefined : requireDigest(wanted);
     await this.#dropIdle();
-    const staged = await this.#stage();
+    const staged = await this.#shelves.store.stage();
     const upload = { id: randomUUID(), name, staged, turns: new Turns(), lastUsedMs: performance.now() };
     if (digest === undefined) {
       this.#open.set(upload.id, upload);
@@ -133,20 +128,7 @@ export class Uploads {
 
   async #end(upload: Upload): Promise<void> {
     this.#open.delete(upload.id);
-    await this.#discard(upload.staged);
-  }
-
-  async #stage(): Promise<StagedContent> {
-    const staged = await this.#shelves.store.stage();
-    this.#unfinished.add(staged);
-    // It began as the registry closed: nobody would end it.
-    if (this.#closed) await this.#discard(staged);
-    return staged;
-  }
-
-  async #discard(staged: StagedContent): Promise<void> {
-    await staged.discard();
-    this.#unfinished.delete(staged);
+    await upload.staged.discard();
   }
 }
 
